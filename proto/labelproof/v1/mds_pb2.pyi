@@ -1,0 +1,322 @@
+from labelproof.v1 import context_pb2 as _context_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Place(_message.Message):
+    __slots__ = ("fid", "name", "handle")
+    FID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    fid: _context_pb2.Fid
+    name: Name
+    handle: bytes
+    def __init__(self, fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., name: _Optional[_Union[Name, _Mapping]] = ..., handle: _Optional[bytes] = ...) -> None: ...
+
+class Name(_message.Message):
+    __slots__ = ("parent", "name")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    parent: _context_pb2.Fid
+    name: bytes
+    def __init__(self, parent: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., name: _Optional[bytes] = ...) -> None: ...
+
+class Claim(_message.Message):
+    __slots__ = ("label",)
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    label: _context_pb2.Label
+    def __init__(self, label: _Optional[_Union[_context_pb2.Label, _Mapping]] = ...) -> None: ...
+
+class ConnectRequest(_message.Message):
+    __slots__ = ("client", "features")
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    client: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, client: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ConnectReply(_message.Message):
+    __slots__ = ("nodemap", "last_committed", "policy_seqno", "policy_digest", "sepol", "features", "labels")
+    NODEMAP_FIELD_NUMBER: _ClassVar[int]
+    LAST_COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_SEQNO_FIELD_NUMBER: _ClassVar[int]
+    POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SEPOL_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    nodemap: str
+    last_committed: int
+    policy_seqno: int
+    policy_digest: str
+    sepol: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, nodemap: _Optional[str] = ..., last_committed: _Optional[int] = ..., policy_seqno: _Optional[int] = ..., policy_digest: _Optional[str] = ..., sepol: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetRootRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LookupRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: Name
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
+
+class LookupReply(_message.Message):
+    __slots__ = ("entry", "ticket")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    entry: _context_pb2.Entry
+    ticket: bytes
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
+
+class GetattrRequest(_message.Message):
+    __slots__ = ("place",)
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+
+class AttrReply(_message.Message):
+    __slots__ = ("attr", "ticket", "receipt")
+    ATTR_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    attr: _context_pb2.Attr
+    ticket: bytes
+    receipt: _context_pb2.Receipt
+    def __init__(self, attr: _Optional[_Union[_context_pb2.Attr, _Mapping]] = ..., ticket: _Optional[bytes] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class SetattrRequest(_message.Message):
+    __slots__ = ("place", "mode", "uid", "gid", "size", "atime_ns", "mtime_ns", "now")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    GID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ATIME_NS_FIELD_NUMBER: _ClassVar[int]
+    MTIME_NS_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    atime_ns: int
+    mtime_ns: int
+    now: bool
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mode: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., size: _Optional[int] = ..., atime_ns: _Optional[int] = ..., mtime_ns: _Optional[int] = ..., now: _Optional[bool] = ...) -> None: ...
+
+class OpenRequest(_message.Message):
+    __slots__ = ("place", "flags", "mode", "umask", "claim")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    UMASK_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    flags: int
+    mode: int
+    umask: int
+    claim: Claim
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., flags: _Optional[int] = ..., mode: _Optional[int] = ..., umask: _Optional[int] = ..., claim: _Optional[_Union[Claim, _Mapping]] = ...) -> None: ...
+
+class OpenReply(_message.Message):
+    __slots__ = ("attr", "ticket", "handle", "token", "layout", "created", "receipt")
+    ATTR_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    attr: _context_pb2.Attr
+    ticket: bytes
+    handle: bytes
+    token: bytes
+    layout: _context_pb2.Layout
+    created: bool
+    receipt: _context_pb2.Receipt
+    def __init__(self, attr: _Optional[_Union[_context_pb2.Attr, _Mapping]] = ..., ticket: _Optional[bytes] = ..., handle: _Optional[bytes] = ..., token: _Optional[bytes] = ..., layout: _Optional[_Union[_context_pb2.Layout, _Mapping]] = ..., created: _Optional[bool] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class CloseRequest(_message.Message):
+    __slots__ = ("handle",)
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    def __init__(self, handle: _Optional[bytes] = ...) -> None: ...
+
+class CloseReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: _context_pb2.Receipt
+    def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class MkdirRequest(_message.Message):
+    __slots__ = ("name", "mode", "umask", "claim")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    UMASK_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    name: Name
+    mode: int
+    umask: int
+    claim: Claim
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ..., mode: _Optional[int] = ..., umask: _Optional[int] = ..., claim: _Optional[_Union[Claim, _Mapping]] = ...) -> None: ...
+
+class MknodRequest(_message.Message):
+    __slots__ = ("name", "mode", "umask", "rdev", "claim")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    UMASK_FIELD_NUMBER: _ClassVar[int]
+    RDEV_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    name: Name
+    mode: int
+    umask: int
+    rdev: int
+    claim: Claim
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ..., mode: _Optional[int] = ..., umask: _Optional[int] = ..., rdev: _Optional[int] = ..., claim: _Optional[_Union[Claim, _Mapping]] = ...) -> None: ...
+
+class SymlinkRequest(_message.Message):
+    __slots__ = ("name", "target", "claim")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    name: Name
+    target: bytes
+    claim: Claim
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ..., target: _Optional[bytes] = ..., claim: _Optional[_Union[Claim, _Mapping]] = ...) -> None: ...
+
+class ReadlinkRequest(_message.Message):
+    __slots__ = ("place",)
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+
+class ReadlinkReply(_message.Message):
+    __slots__ = ("target",)
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: bytes
+    def __init__(self, target: _Optional[bytes] = ...) -> None: ...
+
+class UnlinkRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: Name
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
+
+class UnlinkReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: _context_pb2.Receipt
+    def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class ReaddirRequest(_message.Message):
+    __slots__ = ("handle", "cookie", "count", "plus")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    COOKIE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    PLUS_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    cookie: int
+    count: int
+    plus: bool
+    def __init__(self, handle: _Optional[bytes] = ..., cookie: _Optional[int] = ..., count: _Optional[int] = ..., plus: _Optional[bool] = ...) -> None: ...
+
+class Dirent(_message.Message):
+    __slots__ = ("name", "cookie", "type", "fid", "entry")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COOKIE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FID_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    name: bytes
+    cookie: int
+    type: int
+    fid: _context_pb2.Fid
+    entry: _context_pb2.Entry
+    def __init__(self, name: _Optional[bytes] = ..., cookie: _Optional[int] = ..., type: _Optional[int] = ..., fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ...) -> None: ...
+
+class ReaddirReply(_message.Message):
+    __slots__ = ("entries", "eof")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    EOF_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[Dirent]
+    eof: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[Dirent, _Mapping]]] = ..., eof: _Optional[bool] = ...) -> None: ...
+
+class GetxattrRequest(_message.Message):
+    __slots__ = ("place", "name")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    name: str
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+
+class GetxattrReply(_message.Message):
+    __slots__ = ("label",)
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    label: _context_pb2.Label
+    def __init__(self, label: _Optional[_Union[_context_pb2.Label, _Mapping]] = ...) -> None: ...
+
+class SetxattrRequest(_message.Message):
+    __slots__ = ("place", "name", "value", "flags")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    name: str
+    value: bytes
+    flags: int
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., name: _Optional[str] = ..., value: _Optional[bytes] = ..., flags: _Optional[int] = ...) -> None: ...
+
+class SetxattrReply(_message.Message):
+    __slots__ = ("label_version", "receipt")
+    LABEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    label_version: int
+    receipt: _context_pb2.Receipt
+    def __init__(self, label_version: _Optional[int] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class RemovexattrRequest(_message.Message):
+    __slots__ = ("place", "name")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    name: str
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ListxattrRequest(_message.Message):
+    __slots__ = ("place",)
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+
+class ListxattrReply(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StatfsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatfsReply(_message.Message):
+    __slots__ = ("block_size", "blocks", "blocks_free", "files", "name_max")
+    BLOCK_SIZE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FREE_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    NAME_MAX_FIELD_NUMBER: _ClassVar[int]
+    block_size: int
+    blocks: int
+    blocks_free: int
+    files: int
+    name_max: int
+    def __init__(self, block_size: _Optional[int] = ..., blocks: _Optional[int] = ..., blocks_free: _Optional[int] = ..., files: _Optional[int] = ..., name_max: _Optional[int] = ...) -> None: ...
