@@ -215,6 +215,33 @@ class UnlinkReply(_message.Message):
     receipt: _context_pb2.Receipt
     def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
+class LinkRequest(_message.Message):
+    __slots__ = ("object", "object_ticket", "name")
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_TICKET_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    object: _context_pb2.Fid
+    object_ticket: bytes
+    name: Name
+    def __init__(self, object: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., object_ticket: _Optional[bytes] = ..., name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
+
+class RenameRequest(_message.Message):
+    __slots__ = ("to", "to_ticket", "flags")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    TO_TICKET_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    to: Name
+    to_ticket: bytes
+    flags: int
+    def __init__(self, to: _Optional[_Union[Name, _Mapping]] = ..., to_ticket: _Optional[bytes] = ..., flags: _Optional[int] = ..., **kwargs) -> None: ...
+
+class RenameReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: _context_pb2.Receipt
+    def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
 class ReaddirRequest(_message.Message):
     __slots__ = ("handle", "cookie", "count", "plus")
     HANDLE_FIELD_NUMBER: _ClassVar[int]

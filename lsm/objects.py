@@ -1,0 +1,133 @@
+"""The values that hooks take: who asks (Subject), about what (Obj), and what came of it (Decision)."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Fid(NamedTuple):
+    """File identifier: 64-bit sequence, 32-bit object id, 32-bit version (struct lu_fid); never reused."""
+
+    seq: int
+    oid: int
+    ver: int = 0
+
+    def __str__(self) -> str:
+        return f"[{self.seq:#x}:{self.oid:#x}:{self.ver:#x}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """A task's capability sets, as bit masks (include/uapi/linux/capability.h)."""
+
+    effective: int = 0
+    permitted: int = 0
+    inheritable: int = 0
+    bounding: int = 0
+    ambient: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The caller: credentials, and one label a module. Immutable; `digest` names it in tickets and tokens."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    caps: Caps = Caps()
+    pid: int = 0
+    comm: str = ""
+    nid: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    fscreate: str | None = None
+    keycreate: str | None = None
+    sockcreate: str | None = None
+    digest: bytes = b""
+
+    def in_group(self, gid: int) -> bool:
+        """Whether `gid` is the subject's own or one of its supplementary groups (kernel/groups.c, in_group_p)."""
+        return gid == self.gid or gid in self.groups
+
+
+@dataclass(frozen=True, slots=True)
+class Obj:
+    """An object of an operation, in its `role` there (parent, object, fs ...), with its labels as values.
+
+    `labels` maps module -> context; a module that is missing or None has no label on the object.
+    """
+
+    role: str
+    tclass: str
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    version: int = 0
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0
+    fid: Fid | None = None
+    name: str = ""
+    rdev: int = 0
+
+    @property
+    def is_dir(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+
+# security/selinux/hooks.c, inode_mode_to_security_class
+_CLASS_OF_FORMAT = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "dir",
+    stat.S_IFLNK: "lnk_file",
+    stat.S_IFCHR: "chr_file",
+    stat.S_IFBLK: "blk_file",
+    stat.S_IFIFO: "fifo_file",
+    stat.S_IFSOCK: "sock_file",
+}
+
+
+def file_class(mode: int) -> str:
+    """The class of an inode by its mode; what is none of the known kinds is a `file`, as in the kernel."""
+    return _CLASS_OF_FORMAT.get(stat.S_IFMT(mode), "file")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answered query: what was asked, by and about whom, and why the answer is what it is.
+
+    `allowed` is the verdict after the mode of enforcement; `denied` names the missing permissions only, also
+    where a permissive domain or mode let them pass. `reason` is te, constraint, rbac, bounds, mls, dac,
+    capability or rule; empty where nothing was missing.
+    """
+
+    hook: str
+    module: str
+    requested: tuple[str, ...]
+    denied: tuple[str, ...]
+    scontext: str
+    tcontext: str
+    tclass: str
+    allowed: bool
+    reason: str = ""
+    permissive: bool = False
+    audited: bool = False
+    role: str = ""
+    fid: Fid | None = None
+    name: str = ""
+    version: int = 0
+    seqno: int = 0
+    digest: str = ""
+    errno: int = errno.EACCES
+
+
+class Denied(PermissionError):
+    """A hook refused. Raised by the framework, and only there; `decision` says which and why."""
+
+    def __init__(self, decision: Decision) -> None:
+        d = decision
+        missing = " ".join(d.denied or d.requested)
+        what = d.name or (str(d.fid) if d.fid else d.role)
+        super().__init__(d.errno, f"{d.hook}: {d.scontext} lacks {d.tclass} {{ {missing} }} on {d.tcontext} ({what})")
+        self.decision = decision
