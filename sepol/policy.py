@@ -1,0 +1,48 @@
+"""Compiling, validating and flattening a policy, each call in a limited child of its own."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sepol import frames
+from sepol.errors import PolicyError, label
+from sepol.process import Child, Died, result_of
+
+_BARE_FILE_NAME = re.compile(r'^\(typetransition (\S+) (\S+) (\S+) ([^"\n].*) (\S+)\)$', re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Flattened:
+    """A binary policy and its flattened CIL text; ``digest`` is the SHA-256 of the binary in hex, ``size`` its bytes."""
+
+    cil: str
+    digest: str
+    version: int
+    size: int
+
+
+def compile_cil(files: Mapping[str, str], *, name: str = "policy") -> bytes:
+    """File name to CIL text in, binary policy of version 33 out. Raises PolicyError with file and line, Missing."""
+    _, policy = _once({"op": "compile", "files": dict(files)}, b"", name)
+    return policy
+
+
+def flatten(policy: bytes, *, name: str = "policy") -> Flattened:
+    """Validate a binary policy and print it. Raises PolicyError for whatever libsepol refuses, dies of or hangs on; Missing.
+
+    File names in type transitions are quoted, which libsepol does only from 3.5 on.
+    """
+    version, text = _once({"op": "flatten"}, policy, name)
+    cil = _BARE_FILE_NAME.sub(r'(typetransition \1 \2 \3 "\4" \5)', text.decode("utf-8"))
+    assert isinstance(version, int)
+    return Flattened(cil, hashlib.sha256(policy).hexdigest(), version, len(policy))
+
+
+def _once(head: frames.Head, body: bytes, name: str) -> tuple[object, bytes]:
+    with Child() as child:
+        try:
+            reply, data = child.ask(head, body)
+        except Died as death:
+            raise PolicyError(f"{label(name)}: libsepol {death}; the policy is damaged or far too large") from death
+    return result_of(reply, name), data
