@@ -61,9 +61,11 @@ def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str
     )
 
 
-def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Plain pytest as the stranger types it: `python -m pytest`, the working directory first on the path."""
-    return run(folder, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+@pytest.fixture(params=["pytest", "python -m pytest"])
+def their_pytest(request: pytest.FixtureRequest) -> list[str]:
+    """The two ways to type it. Only the second puts the working directory on the path before plugins are loaded."""
+    program = [str(Path(sys.executable).with_name("pytest"))]
+    return program if request.param == "pytest" else [sys.executable, "-m", "pytest"]
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
@@ -82,21 +84,22 @@ def test_the_command_names_the_installed_version(repository: Path, command: Path
     assert metadata.version("labelproof") in result.stdout
 
 
-def test_their_own_tests_pass_with_the_plugin_installed(repository: Path) -> None:
+def test_their_own_tests_pass_with_the_plugin_installed(repository: Path, their_pytest: list[str]) -> None:
     """A test run that asks nothing of the plugin imports its own packages and passes without a word from us."""
     assert metadata.entry_points(group="pytest11", name="labelproof"), "pip install -e '.[dev]' first"
-    result = pytest_in(repository, "-W", "error")
+
+    result = run(repository, *their_pytest, "-W", "error")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 passed" in result.stdout
     assert "labelproof: the package" not in result.stdout + result.stderr
 
 
-def test_a_cluster_asked_for_says_what_hides_ours(repository: Path) -> None:
+def test_a_cluster_asked_for_says_what_hides_ours(repository: Path, their_pytest: list[str]) -> None:
     """One sentence names the hidden package, the file that hides it and the remedy; their other tests still pass."""
     (repository / "test_asks.py").write_text(ASKS_FOR_A_CLUSTER)
 
-    result = pytest_in(repository)
+    result = run(repository, *their_pytest)
 
     hides = repository / "client" / "__init__.py"
     sentences = [line for line in result.stdout.splitlines() if "labelproof: the package 'client'" in line]
