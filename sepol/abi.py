@@ -1,6 +1,6 @@
-"""The exported C interface of libsepol.so.2, version 3.4 and later, as ctypes signatures (sepol/policydb/services.h, cil/cil.h)."""
+"""The exported C interface of libsepol.so.2, 3.4 and later, as ctypes signatures (libsepol/src/libsepol.map.in)."""
 
-import ctypes as C
+import ctypes
 import os
 from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_uint16, c_uint32, c_void_p
@@ -12,30 +12,32 @@ OVERRIDE = "LABELPROOF_LIBSEPOL"
 VERSION_MIN = "3.4"
 
 
-class AvDecision(C.Structure):
+class AvDecision(ctypes.Structure):
     """struct sepol_av_decision: bit i of each vector is permission i of the class."""
 
     _fields_ = [(name, c_uint32) for name in ("allowed", "decided", "auditallow", "auditdeny", "seqno")]
 
 
-class _DlInfo(C.Structure):
+class _DlInfo(ctypes.Structure):
     _fields_ = [("fname", c_char_p), ("fbase", c_void_p), ("sname", c_char_p), ("saddr", c_void_p)]
 
 
-BoolCallback = C.CFUNCTYPE(c_int, c_void_p, c_void_p)
-LogCallback = C.CFUNCTYPE(None, c_int, c_char_p)
+BoolCallback = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p)
+LogCallback = ctypes.CFUNCTYPE(None, c_int, c_char_p)
+
+Signatures = dict[str, tuple[Any, list[Any]]]
 
 _OUT = POINTER(c_void_p)
 _AV_ARGUMENTS = [c_uint32, c_uint32, c_uint16, c_uint32, POINTER(AvDecision)]
 
-_LIBC = {
+_LIBC: Signatures = {
     "fmemopen": (c_void_p, [c_void_p, c_size_t, c_char_p]),
     "open_memstream": (c_void_p, [_OUT, POINTER(c_size_t)]),
     "fclose": (c_int, [c_void_p]),
     "free": (None, [c_void_p]),
-    "prctl": (c_int, [c_int, C.c_ulong, C.c_ulong, C.c_ulong, C.c_ulong]),
+    "prctl": (c_int, [c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]),
 }
-_LIBSEPOL = {
+_LIBSEPOL: Signatures = {
     "sepol_debug": (None, [c_int]),
     "sepol_policy_kern_vers_min": (c_int, []),
     "sepol_policy_kern_vers_max": (c_int, []),
@@ -83,8 +85,6 @@ _LIBSEPOL = {
 # Functions that appeared with a version: the library does not tell its own.
 _APPEARED = (("sepol_kernel_policydb_decls_to_cil", "3.11"), ("cil_write_post_ast", "3.6"))
 
-Signatures = dict[str, tuple[Any, list[Any]]]
-
 
 def soname() -> str:
     """What to open: $LABELPROOF_LIBSEPOL (a name or a path), or the usual name."""
@@ -92,15 +92,15 @@ def soname() -> str:
 
 
 @cache
-def libc() -> C.PyDLL:
+def libc() -> ctypes.PyDLL:
     """The C library's few functions for files in memory, and prctl."""
-    return _bind(C.PyDLL(None, use_errno=True), _LIBC)
+    return _bind(ctypes.PyDLL(None, use_errno=True), _LIBC)
 
 
 @cache
-def libsepol() -> C.PyDLL:
+def libsepol() -> ctypes.PyDLL:
     """libsepol, silenced. PyDLL holds the GIL: the callbacks need it, and a child has one thread anyway."""
-    library = _bind(C.PyDLL(soname()), _LIBSEPOL)
+    library = _bind(ctypes.PyDLL(soname()), _LIBSEPOL)
     library.sepol_debug(0)
     return library
 
@@ -110,7 +110,7 @@ def problem(name: str) -> str | None:
     """Why the library of that name cannot be used, or None. Opens it, which runs nothing of it."""
     remedy = f"install the package libsepol2 (version {VERSION_MIN} or newer) or set {OVERRIDE} to its path"
     try:
-        library = C.PyDLL(name)
+        library = ctypes.PyDLL(name)
     except (OSError, ValueError) as error:
         return f"libsepol >= {VERSION_MIN} is needed and {name} cannot be opened ({error}); {remedy}"
     absent = [function for function in _LIBSEPOL if not hasattr(library, function)]
@@ -123,8 +123,8 @@ def problem(name: str) -> str | None:
 
 @cache
 def describe(name: str) -> str:
-    """The path and what can be known of the version, for instance ``/lib/libsepol.so.2 (>= 3.4, policy versions 15-33)``."""
-    library = _bind(C.PyDLL(name), _LIBSEPOL)
+    """Path and what can be known of the version: ``/usr/lib/libsepol.so.2 (>= 3.4, policy versions 15-33)``."""
+    library = _bind(ctypes.PyDLL(name), _LIBSEPOL)
     version = next((since for function, since in _APPEARED if hasattr(library, function)), VERSION_MIN)
     low, high = library.sepol_policy_kern_vers_min(), library.sepol_policy_kern_vers_max()
     return f"{_path_of(library)} (>= {version}, policy versions {low}-{high})"
@@ -133,34 +133,34 @@ def describe(name: str) -> str:
 def written(write: Callable[[int], int]) -> bytes | None:
     """What ``write(FILE *)`` wrote, or None where it returned non-zero."""
     text, size = c_void_p(), c_size_t()
-    stream = libc().open_memstream(C.byref(text), C.byref(size))
+    stream = libc().open_memstream(ctypes.byref(text), ctypes.byref(size))
     if not stream:
         raise MemoryError("open_memstream")
     failed = write(stream)
     libc().fclose(stream)
-    data = C.string_at(text, size.value) if text else b""
+    data = ctypes.string_at(text, size.value) if text.value else b""
     libc().free(text)
     return None if failed else data
 
 
 def take_string(pointer: c_void_p) -> str:
     """A C string that the caller owns, freed; empty for NULL."""
-    if not pointer:
+    if not pointer.value:
         return ""
-    text = C.string_at(pointer.value or 0).decode("utf-8", "replace")
+    text = ctypes.string_at(pointer.value).decode("utf-8", "replace")
     libc().free(pointer)
     return text
 
 
-def _path_of(library: C.PyDLL) -> str:
-    dladdr = C.PyDLL(None).dladdr
+def _path_of(library: ctypes.PyDLL) -> str:
+    dladdr = ctypes.PyDLL(None).dladdr
     dladdr.argtypes = [c_void_p, POINTER(_DlInfo)]
     info = _DlInfo()
-    dladdr(C.cast(library.sepol_compute_av, c_void_p), C.byref(info))
+    dladdr(ctypes.cast(library.sepol_compute_av, c_void_p), ctypes.byref(info))
     return os.path.realpath(os.fsdecode(info.fname)) if info.fname else str(library._name)
 
 
-def _bind(library: C.PyDLL, signatures: Signatures) -> C.PyDLL:
+def _bind(library: ctypes.PyDLL, signatures: Signatures) -> ctypes.PyDLL:
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments

@@ -1,6 +1,6 @@
-"""The limited child: ``python -P -m sepol.child PARENT_PID CPU_S MEMORY_BYTES``, messages on a socket that is its stdin.
+"""The limited child: ``python -P -m sepol.child PARENT_PID CPU_S MEMORY_BYTES``; its stdin is the socket to its parent.
 
-Its operations are the table OPERATIONS. It ends when the socket closes or its parent dies.
+What it can do is the table OPERATIONS. It ends when the socket closes or its parent dies.
 """
 
 import os
@@ -16,7 +16,6 @@ from sepol.errors import PolicyError
 from sepol.policydb import PolicyDb
 
 _PR_SET_PDEATHSIG = 1
-_engine: Engine | None = None
 
 Reply = tuple[Any, bytes]
 
@@ -26,69 +25,85 @@ def main(arguments: list[str]) -> None:
     parent, cpu_s, memory_bytes = (int(argument) for argument in arguments)
     _limit_memory(memory_bytes)
     _die_with(parent)
-    channel = os.dup(0)
+    channel, server = os.dup(0), Server()
     while True:
         try:
             head, body = frames.read(lambda size: os.read(channel, size))
         except (EOFError, ConnectionError):
             return
         _limit_cpu(cpu_s)
-        _send(channel, _answer(head, body))
+        _send(channel, server.answer(head, body))
 
 
-def _answer(head: frames.Head, body: bytes) -> bytes:
-    try:
-        result, data = OPERATIONS[head["op"]](head, body)
-        return frames.pack({"result": result, "worn": _engine is not None and _engine.worn}, data)
-    except PolicyError as error:
-        return frames.pack({"error": "policy", "text": str(error)})
-    except KeyError as error:
-        return frames.pack({"error": "key", "text": str(error.args[0])})
-    except ValueError as error:
-        return frames.pack({"error": "value", "text": str(error)})
-    except MemoryError:
-        return frames.pack({"error": "policy", "text": "needs more memory than the limit of the child"})
+class Server:
+    """The operations of one child; only `start` gives it an engine."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Raises PolicyError before a policy has been loaded."""
+        if self._engine is None:
+            raise PolicyError("has not been loaded")
+        return self._engine
+
+    def answer(self, head: frames.Head, body: bytes) -> bytes:
+        """The message that answers another."""
+        try:
+            result, data = OPERATIONS[head["op"]](self, head, body)
+            return frames.pack({"result": result, "worn": self._engine is not None and self._engine.worn}, data)
+        except PolicyError as error:
+            return frames.pack({"error": "policy", "text": str(error)})
+        except KeyError as error:
+            return frames.pack({"error": "key", "text": str(error.args[0])})
+        except ValueError as error:
+            return frames.pack({"error": "value", "text": str(error)})
+        except MemoryError:
+            return frames.pack({"error": "policy", "text": "needs more memory than its child may use"})
+
+    def compile(self, head: frames.Head, _: bytes) -> Reply:
+        """CIL files to a binary policy."""
+        return None, compiler.compile_cil(head["files"])
+
+    def flatten(self, _: frames.Head, policy: bytes) -> Reply:
+        """A binary policy to its version and CIL text."""
+        policydb = PolicyDb(policy)
+        return policydb.version, policydb.cil().encode("utf-8")
+
+    def start(self, head: frames.Head, policy: bytes) -> Reply:
+        """Load the policy that the later questions are about."""
+        self._engine = Engine(policy, head["booleans"])
+        return None, b""
+
+    def classes(self, _: frames.Head, __: bytes) -> Reply:
+        """The names that the bits of decisions stand for."""
+        return self.engine.classes(), b""
+
+    def booleans(self, head: frames.Head, _: bytes) -> Reply:
+        """Change some booleans."""
+        self.engine.set_booleans(head["values"])
+        return None, b""
 
 
-def _compile(head: frames.Head, _: bytes) -> Reply:
-    return None, compiler.compile_cil(head["files"])
-
-
-def _flatten(_: frames.Head, policy: bytes) -> Reply:
-    policydb = PolicyDb(policy)
-    return policydb.version, policydb.cil().encode("utf-8")
-
-
-def _start(head: frames.Head, policy: bytes) -> Reply:
-    global _engine
-    _engine = Engine(policy, head["booleans"])
-    return None, b""
-
-
-def _ready() -> Engine:
-    if _engine is None:
-        raise PolicyError("has not been loaded")
-    return _engine
-
-
-def _each(method: str) -> Callable[[frames.Head, bytes], Reply]:
-    def answer(head: frames.Head, _: bytes) -> Reply:
-        ask = getattr(_ready(), method)
-        return [ask(*query) for query in head["queries"]], b""
+def _each(ask: Callable[..., object]) -> Callable[[Server, frames.Head, bytes], Reply]:
+    def answer(server: Server, head: frames.Head, _: bytes) -> Reply:
+        engine = server.engine
+        return [ask(engine, *query) for query in head["queries"]], b""
 
     return answer
 
 
-OPERATIONS: dict[str, Callable[[frames.Head, bytes], Reply]] = {
-    "compile": _compile,
-    "flatten": _flatten,
-    "start": _start,
-    "classes": lambda head, body: (_ready().classes(), b""),
-    "booleans": lambda head, body: (_ready().set_booleans(head["values"]), b""),
-    "decide": _each("decide"),
-    "explain": _each("explain"),
-    "validatetrans": _each("validatetrans"),
-    "check": _each("valid_context"),
+OPERATIONS: dict[str, Callable[[Server, frames.Head, bytes], Reply]] = {
+    "compile": Server.compile,
+    "flatten": Server.flatten,
+    "start": Server.start,
+    "classes": Server.classes,
+    "booleans": Server.booleans,
+    "decide": _each(Engine.decide),
+    "explain": _each(Engine.explain),
+    "validatetrans": _each(Engine.validatetrans),
+    "check": _each(Engine.valid_context),
 }
 
 
@@ -99,15 +114,20 @@ def _send(channel: int, data: bytes) -> None:
 
 
 def _limit_memory(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_AS, memory_bytes)
+    _lower(resource.RLIMIT_CORE, 0)
 
 
 def _limit_cpu(cpu_s: int) -> None:
-    """Each request gets its own allowance; over it SIGXCPU ends the process, also inside a C call."""
+    """Each request has its own allowance; over it SIGXCPU ends the process, also inside a C call."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime) + 1 + cpu_s
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + cpu_s)
+
+
+def _lower(kind: int, soft: int) -> None:
+    """Set the soft limit, within what we were started with."""
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _die_with(parent: int) -> None:

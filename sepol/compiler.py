@@ -1,6 +1,6 @@
 """CIL text to a binary policy. Only for use in a child: libsepol ends the process when CIL runs out of memory."""
 
-import ctypes as C
+import ctypes
 import re
 from collections.abc import Mapping, Sequence
 
@@ -14,20 +14,20 @@ _PLACE = re.compile(r"(?:at|of) (\S+:\d+)|at line (\d+) of (\S+)")
 
 
 def compile_cil(files: Mapping[str, str]) -> bytes:
-    """The binary policy, version 33; MLS if ``(mls true)`` says so. Raises PolicyError with the first complaint and its place."""
+    """The binary policy, version 33, MLS where ``(mls true)`` says so. Raises PolicyError: first complaint, place."""
     sepol = abi.libsepol()
     pieces: list[str] = []
     callback = abi.LogCallback(lambda _level, text: pieces.append((text or b"").decode("utf-8", "replace")))
     sepol.cil_set_log_level(_LOG_ERRORS)
-    sepol.cil_set_log_handler(C.cast(callback, C.c_void_p))
-    db = C.c_void_p()
-    sepol.cil_db_init(C.byref(db))
+    sepol.cil_set_log_handler(ctypes.cast(callback, ctypes.c_void_p))
+    db = ctypes.c_void_p()
+    sepol.cil_db_init(ctypes.byref(db))
     sepol.cil_set_policy_version(db, POLICY_VERSION)
     sepol.cil_set_target_platform(db, _TARGET_SELINUX)
     for name, text in files.items():
         _add(sepol, db, name, text, pieces)
-    policydb = C.c_void_p()
-    if sepol.cil_compile(db) or sepol.cil_build_policydb(db, C.byref(policydb)):
+    policydb = ctypes.c_void_p()
+    if sepol.cil_compile(db) or sepol.cil_build_policydb(db, ctypes.byref(policydb)):
         raise PolicyError(complaint(pieces))
     return _written(sepol, policydb)
 
@@ -46,7 +46,7 @@ def complaint(pieces: Sequence[str]) -> str:
     return f"CIL does not compile: {lines[0]}{where}"
 
 
-def _add(sepol: C.PyDLL, db: C.c_void_p, name: str, text: str, pieces: list[str]) -> None:
+def _add(sepol: ctypes.PyDLL, db: ctypes.c_void_p, name: str, text: str, pieces: list[str]) -> None:
     if "\0" in name or "\0" in text:
         raise PolicyError(f"CIL file {name!r} holds a NUL byte; give text")
     try:
@@ -57,9 +57,9 @@ def _add(sepol: C.PyDLL, db: C.c_void_p, name: str, text: str, pieces: list[str]
         raise PolicyError(complaint(pieces))
 
 
-def _written(sepol: C.PyDLL, policydb: C.c_void_p) -> bytes:
-    file = C.c_void_p()
-    if sepol.sepol_policy_file_create(C.byref(file)):
+def _written(sepol: ctypes.PyDLL, policydb: ctypes.c_void_p) -> bytes:
+    file = ctypes.c_void_p()
+    if sepol.sepol_policy_file_create(ctypes.byref(file)):
         raise MemoryError("sepol_policy_file_create")
 
     def write(stream: int) -> int:

@@ -1,7 +1,7 @@
 """Strict shape of a security context, checked before libsepol sees the text.
 
-libsepol (3.4 to 3.11) crashes on ``<<none>>``, stops at an embedded NUL and accepts a trailing dash. The kernel's parser
-(security/selinux/ss/services.c, string_to_context_struct; ss/mls.c, mls_context_to_sid) refuses all three.
+libsepol (3.4 to 3.11) crashes on ``<<none>>``, stops at an embedded NUL and accepts a trailing dash. The kernel's
+parser (security/selinux/ss/services.c, string_to_context_struct; ss/mls.c, mls_context_to_sid) refuses all three.
 """
 
 import re

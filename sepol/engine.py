@@ -1,6 +1,6 @@
-"""libsepol's security server with one policy. Only for use in a child: its state is global and a bad call ends the process."""
+"""libsepol's security server with one policy. Only for use in a child: its state is global, a bad call is its end."""
 
-import ctypes as C
+import ctypes
 import re
 from collections.abc import Mapping, Sequence
 
@@ -54,24 +54,24 @@ class Engine:
         self._load(self._db.binary())
 
     def decide(self, scontext: str, tcontext: str, tclass: str) -> Masks | None:
-        """(allowed, auditallow, auditdeny) as bit vectors, or None where a context or the class is not of this policy."""
+        """(allowed, auditallow, auditdeny) as bit vectors; None where a context or the class is not of this policy."""
         ssid, tsid, number = self._sid(scontext), self._sid(tcontext), self._class(tclass)
         if not (ssid and tsid and number):
             return None
         decision = abi.AvDecision()
-        if self._sepol.sepol_compute_av(ssid, tsid, number, 0xFFFFFFFF, C.byref(decision)):
+        if self._sepol.sepol_compute_av(ssid, tsid, number, 0xFFFFFFFF, ctypes.byref(decision)):
             return None
         return decision.allowed, decision.auditallow, decision.auditdeny
 
     def explain(self, scontext: str, tcontext: str, tclass: str, perms: Sequence[str]) -> tuple[list[str], list[str]]:
-        """(reasons, denying constraints) of the asked permissions. Raises ValueError for what the policy does not know."""
+        """(reasons, denying constraints) of the asked permissions. Raises ValueError for what is not in the policy."""
         ssid, tsid, number = self._known_sid(scontext), self._known_sid(tcontext), self._class(tclass)
         if not number:
             raise ValueError(f"class {tclass!r} is not in the policy")
         requested = self._mask(number, tclass, perms)
-        decision, reason, text = abi.AvDecision(), C.c_uint(), C.c_void_p()
+        decision, reason, text = abi.AvDecision(), ctypes.c_uint(), ctypes.c_void_p()
         failed = self._sepol.sepol_compute_av_reason_buffer(
-            ssid, tsid, number, requested, C.byref(decision), C.byref(reason), C.byref(text), 0
+            ssid, tsid, number, requested, ctypes.byref(decision), ctypes.byref(reason), ctypes.byref(text), 0
         )
         lines = abi.take_string(text).splitlines()
         if failed:
@@ -79,12 +79,12 @@ class Engine:
         return [name for bit, name in _REASONS if reason.value & bit], _about(lines, set(perms))
 
     def validatetrans(self, old: str, new: str, task: str, tclass: str) -> bool:
-        """Whether the (mls)validatetrans rules let an object go from old to new; False for what the policy does not know."""
+        """Whether the (mls)validatetrans rules let an object go from old to new; False for what is unknown."""
         sids, number = [self._sid(context) for context in (old, new, task)], self._class(tclass)
         if not (all(sids) and number):
             return False
-        text = C.c_void_p()
-        failed = self._sepol.sepol_validate_transition_reason_buffer(*sids, number, C.byref(text), 0)
+        text = ctypes.c_void_p()
+        failed = self._sepol.sepol_validate_transition_reason_buffer(*sids, number, ctypes.byref(text), 0)
         abi.take_string(text)
         return not failed
 
@@ -96,23 +96,23 @@ class Engine:
         self._sids: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
         self._leaked_bytes += _LEAK_PER_POLICY_BYTE * len(policy)
-        memory = C.create_string_buffer(policy, len(policy))
-        stream = abi.libc().fmemopen(C.addressof(memory), len(policy), b"rb")
+        memory = ctypes.create_string_buffer(policy, len(policy))
+        stream = abi.libc().fmemopen(ctypes.addressof(memory), len(policy), b"rb")
         failed = self._sepol.sepol_set_policydb_from_file(stream)
         abi.libc().fclose(stream)
         if failed:
             raise PolicyError("the security server of libsepol refuses it; compile it again")
 
     def _sid(self, context: str) -> int:
-        """0 for an invalid context. Only numbers from here are ever passed on: an unknown SID silently means another context."""
+        """0 for an invalid context. Only numbers from here are passed on: libsepol takes an unknown SID for another."""
         sid = self._sids.get(context)
         if sid is None:
             sid = self._sids[context] = self._look_up(context)
         return sid
 
     def _look_up(self, context: str) -> int:
-        text, sid = encode(context), C.c_uint32()
-        if text is None or self._sepol.sepol_context_to_sid(text, len(text), C.byref(sid)):
+        text, sid = encode(context), ctypes.c_uint32()
+        if text is None or self._sepol.sepol_context_to_sid(text, len(text), ctypes.byref(sid)):
             return 0
         return sid.value
 
@@ -125,16 +125,16 @@ class Engine:
     def _class(self, tclass: str) -> int:
         number = self._numbers.get(tclass)
         if number is None:
-            name, found = encode_name(tclass), C.c_uint16()
-            refused = name is None or self._sepol.sepol_string_to_security_class(name, C.byref(found))
+            name, found = encode_name(tclass), ctypes.c_uint16()
+            refused = name is None or self._sepol.sepol_string_to_security_class(name, ctypes.byref(found))
             number = self._numbers[tclass] = 0 if refused else found.value
         return number
 
     def _mask(self, number: int, tclass: str, perms: Sequence[str]) -> int:
         mask = 0
         for perm in perms:
-            name, bit = encode_name(perm), C.c_uint32()
-            if name is None or self._sepol.sepol_string_to_av_perm(number, name, C.byref(bit)):
+            name, bit = encode_name(perm), ctypes.c_uint32()
+            if name is None or self._sepol.sepol_string_to_av_perm(number, name, ctypes.byref(bit)):
                 raise ValueError(f"class {tclass} has no permission {perm!r}")
             mask |= bit.value
         return mask

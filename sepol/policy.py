@@ -14,7 +14,7 @@ _BARE_FILE_NAME = re.compile(r'^\(typetransition (\S+) (\S+) (\S+) ([^"\n].*) (\
 
 @dataclass(frozen=True, slots=True)
 class Flattened:
-    """A binary policy and its flattened CIL text; ``digest`` is the SHA-256 of the binary in hex, ``size`` its bytes."""
+    """A binary policy as flattened CIL text; ``digest`` is the SHA-256 of the binary in hex, ``size`` its bytes."""
 
     cil: str
     digest: str
@@ -29,7 +29,7 @@ def compile_cil(files: Mapping[str, str], *, name: str = "policy") -> bytes:
 
 
 def flatten(policy: bytes, *, name: str = "policy") -> Flattened:
-    """Validate a binary policy and print it. Raises PolicyError for whatever libsepol refuses, dies of or hangs on; Missing.
+    """Validate a binary policy and print it. Raises PolicyError for what libsepol refuses, dies of, hangs on; Missing.
 
     File names in type transitions are quoted, which libsepol does only from 3.5 on.
     """

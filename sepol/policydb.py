@@ -1,6 +1,6 @@
 """A policy as a libsepol handle: read, write, print as CIL, booleans. Only for use in a child."""
 
-import ctypes as C
+import ctypes
 import struct
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _REMEDY = "compile it again, or give an undamaged file"
 
 
 def version_of(policy: bytes) -> int:
-    """The version in a kernel policy's header (libsepol/src/policydb.c, policydb_read). Raises PolicyError for any other file.
+    """The version in a kernel policy's header (libsepol/src/policydb.c, policydb_read). Raises PolicyError for others.
 
     libsepol itself takes a module for a policy and crashes when asked for a decision.
     """
@@ -24,13 +24,9 @@ def version_of(policy: bytes) -> int:
         raise PolicyError(f"{len(policy)} bytes are too few for a policy; {_REMEDY}")
     magic, size, target, version = _HEADER.unpack_from(policy)
     if magic == MAGIC_MODULE:
-        raise PolicyError(
-            "is a policy module, not a kernel policy; link and expand it first (semodule_link, semodule_expand)"
-        )
+        raise PolicyError("a policy module, not a kernel policy; link and expand it (semodule_link, semodule_expand)")
     if magic != MAGIC_KERNEL or size != len(TARGET) or target != TARGET:
-        raise PolicyError(
-            f"is not a binary SELinux policy (magic {magic:#010x}); give a file as made by secilc or checkpolicy"
-        )
+        raise PolicyError(f"not a binary SELinux policy (magic {magic:#010x}); give one made by secilc or checkpolicy")
     return int(version)
 
 
@@ -44,11 +40,9 @@ class PolicyDb:
         self.version = version_of(policy)
         newest = self._sepol.sepol_policy_kern_vers_max()
         if self.version > newest:
-            raise PolicyError(
-                f"has version {self.version} and this libsepol reads up to {newest}; compile it for {newest}"
-            )
-        self._db = C.c_void_p()
-        if self._sepol.sepol_policydb_create(C.byref(self._db)):
+            raise PolicyError(f"has version {self.version}, libsepol reads up to {newest}; compile it for {newest}")
+        self._db = ctypes.c_void_p()
+        if self._sepol.sepol_policydb_create(ctypes.byref(self._db)):
             raise MemoryError("sepol_policydb_create")
         self._read(policy)
 
@@ -98,10 +92,10 @@ class PolicyDb:
             self._set_boolean(name.encode("ascii"), value)
 
     def _set_boolean(self, name: bytes, value: bool) -> None:
-        key, boolean = C.c_void_p(), C.c_void_p()
-        if self._sepol.sepol_bool_key_create(self._handle, name, C.byref(key)):
+        key, boolean = ctypes.c_void_p(), ctypes.c_void_p()
+        if self._sepol.sepol_bool_key_create(self._handle, name, ctypes.byref(key)):
             raise MemoryError("sepol_bool_key_create")
-        failed = self._sepol.sepol_bool_query(self._handle, self._db, key, C.byref(boolean)) or not boolean
+        failed = self._sepol.sepol_bool_query(self._handle, self._db, key, ctypes.byref(boolean)) or not boolean.value
         if not failed:
             self._sepol.sepol_bool_set_value(boolean, int(value))
             failed = self._sepol.sepol_bool_set(self._handle, self._db, key, boolean)
@@ -112,17 +106,17 @@ class PolicyDb:
 
     def _read(self, policy: bytes) -> None:
         file = self._file()
-        memory = C.create_string_buffer(policy, len(policy))
-        self._sepol.sepol_policy_file_set_mem(file, C.addressof(memory), len(policy))
+        memory = ctypes.create_string_buffer(policy, len(policy))
+        self._sepol.sepol_policy_file_set_mem(file, ctypes.addressof(memory), len(policy))
         failed = self._sepol.sepol_policydb_read(self._db, file)
         self._sepol.sepol_policy_file_free(file)
         if failed:
             self._sepol.sepol_policydb_free(self._db)
             raise PolicyError(f"libsepol refuses it: damaged or truncated; {_REMEDY}")
 
-    def _file(self) -> C.c_void_p:
-        file = C.c_void_p()
-        if self._sepol.sepol_policy_file_create(C.byref(file)):
+    def _file(self) -> ctypes.c_void_p:
+        file = ctypes.c_void_p()
+        if self._sepol.sepol_policy_file_create(ctypes.byref(file)):
             raise MemoryError("sepol_policy_file_create")
         self._sepol.sepol_policy_file_set_handle(file, self._handle)
         return file

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sepol import abi, frames
 from sepol.errors import Missing, PolicyError, label
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ROOT = str(Path(__file__).absolute().parent.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,18 @@ class Child:
         """Raises Missing, or OSError where no process can be started."""
         require()
         self._limits = limits or LIMITS
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- it lives as long as the child; close() ends both
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(self._limits.wall_s)
-        with theirs:
+        with theirs:  # one socket is its stdin and its way to answer; what libsepol prints goes to the file
             self._process = subprocess.Popen(
-                self._command(), stdin=theirs, stdout=self._errors, stderr=self._errors, env=_environment()
+                self._command(), stdin=theirs.fileno(), stdout=self._errors, stderr=self._errors, env=_environment()
             )
 
     @property
     def pid(self) -> int:
         """Of the child."""
-        return self._process.pid
+        return int(self._process.pid)
 
     def ask(self, head: frames.Head, body: bytes = b"") -> tuple[frames.Head, bytes]:
         """One request, one answer. Raises Died; the child is then gone."""
@@ -110,7 +111,8 @@ class Child:
             return f"used more than {self._limits.cpu_s} s of processor time"
         if code < 0:
             return f"crashed ({signal.Signals(-code).name})"
-        return f"gave up (exit status {code}{self._last_words()}), out of its {self._limits.memory_bytes >> 20} MiB of memory?"
+        memory = f"{self._limits.memory_bytes >> 20} MiB"
+        return f"gave up with status {code}{self._last_words()}, which it does when its {memory} of memory are used"
 
     def _last_words(self) -> str:
         self._errors.seek(0)

@@ -24,14 +24,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why permissions are denied: causes of "te", "constraint", "rbac", "bounds" (none: allowed), and the denying constraints."""
+    """Why permissions are denied: causes of "te", "constraint", "rbac", "bounds" (none: allowed), and the constraints."""
 
     causes: frozenset[str]
     constraints: tuple[str, ...]
 
 
 class Worker:
-    """Decisions by libsepol under one policy. Thread-safe: one request at a time. A dead child is replaced once per request."""
+    """Decisions by libsepol under one policy, one request at a time (thread-safe). A dead child is replaced once."""
 
     def __init__(self, policy: bytes, *, booleans: Mapping[str, bool] | None = None, name: str = "policy") -> None:
         """Starts the child. Raises Missing, PolicyError, KeyError for an unknown boolean."""
@@ -50,7 +50,7 @@ class Worker:
         return [masks and self._answer(query[2], *masks) for query, masks in zip(queries, found, strict=True)]
 
     def explain(self, scontext: str, tcontext: str, tclass: str, perms: Sequence[str]) -> Reason:
-        """Why any of ``perms`` is denied. Raises ValueError for a context, class or permission that the policy does not know."""
+        """Why any of ``perms`` is denied. Raises ValueError for a context, class or permission not in the policy."""
         ((causes, constraints),) = self._ask_each("explain", [(scontext, tcontext, tclass, list(perms))])
         return Reason(frozenset(causes), tuple(constraints))
 
