@@ -39,6 +39,10 @@ class Hooks:
 
     # --- super block -------------------------------------------------------------------------------------------
 
+    def sb_set_mnt_opts(self, subject: Subject, fs: Obj) -> str | None:
+        """The superblock's label; `fs.name` is the filesystem's type (security_sb_set_mnt_opts)."""
+        return None
+
     def sb_kern_mount(self, subject: Subject, fs: Obj) -> Checks:
         """Before a subject may begin at the root of the filesystem (security_sb_kern_mount)."""
         return ()

@@ -1,0 +1,281 @@
+"""The SELinux module: each hook as security/selinux/hooks.c asks it, over the security server beside it."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Iterator
+
+from lsm.avc import Avc
+from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
+from lsm.modules.capability import NAMES, NUMBER
+from lsm.modules.selinux.context import ContextError
+from lsm.modules.selinux.server import SecurityServer
+from lsm.objects import Decision, Obj, Subject
+
+XATTR = "security.selinux"
+
+
+class Selinux(Hooks):
+    """Mandatory access control by the loaded policy. Without a policy no call reaches it: admission fails closed."""
+
+    name = "selinux"
+    xattr = XATTR
+
+    def __init__(self, server: SecurityServer) -> None:
+        self.server = server
+        self.avc = Avc(server.compute_av)
+
+    # --- super block -------------------------------------------------------------------------------------------
+
+    def sb_set_mnt_opts(self, subject: Subject, fs: Obj) -> str | None:
+        """The superblock's label: the policy's fs_use rule for the filesystem's type, else the initial SID `fs`."""
+        behaviour_and_context = self.server.policy.fs_use.get(fs.name)
+        return behaviour_and_context[1] if behaviour_and_context else self._initial("fs")
+
+    def sb_kern_mount(self, subject: Subject, fs: Obj) -> Checks:
+        yield self._about(subject, fs, "mount")
+
+    def sb_statfs(self, subject: Subject, fs: Obj) -> Checks:
+        yield self._about(subject, fs, "getattr")
+
+    # --- inode -------------------------------------------------------------------------------------------------
+
+    def inode_permission(self, subject: Subject, obj: Obj, mask: int) -> Checks:
+        perms = _mask_to_perms(obj, mask)
+        if perms:
+            yield self._about(subject, obj, *perms)
+
+    def inode_init_security(self, subject: Subject, parent: Obj, new: Obj) -> str | None:
+        return self.server.sid_to_context(self._new_sid(subject, parent, new))
+
+    def inode_create(self, subject: Subject, parent: Obj, new: Obj, fs: Obj) -> Checks:
+        return self._may_create(subject, parent, new, fs)
+
+    inode_mkdir = inode_mknod = inode_symlink = inode_create
+
+    def inode_link(self, subject: Subject, obj: Obj, parent: Obj) -> Checks:
+        yield self._about(subject, parent, "add_name", "search")
+        yield self._about(subject, obj, "link")
+
+    def inode_unlink(self, subject: Subject, parent: Obj, obj: Obj) -> Checks:
+        return self._may_remove(subject, parent, obj, "unlink")
+
+    def inode_rmdir(self, subject: Subject, parent: Obj, obj: Obj) -> Checks:
+        return self._may_remove(subject, parent, obj, "rmdir")
+
+    def inode_rename(self, subject: Subject, parent: Obj, obj: Obj, newparent: Obj, target: Obj | None) -> Checks:
+        """may_rename: what leaves the old directory, the object itself, then what happens in the new one."""
+        yield self._about(subject, parent, "remove_name", "search")
+        yield self._about(subject, obj, "rename")
+        if obj.is_dir and parent.fid != newparent.fid:
+            yield self._about(subject, obj, "reparent")
+        yield self._about(subject, newparent, "add_name", *(("remove_name",) if target else ()), "search")
+        if target is not None:
+            yield self._about(subject, target, "rmdir" if target.is_dir else "unlink")
+
+    def inode_readlink(self, subject: Subject, obj: Obj) -> Checks:
+        yield self._about(subject, obj, "read")
+
+    def inode_setattr(self, subject: Subject, obj: Obj, attrs: frozenset[str]) -> Checks:
+        """Ownership, mode and explicit times are setattr; size and `now` are write (selinux_inode_setattr)."""
+        if attrs & {"mode", "uid", "gid", "atime_set", "mtime_set"}:
+            yield self._about(subject, obj, "setattr")
+            return
+        opens = "size" in attrs and "file" not in attrs and "open_perms" in self.server.policy.policycaps
+        yield self._about(subject, obj, "write", *(("open",) if opens else ()))
+
+    def inode_getattr(self, subject: Subject, obj: Obj) -> Checks:
+        yield self._about(subject, obj, "getattr")
+
+    def inode_getxattr(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        yield self._about(subject, obj, "getattr")
+
+    def inode_listxattr(self, subject: Subject, obj: Obj) -> Checks:
+        yield self._about(subject, obj, "getattr")
+
+    def inode_setxattr(self, subject: Subject, obj: Obj, name: str, value: bytes, fs: Obj) -> Checks:
+        if name == XATTR:
+            yield from self._may_relabel(subject, obj, value, fs)
+        else:
+            yield self._about(subject, obj, "setattr")
+
+    def inode_removexattr(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        """An xattr may go with setattr; a label never: EACCES, without a query, in permissive mode too."""
+        if name == XATTR:
+            raise PermissionError(errno.EACCES, "a security label can be changed, never removed", name)
+        yield self._about(subject, obj, "setattr")
+
+    def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
+        return self.server.sid_to_context(self._parse(value)) if name == XATTR else None
+
+    # --- file --------------------------------------------------------------------------------------------------
+
+    def file_open(self, subject: Subject, obj: Obj, mask: int) -> Checks:
+        """The open file's mode as permissions, plus `open` (selinux_file_open, open_file_to_av)."""
+        opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
+        yield self._about(subject, obj, *_mask_to_perms(obj, mask), *opens)
+
+    def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
+        """Nothing while label and policy are those of the open (selinux_file_permission)."""
+        if opened != Opened(obj.version, self.server.seqno):
+            yield self._about(subject, obj, *_mask_to_perms(obj, mask))
+
+    # --- task --------------------------------------------------------------------------------------------------
+
+    def setprocattr(self, subject: Subject, attr: str, value: str | None) -> Checks:
+        """process{set<attr>} on oneself, then the context must parse (selinux_setprocattr)."""
+        own = Obj("subject", "process", subject.labels)
+        yield self._about(subject, own, f"set{attr}")
+        if value is not None:
+            self._parse(value.encode("utf-8", "surrogateescape"))
+
+    # --- capability --------------------------------------------------------------------------------------------
+
+    def capable(self, subject: Subject, cap: int) -> Checks:
+        """The domain must have the capability too (cred_has_capability)."""
+        own = Obj("subject", "capability" if cap < 32 else "capability2", subject.labels)
+        yield self._about(subject, own, NAMES[cap])
+
+    # --- policy ------------------------------------------------------------------------------------------------
+
+    def policy_load(self, subject: Subject, security: Obj) -> Checks:
+        yield self._security(subject, "load_policy")
+
+    def policy_setenforce(self, subject: Subject, security: Obj) -> Checks:
+        yield self._security(subject, "setenforce")
+
+    def policy_setbool(self, subject: Subject, security: Obj) -> Checks:
+        yield self._security(subject, "setbool")
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _may_create(self, subject: Subject, parent: Obj, new: Obj, fs: Obj) -> Iterator[Decision]:
+        """may_create: the directory, then the new object under the label it will have, then the filesystem."""
+        yield self._about(subject, parent, "add_name", "search", name=new.name)
+        label = self.server.sid_to_context(self._new_sid(subject, parent, new))
+        born = Obj(new.role, new.tclass, {self.name: label}, mode=new.mode, name=new.name)
+        yield self._about(subject, born, "create")
+        yield self._between(born, fs, "associate", name=new.name)
+
+    def _may_remove(self, subject: Subject, parent: Obj, obj: Obj, perm: str) -> Iterator[Decision]:
+        """may_link for unlink and rmdir. An OST object has no directory: it is its own `parent`."""
+        if parent is not obj:
+            yield self._about(subject, parent, "remove_name", "search", name=obj.name)
+        yield self._about(subject, obj, perm)
+
+    def _may_relabel(self, subject: Subject, obj: Obj, value: bytes, fs: Obj) -> Iterator[Decision]:
+        """selinux_inode_setxattr of one's own label: owner, old label, new label, validatetrans, filesystem."""
+        if subject.uid != obj.uid:
+            yield self._fowner(subject)
+        yield self._about(subject, obj, "relabelfrom")
+        new = self._parse(value)
+        relabelled = Obj(
+            obj.role, obj.tclass, {self.name: self.server.sid_to_context(new)},
+            obj.version, obj.uid, obj.gid, obj.mode, obj.fid, obj.name,
+        )  # fmt: skip
+        yield self._about(subject, relabelled, "relabelto")
+        if not self.server.validatetrans(self._object_sid(obj), new, self._sid(subject), obj.tclass):
+            yield self._invalid_transition(subject, relabelled)
+        yield self._between(relabelled, fs, "associate")
+
+    def _fowner(self, subject: Subject) -> Decision:
+        """Not the owner: CAP_FOWNER, else EPERM before any label is looked at (inode_owner_or_capable)."""
+        if not subject.caps.effective >> NUMBER["fowner"] & 1:
+            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may relabel")
+        own = Obj("subject", "capability", subject.labels)
+        return self._about(subject, own, "fowner")
+
+    def _invalid_transition(self, subject: Subject, obj: Obj) -> Decision:
+        """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help)."""
+        permissive = not self.server.enforcing
+        return Decision(
+            "", self.name, ("relabelto",), ("relabelto",), subject.labels[self.name], obj.labels[self.name] or "",
+            obj.tclass, permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name,
+            version=obj.version, seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
+        )  # fmt: skip
+
+    def _security(self, subject: Subject, perm: str) -> Decision:
+        target = Obj("security", "security", {self.name: self._initial("security")})
+        return self._about(subject, target, perm)
+
+    def _about(self, subject: Subject, obj: Obj, *perms: str, name: str = "") -> Decision:
+        """One query: all of `perms` of `subject` on `obj`."""
+        # A capability has its own errno in the kernel: capable() answers EPERM.
+        error = errno.EPERM if obj.tclass.startswith("capability") else errno.EACCES
+        return self._decide(self._sid(subject), self._object_sid(obj), obj, perms, name, error)
+
+    def _between(self, source: Obj, target: Obj, perm: str, name: str = "") -> Decision:
+        """A query whose source is an object: `associate` of a file's label with the filesystem's."""
+        return self._decide(self._object_sid(source), self._object_sid(target), target, (perm,), name, errno.EACCES)
+
+    def _decide(self, ssid: int, tsid: int, obj: Obj, perms: tuple[str, ...], name: str, error: int) -> Decision:
+        server = self.server
+        unknown_ok, requested = self._requested(obj.tclass, perms)
+        av = self.avc.lookup(ssid, tsid, obj.tclass)
+        missing = requested & ~av.allowed
+        denied = server.policy.names(obj.tclass, missing) if missing else ()
+        if not unknown_ok:
+            known = server.policy.classes.get(obj.tclass, ())
+            denied += tuple(p for p in perms if p not in known)
+        permissive = bool(denied) and (av.permissive or not server.enforcing)
+        if permissive:
+            self.avc.grant(ssid, tsid, obj.tclass, missing)
+        audit = av.auditdeny & missing if denied else av.auditallow & requested
+        return Decision(
+            "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
+            not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
+            permissive, bool(audit) or (bool(denied) and not missing), obj.role, obj.fid, name or obj.name,
+            obj.version, server.seqno, server.policy.digest, error,
+        )  # fmt: skip
+
+    def _requested(self, tclass: str, perms: tuple[str, ...]) -> tuple[bool, int]:
+        """(whether what the policy does not know is allowed, the mask of what it knows)."""
+        policy = self.server.policy
+        known = policy.classes.get(tclass, ())
+        named = tuple(p for p in perms if p in known)
+        everything_known = len(named) == len(perms)
+        return everything_known or policy.handle_unknown == "allow", policy.mask(tclass, named) if named else 0
+
+    def _new_sid(self, subject: Subject, parent: Obj, new: Obj) -> int:
+        """determine_inode_label: fscreate, else the transition from the directory with the last component."""
+        if subject.fscreate is not None:
+            return self._parse(subject.fscreate.encode("utf-8", "surrogateescape"))
+        return self.server.compute_create(self._sid(subject), self._object_sid(parent), new.tclass, new.name)
+
+    def _sid(self, subject: Subject) -> int:
+        return self.server.context_to_sid(subject.labels[self.name])
+
+    def _object_sid(self, obj: Obj) -> int:
+        """No xattr: the initial SID `file`. A context that this policy does not know behaves as `unlabeled`."""
+        label = obj.labels.get(self.name)
+        if label is None:
+            return self.server.initial_sid("file")
+        try:
+            return self.server.context_to_sid(label)
+        except ContextError:
+            return self.server.initial_sid("unlabeled")
+
+    def _initial(self, name: str) -> str:
+        return self.server.sid_to_context(self.server.initial_sid(name))
+
+    def _parse(self, value: bytes) -> int:
+        """A context from a caller: one trailing NUL is accepted; what does not parse or is not valid is EINVAL."""
+        try:
+            return self.server.context_to_sid(value.removesuffix(b"\0").decode("utf-8"))
+        except (ContextError, UnicodeDecodeError) as error:
+            raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
+
+
+_FILE_PERMS = ((MAY_EXEC, "execute"), (MAY_READ, "read"))
+
+
+def _mask_to_perms(obj: Obj, mask: int) -> tuple[str, ...]:
+    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, search for execute on a directory."""
+    if stat.S_ISDIR(obj.mode):
+        bits = ((MAY_EXEC, "search"), (MAY_WRITE, "write"), (MAY_READ, "read"))
+        return tuple(perm for bit, perm in bits if mask & bit)
+    perms = tuple(perm for bit, perm in _FILE_PERMS if mask & bit)
+    if mask & MAY_APPEND:
+        return (*perms, "append")
+    return (*perms, "write") if mask & MAY_WRITE else perms

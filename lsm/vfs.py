@@ -1,0 +1,322 @@
+"""The kernel's VFS steps, and the table operation -> ordered steps; run by mds, oss and client alike.
+
+DAC, ownership and structure (ENOENT, EEXIST, ENOTDIR ...) are no module: they are steps between the hooks, in the
+kernel's order (fs/namei.c, fs/attr.c, fs/xattr.c, fs/open.c). An operation is a row of OPS; `run` walks it with the
+objects and scalars in `p`, and a step that refuses ends it. Nothing here reads or writes a store.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lsm.framework import Mediator
+from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
+from lsm.modules.capability import NUMBER
+from lsm.objects import Obj
+
+P = Mapping[str, Any]
+Step = Callable[[Mediator, P], None]
+
+
+def run(op: str, m: Mediator, **p: Any) -> None:
+    """Walks the steps of `op`. Raises lsm.Denied for a decision, another OSError for structure; KeyError for no op."""
+    for step in OPS[op]:
+        step(m, p)
+
+
+# --- DAC ---------------------------------------------------------------------------------------------------------
+
+
+def permission(m: Mediator, obj: Obj, mask: int) -> None:
+    """fs/namei.c, inode_permission: mode bits first, then the hook. `mask` of MAY_*."""
+    if not dac_allows(m, obj, mask):
+        m.refuse_dac(obj, _dac_words(mask), hook="inode_permission")
+    m.check("inode_permission", obj, mask)
+
+
+def dac_allows(m: Mediator, obj: Obj, mask: int) -> bool:
+    """fs/namei.c, generic_permission: the one class of mode bits that applies, else DAC capabilities."""
+    wanted = mask & (MAY_READ | MAY_WRITE | MAY_EXEC)
+    if obj.uid == m.subject.uid:
+        granted = obj.mode >> 6
+    elif m.subject.in_group(obj.gid):
+        granted = obj.mode >> 3
+    else:
+        granted = obj.mode
+    if not wanted & ~granted & 7:
+        return True
+    read_search, override = NUMBER["dac_read_search"], NUMBER["dac_override"]
+    if obj.is_dir:
+        return (not wanted & MAY_WRITE and m.capable(read_search)) or m.capable(override)
+    if wanted == MAY_READ and m.capable(read_search):
+        return True
+    executable = bool(obj.mode & 0o111)
+    return (not wanted & MAY_EXEC or executable) and m.capable(override)
+
+
+def owner_or_capable(m: Mediator, obj: Obj) -> bool:
+    """fs/inode.c, inode_owner_or_capable."""
+    return m.subject.uid == obj.uid or m.capable(NUMBER["fowner"])
+
+
+def sticky(m: Mediator, parent: Obj, obj: Obj) -> bool:
+    """fs/namei.c, check_sticky: whether the sticky bit of `parent` keeps the subject from removing `obj`."""
+    if not parent.mode & stat.S_ISVTX or m.subject.uid in (obj.uid, parent.uid):
+        return False
+    return not m.capable(NUMBER["fowner"])
+
+
+def access_mask(flags: int) -> int:
+    """MAY_* of open flags, as fs/open.c, build_open_flags: O_TRUNC implies write, O_APPEND narrows it."""
+    mode = flags & os.O_ACCMODE
+    mask = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
+    if flags & os.O_TRUNC:
+        mask |= MAY_WRITE
+    return mask | MAY_APPEND if flags & os.O_APPEND else mask
+
+
+def file_mask(flags: int) -> int:
+    """MAY_* of an open file, by its mode alone (security/selinux/hooks.c, file_to_av): O_TRUNC adds nothing."""
+    return access_mask(flags & ~os.O_TRUNC)
+
+
+def _dac_words(mask: int) -> tuple[str, ...]:
+    words = {MAY_READ: "read", MAY_WRITE: "write", MAY_EXEC: "execute"}
+    return tuple(word for bit, word in words.items() if mask & bit)
+
+
+# --- steps -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """inode_permission on the object in `role`; `mask` is a constant, or what open's flags ask for."""
+
+    role: str
+    mask: int | Callable[[int], int]
+
+    def __call__(self, m: Mediator, p: P) -> None:
+        mask = self.mask if isinstance(self.mask, int) else self.mask(p["flags"])
+        permission(m, p[self.role], mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A check hook with the named parameters, in the order of its signature."""
+
+    name: str
+    params: tuple[str, ...]
+
+    def __call__(self, m: Mediator, p: P) -> None:
+        m.check(self.name, *(p[name] for name in self.params))
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Structure: `error` when the condition holds. Known only to who passed the steps before it."""
+
+    error: int
+    when: Callable[[Mediator, P], bool]
+
+    def __call__(self, m: Mediator, p: P) -> None:
+        if self.when(m, p):
+            raise OSError(self.error, os.strerror(self.error), p.get("what", ""))
+
+
+def hook(name: str, *params: str) -> Hook:
+    return Hook(name, params)
+
+
+def _not_dir(role: str) -> Callable[[Mediator, P], bool]:
+    return lambda m, p: not p[role].is_dir
+
+
+def _is_dir(role: str) -> Callable[[Mediator, P], bool]:
+    return lambda m, p: p[role].is_dir
+
+
+def _sticky(m: Mediator, p: P) -> None:
+    if sticky(m, p["parent"], p["object"]):
+        m.refuse_dac(p["object"], ("delete",), errno.EPERM, "check_sticky")
+
+
+def _needs(cap: str, error: int = errno.EPERM) -> Step:
+    def step(m: Mediator, p: P) -> None:
+        if not m.capable(NUMBER[cap]):
+            raise OSError(error, f"{os.strerror(error)}: needs CAP_{cap.upper()}", p.get("what", ""))
+
+    return step
+
+
+def _mknod_capability(m: Mediator, p: P) -> None:
+    """vfs_mknod: character and block devices only, and before the directory is asked anything but write."""
+    if stat.S_IFMT(p["new"].mode) in (stat.S_IFCHR, stat.S_IFBLK):
+        _needs("mknod")(m, p)
+
+
+def _may_setattr(m: Mediator, p: P) -> None:
+    """fs/attr.c, may_setattr: utimes(now) by who is not the owner needs write permission."""
+    if "touch" in p["attrs"] and not owner_or_capable(m, p["object"]):
+        permission(m, p["object"], MAY_WRITE)
+
+
+def _setattr_prepare(m: Mediator, p: P) -> None:
+    """fs/attr.c, setattr_prepare: ownership, after the hook (so that a MAC denial wins, as in the kernel)."""
+    obj: Obj = p["object"]
+    attrs, new = p["attrs"], p["new_attrs"]
+    if "uid" in attrs and not (m.subject.uid == obj.uid == new["uid"]) and not m.capable(NUMBER["chown"]):
+        m.refuse_dac(obj, ("chown",), errno.EPERM, "setattr_prepare")
+    if "gid" in attrs and not _chgrp_ok(m, obj, new["gid"]) and not m.capable(NUMBER["chown"]):
+        m.refuse_dac(obj, ("chgrp",), errno.EPERM, "setattr_prepare")
+    if attrs & {"mode", "atime_set", "mtime_set"} and not owner_or_capable(m, obj):
+        m.refuse_dac(obj, ("setattr",), errno.EPERM, "setattr_prepare")
+
+
+def _chgrp_ok(m: Mediator, obj: Obj, gid: int) -> bool:
+    return m.subject.uid == obj.uid and (gid == obj.gid or m.subject.in_group(gid))
+
+
+def _xattr_permission(mask: int) -> Step:
+    """fs/xattr.c, xattr_permission. Reading what one may not see is ENODATA, writing it EPERM."""
+
+    def step(m: Mediator, p: P) -> None:
+        name, obj = p["name"], p["object"]
+        refused = errno.ENODATA if mask == MAY_READ else errno.EPERM
+        if name.startswith(("security.", "system.")):
+            return
+        if name.startswith("trusted."):
+            _needs("sys_admin", refused)(m, p)
+            return
+        if name.startswith("user."):
+            if not stat.S_ISREG(obj.mode) and not obj.is_dir:
+                raise OSError(refused, f"{os.strerror(refused)}: user.* is for files and directories only", name)
+            private = obj.is_dir and obj.mode & stat.S_ISVTX and mask == MAY_WRITE
+            if private and not owner_or_capable(m, obj):
+                m.refuse_dac(obj, ("write",), errno.EPERM, "xattr_permission")
+        permission(m, obj, mask)
+
+    return step
+
+
+def _protected_hardlink(m: Mediator, p: P) -> None:
+    """fs/namei.c, may_linkat with fs.protected_hardlinks=1: a source that is not safe needs its owner or CAP_FOWNER."""
+    obj: Obj = p["object"]
+    if not _safe_hardlink_source(m, obj) and not owner_or_capable(m, obj):
+        m.refuse_dac(obj, ("link",), errno.EPERM, "may_linkat")
+
+
+def _safe_hardlink_source(m: Mediator, obj: Obj) -> bool:
+    group_exec_setgid = obj.mode & (stat.S_ISGID | stat.S_IXGRP) == stat.S_ISGID | stat.S_IXGRP
+    if not stat.S_ISREG(obj.mode) or obj.mode & stat.S_ISUID or group_exec_setgid:
+        return False
+    try:
+        permission(m, obj, MAY_READ | MAY_WRITE)
+    except PermissionError:
+        return False
+    return True
+
+
+def _moved_dir(m: Mediator, p: P) -> None:
+    """fs/namei.c, vfs_rename: a directory's `..` changes when it moves, so it must be writable."""
+    if p["object"].is_dir and p["parent"].fid != p["newparent"].fid:
+        permission(m, p["object"], MAY_WRITE)
+
+
+def _may_replace(m: Mediator, p: P) -> None:
+    """may_create or may_delete on the new side, by whether the name exists."""
+    target, obj = p["target"], p["object"]
+    permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
+    if target is None:
+        return
+    if sticky(m, p["newparent"], target):
+        m.refuse_dac(target, ("delete",), errno.EPERM, "check_sticky")
+    if obj.is_dir and not target.is_dir:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target.name)
+    if target.is_dir and not obj.is_dir:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target.name)
+
+
+_WX = MAY_WRITE | MAY_EXEC
+_EXISTS = Refuse(errno.EEXIST, lambda m, p: p["exists"])
+_NO_ENTRY = Refuse(errno.ENOENT, lambda m, p: p["object"] is None)
+_REMOVE: tuple[Step, ...] = (_NO_ENTRY, May("parent", _WX), _sticky)
+
+
+def _making(name: str, *before: Step) -> tuple[Step, ...]:
+    return (_EXISTS, May("parent", _WX), *before, hook(name, "parent", "new", "fs"))
+
+
+# What `open` asks of an inode that is there, by its kind (fs/namei.c, may_open).
+_MAY_OPEN: tuple[Step, ...] = (
+    Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(p["flags"] & os.O_CREAT)),
+    Refuse(errno.ENOTDIR, lambda m, p: bool(p["flags"] & os.O_DIRECTORY) and not p["object"].is_dir),
+    Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode)),
+    Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(access_mask(p["flags"]) & MAY_WRITE)),
+    Refuse(errno.ENXIO, lambda m, p: not p["object"].is_dir and not stat.S_ISREG(p["object"].mode)),
+)
+
+OPS: dict[str, tuple[Step, ...]] = {
+    # a path component, and the last one before the operation itself
+    "lookup": (Refuse(errno.ENOTDIR, _not_dir("parent")), May("parent", MAY_EXEC)),
+    "mount": (hook("sb_kern_mount", "fs"),),
+    "statfs": (hook("sb_statfs", "fs"),),
+    # new objects
+    "create": _making("inode_create"),
+    "mkdir": _making("inode_mkdir"),
+    "symlink": _making("inode_symlink"),
+    "mknod": (_EXISTS, May("parent", _WX), _mknod_capability, hook("inode_mknod", "parent", "new", "fs")),
+    "mknod_regular": _making("inode_create"),
+    "open_new": (hook("file_open", "object", "mask"),),
+    "open": (*_MAY_OPEN, May("object", access_mask), hook("file_open", "object", "mask")),
+    # names
+    "link": (
+        _EXISTS,
+        _protected_hardlink,
+        May("parent", _WX),
+        Refuse(errno.EPERM, _is_dir("object")),
+        hook("inode_link", "object", "parent"),
+    ),
+    "unlink": (*_REMOVE, Refuse(errno.EISDIR, _is_dir("object")), hook("inode_unlink", "parent", "object")),
+    "rmdir": (
+        *_REMOVE,
+        Refuse(errno.ENOTDIR, _not_dir("object")),
+        hook("inode_rmdir", "parent", "object"),
+        Refuse(errno.ENOTEMPTY, lambda m, p: p["entries"] > 0),
+    ),
+    "rename": (
+        *_REMOVE,
+        _may_replace,
+        _moved_dir,
+        hook("inode_rename", "parent", "object", "newparent", "target"),
+        Refuse(errno.ENOTEMPTY, lambda m, p: p["entries"] > 0),
+    ),
+    "readlink": (
+        Refuse(errno.EINVAL, lambda m, p: not stat.S_ISLNK(p["object"].mode)),
+        hook("inode_readlink", "object"),
+    ),
+    # attributes
+    "getattr": (hook("inode_getattr", "object"),),
+    "setattr": (_may_setattr, hook("inode_setattr", "object", "attrs"), _setattr_prepare),
+    "truncate": (
+        Refuse(errno.EISDIR, _is_dir("object")),
+        Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
+        May("object", MAY_WRITE),
+        hook("inode_setattr", "object", "attrs"),
+    ),
+    "ftruncate": (
+        Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
+        hook("inode_setattr", "object", "attrs"),
+    ),
+    # extended attributes
+    "getxattr": (_xattr_permission(MAY_READ), hook("inode_getxattr", "object", "name")),
+    "listxattr": (hook("inode_listxattr", "object"),),
+    "setxattr": (_xattr_permission(MAY_WRITE), hook("inode_setxattr", "object", "name", "value", "fs")),
+    "removexattr": (_xattr_permission(MAY_WRITE), hook("inode_removexattr", "object", "name")),
+    # an open file
+    "file": (hook("file_permission", "object", "mask", "opened"),),
+}
