@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sepol import abi, compiler, frames
@@ -54,7 +55,7 @@ class Server:
             result, data = OPERATIONS[head["op"]](self, head, body)
             return frames.pack({"result": result, "worn": self._engine is not None and self._engine.worn}, data)
         except PolicyError as error:
-            return frames.pack({"error": "policy", "text": str(error)})
+            return frames.pack({"error": "policy", "text": f"{error}{_cramped()}"})
         except KeyError as error:
             return frames.pack({"error": "key", "text": str(error.args[0])})
         except ValueError as error:
@@ -128,6 +129,14 @@ def _lower(kind: int, soft: int) -> None:
     """Set the soft limit, within what we were started with."""
     hard = resource.getrlimit(kind)[1]
     resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _cramped() -> str:
+    """What to add to a complaint of libsepol where too little memory may be behind it."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    peak_kib = int(status.partition("VmPeak:")[2].split()[0])
+    return f" (or its {limit >> 20} MiB of memory were too few)" if peak_kib << 10 > limit * 0.8 else ""
 
 
 def _die_with(parent: int) -> None:

@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why permissions are denied: causes of "te", "constraint", "rbac", "bounds" (none: allowed), and the constraints."""
+    """Why permissions are denied: causes among "te", "constraint", "rbac", "bounds" (none: allowed); constraints."""
 
     causes: frozenset[str]
     constraints: tuple[str, ...]
