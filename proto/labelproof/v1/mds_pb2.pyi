@@ -226,15 +226,16 @@ class LinkRequest(_message.Message):
     def __init__(self, object: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., object_ticket: _Optional[bytes] = ..., name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
 
 class RenameRequest(_message.Message):
-    __slots__ = ("to", "to_ticket", "flags")
-    FROM_FIELD_NUMBER: _ClassVar[int]
-    TO_FIELD_NUMBER: _ClassVar[int]
-    TO_TICKET_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("source", "target", "target_ticket", "flags")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    TARGET_TICKET_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
-    to: Name
-    to_ticket: bytes
+    source: Name
+    target: Name
+    target_ticket: bytes
     flags: int
-    def __init__(self, to: _Optional[_Union[Name, _Mapping]] = ..., to_ticket: _Optional[bytes] = ..., flags: _Optional[int] = ..., **kwargs) -> None: ...
+    def __init__(self, source: _Optional[_Union[Name, _Mapping]] = ..., target: _Optional[_Union[Name, _Mapping]] = ..., target_ticket: _Optional[bytes] = ..., flags: _Optional[int] = ...) -> None: ...
 
 class RenameReply(_message.Message):
     __slots__ = ("receipt",)
