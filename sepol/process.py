@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,7 +57,7 @@ class Child:
         """Raises Missing, or OSError where no process can be started."""
         require()
         self._limits = limits or LIMITS
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- it lives as long as the child; close() ends both
+        self._errors = os.fdopen(os.memfd_create("sepol-child"), "w+b")  # a full disk is no reason to fail
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(self._limits.wall_s)
         with theirs:  # one socket is its stdin and its way to answer; what libsepol prints goes to the file

@@ -42,7 +42,11 @@ class Worker:
         self._child: Child | None = None
         self._closed = False
         self._masks: dict[tuple[str, int], frozenset[str]] = {}
-        self._classes: dict[str, list[str]] = self._ask({"op": "classes"})
+        try:
+            self._classes: dict[str, list[str]] = self._ask({"op": "classes"})
+        except BaseException:
+            self.close()
+            raise
 
     def decide(self, queries: Sequence[tuple[str, str, str]]) -> list[Answer | None]:
         """(scontext, tcontext, tclass) each; None where a context is invalid or the class unknown in the policy."""
@@ -122,7 +126,7 @@ class Worker:
         child = self._child or self._start()
         try:
             reply, _ = child.ask(head)
-        except Died:
+        except BaseException:  # also a Ctrl-C: the answer under way would be taken for the next one's
             self._drop()
             raise
         if reply.get("worn"):

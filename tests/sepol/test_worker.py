@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import sepol
-from sepol import engine
+from sepol import engine, frames
 from sepol import worker as worker_module
 
 
@@ -281,3 +281,29 @@ def test_a_worker_refuses_what_is_no_policy(tiny):
     """A damaged policy is refused at the start, in the words of flatten."""
     with pytest.raises(sepol.PolicyError, match="policy mine: libsepol refuses it"):
         sepol.Worker(tiny[:-1], name="mine")
+
+
+def test_reloads_that_lost_much_memory_bring_a_fresh_child(own_worker, joe, monkeypatch):
+    """Each change of a boolean loses memory in libsepol; a child that says it is worn is replaced, booleans kept."""
+    ask = own_worker._child.ask
+    monkeypatch.setattr(own_worker._child, "ask", lambda head: ({"result": None, "worn": True}, ask(head)[1]))
+    pid = own_worker._child.pid
+    own_worker.set_booleans({"may_log": True})
+
+    assert the(own_worker, joe, "sys_u:object_r:log_t:s0", "file").allowed == {"write"}
+    assert own_worker._child.pid != pid
+
+
+def test_an_interrupted_question_leaves_no_answer_behind(own_worker, joe, data, monkeypatch):
+    """After a Ctrl-C in the middle the next question gets its own answer, not the one left over."""
+    child = own_worker._child
+
+    def interrupted(head):
+        child._socket.sendall(frames.pack(head))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(child, "ask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        own_worker.decide([(joe, data, "file")] * 3)
+
+    assert own_worker.check_contexts([joe]) == [True]
