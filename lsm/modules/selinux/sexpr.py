@@ -1,0 +1,89 @@
+"""Reader of CIL text: parenthesised statements of names, quoted strings and comments."""
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+Sexpr: TypeAlias = "str | list[Sexpr]"
+
+_TOKEN = re.compile(r'"([^"]*)"|([()])|;[^\n]*|([^\s()";]+)')
+
+
+def read(text: str) -> list[Sexpr]:
+    """Read every statement in `text`. Quotes are dropped; ValueError when the parentheses do not pair."""
+    top: list[Sexpr] = []
+    stack = [top]
+    for match in _TOKEN.finditer(text):
+        string, bracket, name = match.groups()
+        if bracket == "(":
+            stack.append([])
+        elif bracket == ")":
+            _close(stack)
+        elif name or string is not None:
+            stack[-1].append(name or string)
+    if len(stack) > 1:
+        raise ValueError("a parenthesis is not closed")
+    return top
+
+
+def _close(stack: list[list[Sexpr]]) -> None:
+    if len(stack) == 1:
+        raise ValueError("a parenthesis too many")
+    done = stack.pop()
+    stack[-1].append(done)
+
+
+def chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Split `text` into (line number, whole statements); a statement may go over several lines.
+
+    A type transition is one line whatever it holds: libsepol 3.4 prints file names without quotes,
+    so the parentheses of a name need not pair.
+    """
+    depth, pending, start = 0, [""], 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if depth == 0:
+            if line.startswith(_ONE_LINE) and line.endswith(")"):
+                yield number, line
+                continue
+            pending, start = [], number
+        pending.append(line)
+        depth += _depth(line)
+        if depth <= 0:
+            depth = 0
+            yield start, "\n".join(pending)
+    if depth:
+        yield start, "\n".join(pending)
+
+
+_ONE_LINE = ("(allow ", "(dontaudit ", "(auditallow ", "(typetransition ")
+
+
+def _depth(line: str) -> int:
+    if '"' not in line and ";" not in line:
+        return line.count("(") - line.count(")")
+    brackets = [match[2] for match in _TOKEN.finditer(line) if match[2]]
+    return brackets.count("(") - brackets.count(")")
+
+
+def names(expression: Sexpr) -> list[str]:
+    """The names in a flat list (or the single name itself); ValueError when it is nested."""
+    if isinstance(expression, str):
+        return [expression]
+    flat = [item for item in expression if isinstance(item, str)]
+    if len(flat) != len(expression):
+        raise ValueError("a list of names holds an expression")
+    return flat
+
+
+def name(expression: Sexpr) -> str:
+    """The name that `expression` is; ValueError when it is a list."""
+    if not isinstance(expression, str):
+        raise ValueError("a list stands where a name belongs")
+    return expression
+
+
+def items(expression: Sexpr) -> list[Sexpr]:
+    """The list that `expression` is; ValueError when it is a name."""
+    if isinstance(expression, str):
+        raise ValueError(f"{expression!r} stands where a list belongs")
+    return expression

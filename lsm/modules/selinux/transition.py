@@ -1,0 +1,141 @@
+"""The label of a new object, a polyinstantiated member, or a relabelled one.
+
+Rules: security_compute_sid in security/selinux/ss/services.c, mls_compute_sid in ss/mls.c.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from lsm.modules.selinux import mls
+from lsm.modules.selinux.conditional import Conditional
+from lsm.modules.selinux.context import OBJECT_R, Context, ContextError
+from lsm.modules.selinux.mls import Range
+
+if TYPE_CHECKING:
+    from lsm.modules.selinux.policy import Policy
+
+Specified = Literal["typetransition", "typechange", "typemember"]
+TypeKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """default_user, default_role, default_type ("source", "target" or "") and default_range of a class."""
+
+    user: str = ""
+    role: str = ""
+    type: str = ""
+    range: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """The transition tables; every key is (source, target, class), `named` has the file name as fourth."""
+
+    types: Mapping[str, Mapping[TypeKey, str]]
+    named: Mapping[tuple[str, str, str, str], str]
+    roles: Mapping[TypeKey, str]
+    ranges: Mapping[TypeKey, Range]
+    defaults: Mapping[str, Defaults]
+
+
+@dataclass(slots=True)
+class ActiveTypeRules:
+    """The conditional type rules in force; unconditional ones come first and are not copied."""
+
+    types: dict[str, dict[TypeKey, str]] = field(
+        default_factory=lambda: {"typetransition": {}, "typechange": {}, "typemember": {}}
+    )
+
+    @classmethod
+    def under(cls, conditionals: Iterable[Conditional], booleans: Mapping[str, bool]) -> "ActiveTypeRules":
+        """The rules that apply under `booleans`; of two for one key, the first in the policy."""
+        active = cls()
+        for conditional in conditionals:
+            for rule in conditional.arm(booleans).types:
+                active.types[rule.kind].setdefault((rule.source, rule.target, rule.tclass), rule.result)
+        return active
+
+
+@dataclass(frozen=True, slots=True)
+class NewContext:
+    """A computed context and the most specific rule behind it (see SecurityServer.transition_reason)."""
+
+    context: Context
+    reason: str
+
+
+def compute(
+    policy: "Policy",
+    active: ActiveTypeRules,
+    specified: Specified,
+    source: Context,
+    target: Context,
+    tclass: str,
+    name: str | None = None,
+) -> NewContext:
+    """Compute the context; it may be invalid. ContextError when glblub finds no common sensitivity."""
+    rules = policy.type_rules
+    defaults = rules.defaults.get(tclass, _NO_DEFAULTS)
+    like_source = tclass == "process" or tclass.endswith("socket")
+    transition = specified == "typetransition"
+    used = []
+
+    user = target.user if specified == "typemember" or defaults.user == "target" else source.user
+    role = _default(defaults.role, source.role, target.role, source.role if like_source else OBJECT_R)
+    type_name = _default(defaults.type, source.type, target.type, source.type if like_source else target.type)
+
+    key = (source.type, target.type, tclass)
+    ruled = rules.types[specified].get(key) or active.types[specified].get(key)
+    if ruled:
+        used.append("type_transition")
+        type_name = ruled
+    named = rules.named.get((*key, name)) if transition and name is not None else None
+    if named:
+        used.append("name_transition")
+        type_name = named
+    new_role = rules.roles.get((source.role, target.type, tclass)) if transition else None
+    if new_role:
+        used.append("role_transition")
+        role = new_role
+    ranged = rules.ranges.get(key) if transition else None
+    if ranged:
+        used.append("range_transition")
+    elif policy.mls:
+        ranged = _default_range(defaults.range if transition else "", source, target, like_source)
+    context = Context(user, role, type_name, *(ranged or _NO_RANGE))
+    return NewContext(context, _reason(used, defaults))
+
+
+_NO_DEFAULTS = Defaults()
+_NO_RANGE = (mls.Level(0, 0), mls.Level(0, 0))
+_REASONS = ("name_transition", "type_transition", "role_transition", "range_transition")
+
+
+def _default(which: str, source: str, target: str, unset: str) -> str:
+    return {"source": source, "target": target}.get(which, unset)
+
+
+def _default_range(which: str, source: Context, target: Context, like_source: bool) -> Range:
+    if which == "glblub":
+        try:
+            return mls.glblub((source.low, source.high), (target.low, target.high))
+        except ValueError as error:
+            raise ContextError(f"glblub: {error}") from None
+    if not which:
+        return (source.low, source.high) if like_source else (source.low, source.low)
+    side, _, part = which.partition(" ")
+    context = source if side == "source" else target
+    return {
+        "low": (context.low, context.low),
+        "high": (context.high, context.high),
+        "low-high": (context.low, context.high),
+    }[part]
+
+
+def _reason(used: list[str], defaults: Defaults) -> str:
+    for reason in _REASONS:
+        if reason in used:
+            return reason
+    return "inherit" if defaults == _NO_DEFAULTS else "default"
