@@ -59,7 +59,7 @@ class Avc(Generic[D]):
         return decision
 
     def grant(self, ssid: int, tsid: int, tclass: str, bits: int) -> None:
-        """Add `bits` to a kept decision, so that a permissive denial is reported once (avc_denied, AVC_CALLBACK_GRANT)."""
+        """Add `bits` to a kept decision, so that a permissive denial is reported once (avc_denied)."""
         key = (ssid, tsid, tclass)
         with self._lock:
             decision = self._entries.get(key)

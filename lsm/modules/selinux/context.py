@@ -47,7 +47,7 @@ def canonical(policy: "Policy", text: str) -> str:
     return format(policy, parse(policy, text))
 
 
-def format(policy: "Policy", context: Context) -> str:  # noqa: A001 (read as context.format)
+def format(policy: "Policy", context: Context) -> str:
     """The canonical text of `context`."""
     return text(policy.levels, context)
 

@@ -27,7 +27,9 @@ class AvDecision:
     permissive: bool
 
 
-def compute_av(policy: Policy, active: AvTable, source: Context, target: Context, tclass: str, seqno: int) -> AvDecision:
+def compute_av(
+    policy: Policy, active: AvTable, source: Context, target: Context, tclass: str, seqno: int
+) -> AvDecision:
     """Decide every permission of `tclass`; `active` are the conditional rules in force."""
     permissive = source.type in policy.permissive
     silent = source.type in policy.neveraudit
@@ -38,14 +40,14 @@ def compute_av(policy: Policy, active: AvTable, source: Context, target: Context
     if tclass not in policy.classes:
         return AvDecision(everything if unknown else 0, 0, 0 if silent else everything, seqno, permissive)
     allowed, auditallow, dontaudit = _rules(policy, active, source, target, tclass)
-    allowed &= ~sum_denied(policy, active, source, target, tclass, allowed)
+    allowed &= ~_denied(policy, active, source, target, tclass, allowed)
     if silent:
         return AvDecision(allowed | unknown, 0, 0, seqno, permissive)
     return AvDecision(allowed | unknown, auditallow, ALL_PERMS & ~dontaudit, seqno, permissive)
 
 
 def reason(policy: Policy, active: AvTable, source: Context, target: Context, tclass: str, denied: int) -> str:
-    """Why the `denied` bits are missing: "mls", "constraint", "rbac" or "bounds" if that took one of them, else "te"."""
+    """Why `denied` bits are missing: "mls", "constraint", "rbac" or "bounds", the first that took one, else "te"."""
     if tclass not in policy.classes:
         return "te"
     allowed, _, _ = _rules(policy, active, source, target, tclass)
@@ -59,7 +61,7 @@ def _rules(policy: Policy, active: AvTable, source: Context, target: Context, tc
     return unpack(vector)
 
 
-def sum_denied(policy: Policy, active: AvTable, source: Context, target: Context, tclass: str, allowed: int) -> int:
+def _denied(policy: Policy, active: AvTable, source: Context, target: Context, tclass: str, allowed: int) -> int:
     """The bits of `allowed` that constraints, roles and bounds take away."""
     denied = 0
     for _, bits in _denials(policy, active, source, target, tclass, allowed):
@@ -94,4 +96,4 @@ def _bounding(policy: Policy, active: AvTable, source: Context, target: Context,
     source = source._replace(type=policy.bounds[source.type])
     target = target._replace(type=policy.bounds.get(target.type, target.type))
     allowed, _, _ = _rules(policy, active, source, target, tclass)
-    return allowed & ~sum_denied(policy, active, source, target, tclass, allowed)
+    return allowed & ~_denied(policy, active, source, target, tclass, allowed)

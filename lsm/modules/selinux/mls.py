@@ -29,7 +29,7 @@ def contains(outer: Range, inner: Range) -> bool:
 
 
 def glblub(a: Range, b: Range) -> Range:
-    """The greatest low and the least high of two ranges, ValueError when no sensitivity is common (mls_range_glblub)."""
+    """The greatest low and least high of two ranges (mls_range_glblub); ValueError when no sensitivity is common."""
     if a[1].sens < b[0].sens or b[1].sens < a[0].sens:
         raise ValueError("the ranges have no sensitivity in common")
     low = Level(max(a[0].sens, b[0].sens), a[0].cats & b[0].cats)

@@ -13,8 +13,12 @@ from lsm.modules.selinux.sexpr import Sexpr
 
 # What a server of ours has no use for: network labelling, build-time statements, plain declarations.
 IGNORED = frozenset(
-    "sid sensitivity category typealias sensitivityalias categoryalias portcon nodecon netifcon ibpkeycon"
-    " ibendportcon neverallow neverallowx iomemcon ioportcon pcidevicecon pirqcon devicetreecon".split()
+    {
+        *("sid", "sensitivity", "category", "typealias", "sensitivityalias", "categoryalias"),
+        *("neverallow", "neverallowx"),
+        *("portcon", "nodecon", "netifcon", "ibpkeycon", "ibendportcon"),
+        *("iomemcon", "ioportcon", "pcidevicecon", "pirqcon", "devicetreecon"),
+    }
 )
 
 _RULES = {**statements_te.STATEMENTS, **statements_rest.STATEMENTS}

@@ -35,7 +35,7 @@ def _apply(
     if operator == "all":
         return frozenset(universe)
     if operator == "range":
-        return _range(*(name(operand) for operand in operands), universe=universe, lookup=lookup)
+        return _range(name(operands[0]), name(operands[1]), universe, lookup)
     sets = [members(operand, universe, lookup) for operand in operands]
     match operator:
         case "and":

@@ -6,31 +6,35 @@ from typing import TypeAlias
 
 Sexpr: TypeAlias = "str | list[Sexpr]"
 
-_TOKEN = re.compile(r'"([^"]*)"|([()])|;[^\n]*|([^\s()";]+)')
+_TOKEN = re.compile(r'"[^"]*"|[()]|;[^\n]*|[^\s()";]+|"')
 
 
 def read(text: str) -> list[Sexpr]:
-    """Read every statement in `text`. Quotes are dropped; ValueError when the parentheses do not pair."""
-    top: list[Sexpr] = []
-    stack = [top]
-    for match in _TOKEN.finditer(text):
-        string, bracket, name = match.groups()
-        if bracket == "(":
-            stack.append([])
-        elif bracket == ")":
-            _close(stack)
-        elif name or string is not None:
-            stack[-1].append(name or string)
-    if len(stack) > 1:
+    """Read every statement in `text`. Quotes are dropped; ValueError when quotes or parentheses do not pair."""
+    current: list[Sexpr] = []
+    outer: list[list[Sexpr]] = []
+    for word in _TOKEN.findall(text):
+        if word == "(":
+            outer.append(current)
+            current = []
+        elif word == ")":
+            if not outer:
+                raise ValueError("a parenthesis too many")
+            done, current = current, outer.pop()
+            current.append(done)
+        elif word[0] == '"':
+            current.append(_unquote(word))
+        elif word[0] != ";":
+            current.append(word)
+    if outer:
         raise ValueError("a parenthesis is not closed")
-    return top
+    return current
 
 
-def _close(stack: list[list[Sexpr]]) -> None:
-    if len(stack) == 1:
-        raise ValueError("a parenthesis too many")
-    done = stack.pop()
-    stack[-1].append(done)
+def _unquote(word: str) -> str:
+    if word == '"':
+        raise ValueError("a quote is not closed")
+    return word[1:-1]
 
 
 def chunks(text: str) -> Iterator[tuple[int, str]]:
@@ -61,8 +65,8 @@ _ONE_LINE = ("(allow ", "(dontaudit ", "(auditallow ", "(typetransition ")
 def _depth(line: str) -> int:
     if '"' not in line and ";" not in line:
         return line.count("(") - line.count(")")
-    brackets = [match[2] for match in _TOKEN.finditer(line) if match[2]]
-    return brackets.count("(") - brackets.count(")")
+    words = _TOKEN.findall(line)
+    return words.count("(") - words.count(")")
 
 
 def names(expression: Sexpr) -> list[str]:

@@ -27,6 +27,7 @@ class SidTable:
     """SIDs count from 1; the initial ones come first, in the policy's order."""
 
     def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._entries: list[Entry] = []
         self._initial: dict[str, int] = {}
         self._by_context: dict[Context, int] = {}
@@ -36,8 +37,7 @@ class SidTable:
 
     def load(self, policy: Policy) -> None:
         """Give every SID its meaning under `policy`."""
-        mls_before = bool(self._initial) and self._policy.mls
-        self._policy = policy
+        mls_before, self._policy = self._policy.mls, policy
         initial = set(self._initial.values())
         for sid, entry in enumerate(self._entries, 1):
             if sid not in initial:
@@ -98,7 +98,7 @@ class SidTable:
                 self._initial[name] = len(self._entries)
 
     def _convert(self, entry: Entry, mls_before: bool) -> None:
-        """Read an entry's text under the new policy; a range is dropped or taken from `unlabeled` as MLS goes or comes."""
+        """Read an entry's text under the new policy; as MLS goes or comes, a range is dropped or is `unlabeled`'s."""
         default = None
         if mls_before != self._policy.mls:
             default = self._policy.initial_contexts.get(UNLABELED)

@@ -133,7 +133,11 @@ def _default(which: str, draft: Draft, args: list[Sexpr]) -> None:
         draft.defaults[tclass] = replace(draft.defaults.get(tclass, Defaults()), **{which: choice})
 
 
-_RANGE_DEFAULTS = ("glblub", *(f"{side} {part}" for side in ("source", "target") for part in ("low", "high", "low-high")))
+_RANGE_DEFAULTS = (
+    "glblub",
+    *("source low", "source high", "source low-high"),
+    *("target low", "target high", "target low-high"),
+)
 
 
 def _permissive(draft: Draft, args: list[Sexpr]) -> None:
