@@ -1,0 +1,1 @@
+"""Boots a labelled cluster, runs suites and faults against it, and judges every label and decision."""

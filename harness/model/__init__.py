@@ -1,0 +1,13 @@
+"""What ought to be: expectations written from the kernel's rules, never from the servers' code.
+
+In reading order:
+    context     SELinux contexts and MLS levels as values: parsing, canonical text
+    cil         the few statements of a flattened policy that libsepol exports no function for
+    policy      a policy: decisions by libsepol, transitions and defaults from the CIL text, the state of a node
+    labels      the label that a new object, a relabelled one, or one without a label has
+    access      the table: operation -> ordered checks
+    fs          the tree as the acknowledged operations made it
+    world       all that a history has told so far: subjects, tasks, ops, rpcs, policies, labels, the tree
+
+Imports `sepol` and the standard library; nothing of the cluster's.
+"""

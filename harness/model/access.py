@@ -1,0 +1,302 @@
+"""The table: for each operation and case, the checks that the kernel makes, in order.
+
+Source: the kernel's fs/namei.c, fs/open.c, fs/xattr.c for the order of VFS steps and hooks, security/selinux/hooks.c
+for what each hook asks; compared with the checks that a 6.1 kernel with SELinux logged on ext4.
+
+A row reads  [?]hook(role of its first object)  source -> target class {permissions}  [if condition]
+
+  ?          allowed at this place, not demanded
+  no check   the hook fires and asks SELinux nothing
+  CLASS      the class of the object that the operation is about; MASK, OPEN, ATTR are given by the parameters
+  condition  device: CLASS is chr_file or blk_file; reparent: a directory that changes its parent; regular: a file
+
+All permissions in one pair of braces are one query.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+Source = Literal["subject", "object", "new"]
+
+FILE_CLASSES = ("file", "dir", "lnk_file", "chr_file", "blk_file", "fifo_file", "sock_file")
+# Asked where DAC needs them or a claim is weighed: anywhere in an operation, and never demanded by its place.
+FLOATING = frozenset({"capable", "setprocattr"})
+
+_MAKE = """
+    inode_permission(parent)    subject -> parent dir {write search}
+    capable(subject)            subject -> subject capability {mknod}  if device
+    HOOK(parent)                subject -> parent dir {add_name search}
+    HOOK(parent)                subject -> new CLASS {create}
+    HOOK(parent)                new -> fs filesystem {associate}
+    inode_init_security(parent)
+"""
+_REMOVE = """
+    inode_permission(parent)    subject -> parent dir {write search}
+    HOOK(parent)                subject -> parent dir {remove_name search}
+    HOOK(parent)                subject -> object CLASS {PERM}
+"""
+_RENAME = """
+    inode_permission(parent)    subject -> parent dir {write search}
+    inode_permission(newparent) subject -> newparent dir {write search}
+    inode_permission(object)    subject -> object dir {write}  if reparent
+    inode_rename(parent)        subject -> parent dir {remove_name search}
+    inode_rename(parent)        subject -> object CLASS {rename}
+    inode_rename(parent)        subject -> object dir {reparent}  if reparent
+"""
+_RELABEL = """
+    inode_setxattr(object)      subject -> object CLASS {relabelfrom}
+    inode_setxattr(object)      subject -> new CLASS {relabelto}
+    inode_setxattr(object)      new -> fs filesystem {associate}
+"""
+
+TABLE: dict[tuple[str, str], str] = {
+    # --- the super block
+    ("getroot", "mount"): "sb_kern_mount(fs) subject -> fs filesystem {mount}",
+    ("statfs", "statfs"): "sb_statfs(fs) subject -> fs filesystem {getattr}",
+    # --- names
+    ("lookup", "name"): "inode_permission(parent) subject -> parent dir {search}",
+    ("mkdir", "new"): _MAKE.replace("HOOK", "inode_mkdir"),
+    ("mknod", "regular"): _MAKE.replace("HOOK", "inode_create"),
+    ("mknod", "special"): _MAKE.replace("HOOK", "inode_mknod"),
+    ("symlink", "new"): _MAKE.replace("HOOK", "inode_symlink"),
+    ("unlink", "unlink"): _REMOVE.replace("HOOK", "inode_unlink").replace("PERM", "unlink"),
+    ("rmdir", "rmdir"): _REMOVE.replace("HOOK", "inode_rmdir").replace("PERM", "rmdir"),
+    # fs.protected_hardlinks: its denial is overruled for the owner, so the check may stand in a success.
+    ("link", "link"): """
+        ?inode_permission(object)   subject -> object CLASS {read write}  if regular
+        inode_permission(parent)    subject -> parent dir {write search}
+        inode_link(object)          subject -> parent dir {add_name search}
+        inode_link(object)          subject -> object CLASS {link}
+    """,
+    ("rename", "plain"): _RENAME + "inode_rename(parent) subject -> newparent dir {add_name search}",
+    ("rename", "replace"): _RENAME
+    + """
+        inode_rename(parent)        subject -> newparent dir {add_name remove_name search}
+        inode_rename(parent)        subject -> target TARGET {GONE}
+    """,
+    ("rename", "same-inode"): "",
+    ("readlink", "read"): "inode_readlink(object) subject -> object CLASS {read}",
+    # --- open files
+    ("open", "new"): _MAKE.replace("HOOK", "inode_create") + "file_open(object) subject -> object CLASS {OPEN}",
+    ("open", "existing"): """
+        inode_permission(object)    subject -> object CLASS {MASK}
+        file_open(object)           subject -> object CLASS {OPEN}
+    """,
+    ("open", "truncate"): """
+        inode_permission(object)    subject -> object CLASS {MASK}
+        file_open(object)           subject -> object CLASS {OPEN}
+        inode_setattr(object)       subject -> object CLASS {write}
+    """,
+    # Asked again only where the label or the policy has moved since open (selinux_file_permission).
+    ("read", "token"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object CLASS {read}
+    """,
+    ("write", "token"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object CLASS {write}
+        ?file_permission(object)    subject -> object CLASS {append}
+    """,
+    ("readdir", "names"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object dir {read}
+    """,
+    # An entry with its attributes costs what a lookup of its name costs.
+    ("readdir", "plus"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object dir {read}
+        inode_permission(object)    subject -> object dir {search}
+    """,
+    # --- attributes
+    ("getattr", "stat"): "inode_getattr(object) subject -> object CLASS {getattr}",
+    ("getattr", "open"): "inode_getattr(object) subject -> object CLASS {getattr}",
+    ("setattr", "attr"): "inode_setattr(object) subject -> object CLASS {setattr}",
+    ("setattr", "now"): """
+        ?inode_permission(object)   subject -> object CLASS {write}
+        inode_setattr(object)       subject -> object CLASS {write}
+    """,
+    ("setattr", "truncate"): """
+        inode_permission(object)    subject -> object CLASS {write}
+        inode_setattr(object)       subject -> object CLASS {WRITE-OPEN}
+    """,
+    ("setattr", "ftruncate"): "inode_setattr(object) subject -> object CLASS {write}",
+    # --- extended attributes
+    ("getxattr", "attr"): "inode_getxattr(object) subject -> object CLASS {getattr}",
+    ("getxattr", "user"): """
+        inode_permission(object)    subject -> object CLASS {read}
+        inode_getxattr(object)      subject -> object CLASS {getattr}
+    """,
+    ("setxattr", "label"): _RELABEL,
+    ("setxattr", "attr"): "inode_setxattr(object) subject -> object CLASS {setattr}",
+    ("setxattr", "user"): """
+        inode_permission(object)    subject -> object CLASS {write}
+        inode_setxattr(object)      subject -> object CLASS {setattr}
+    """,
+    ("removexattr", "attr"): "inode_removexattr(object) subject -> object CLASS {setattr}",
+    ("removexattr", "user"): """
+        inode_permission(object)    subject -> object CLASS {write}
+        inode_removexattr(object)   subject -> object CLASS {setattr}
+    """,
+    # The module's own label cannot be removed: EACCES without any query, in permissive mode too.
+    ("removexattr", "label"): "inode_removexattr(object)",
+    ("listxattr", "list"): "inode_listxattr(object) subject -> object CLASS {getattr}",
+    # --- OST objects, on behalf of an operation on the file; no counterpart in the kernel
+    ("ost_setlabel", "relabel"): _RELABEL,
+    ("ost_punch", "size"): """
+        inode_setattr(object)
+        ?inode_setattr(object)      subject -> object CLASS {write}
+        ?inode_setattr(object)      subject -> object CLASS {write open}
+    """,
+    ("ost_glimpse", "size"): "inode_getattr(object) subject -> object CLASS {getattr}",
+    ("ost_destroy", "destroy"): "inode_unlink(object) subject -> object CLASS {unlink}",
+    # --- the subject itself
+    ("setprocattr", "attr"): "setprocattr(subject) subject -> subject process {ATTR}",
+    ("getprocattr", "getattr"): "getprocattr(subject)",
+    # --- the policy (security/selinux/selinuxfs.c)
+    ("policy_load", "reload"): "policy_load(security) subject -> security security {load_policy}",
+    ("setenforce", "set"): "policy_setenforce(security) subject -> security security {setenforce}",
+    ("setbool", "set"): "policy_setbool(security) subject -> security security {setbool}",
+}
+
+_ROW = re.compile(
+    r"(?P<may>\??)(?P<hook>\w+)\((?P<role>\w+)\)"
+    r"(?: +(?P<source>\w+) -> (?P<target>\w+) (?P<tclass>\w+) \{(?P<perms>[^}]+)\})?(?: +if (?P<when>\w+))?\Z"
+)
+_PROCATTR = {f"{attr}create": f"set{attr}create" for attr in ("fs", "key", "sock")} | {
+    "exec": "setexec",
+    "current": "setcurrent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One query of one firing of a hook. `perms` empty: the hook fires and asks nothing. `optional`: may be left out."""
+
+    hook: str
+    role: str
+    source: Source = "subject"
+    target: str = ""
+    tclass: str = ""
+    perms: frozenset[str] = frozenset()
+    optional: bool = False
+
+    def __str__(self) -> str:
+        asked = f" {self.target} {self.tclass} {{ {' '.join(sorted(self.perms))} }}" if self.perms else ""
+        return f"{self.hook}({self.role}){asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A row of the table as suites see it: the roles of the objects involved, and whether a class must be given."""
+
+    op: str
+    case: str
+    roles: tuple[str, ...]
+    by_class: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    check: Check
+    when: str
+
+
+def expected(
+    op: str,
+    case: str,
+    tclass: str = "file",
+    *,
+    access: str = "r",
+    append: bool = False,
+    truncate: bool = False,
+    reparent: bool = False,
+    replaced: str = "",
+    attr: str = "fscreate",
+    walk: bool = False,
+    open_perms: bool = True,
+) -> tuple[Check, ...]:
+    """The checks of one operation, in order. `tclass` is the class of the object it is about.
+
+    open: `access` r, w or rw, with `append` and `truncate` as in its flags. rename: `reparent` for a directory that
+    changes its parent, `replaced` the class of the target. setprocattr: `attr` fscreate, keycreate, sockcreate, exec,
+    current. `walk`: the last component is looked up in the same call. `open_perms`: the policy's capability.
+    Raises KeyError for an operation or case that the table does not have.
+    """
+    words = {
+        "CLASS": (tclass,),
+        "MASK": _mask(access, append, truncate),
+        "OPEN": (*_mask(access, append, False), "open")[: None if open_perms else -1],
+        "WRITE-OPEN": ("write", "open")[: None if open_perms else 1],
+        "TARGET": (replaced or tclass,),
+        "GONE": ("rmdir",) if (replaced or tclass) == "dir" else ("unlink",),
+        "ATTR": (_PROCATTR[attr],),
+    }
+    holds = {"": True, "reparent": reparent, "device": tclass in {"chr_file", "blk_file"}, "regular": tclass == "file"}
+    rows = (_walk(op) if walk else ()) + _rows(op, case)
+    return tuple(_filled(row.check, words) for row in rows if holds[row.when])
+
+
+def firings(checks: tuple[Check, ...]) -> dict[tuple[str, str], int]:
+    """How often each (hook, role) must fire for these checks. Queries of one hook in a row are one firing, but each
+    inode_permission is one of its own."""
+    counts: dict[tuple[str, str], int] = {}
+    last: Check | None = None
+    for check in checks:
+        again = last is not None and (last.hook, last.role) == (check.hook, check.role)
+        if not check.optional and not (again and check.hook != "inode_permission"):
+            counts[check.hook, check.role] = counts.get((check.hook, check.role), 0) + 1
+        last = check
+    return counts
+
+
+def operations() -> list[Operation]:
+    """Every operation and case of the table."""
+    return [_operation(op, case) for op, case in TABLE]
+
+
+def _operation(op: str, case: str) -> Operation:
+    checks = [row.check for row in _rows(op, case)]
+    roles = dict.fromkeys(role for check in checks for role in (check.source, check.target, check.role) if role)
+    return Operation(op, case, tuple(roles), any(check.tclass == "CLASS" for check in checks))
+
+
+def _mask(access: str, append: bool, truncate: bool) -> tuple[str, ...]:
+    """security/selinux/hooks.c, file_mask_to_av: append instead of write, also where truncation asks for write."""
+    perms = ("read",) if "r" in access else ()
+    if "w" in access or truncate:
+        perms += ("append" if append else "write",)
+    return perms
+
+
+def _filled(check: Check, words: dict[str, tuple[str, ...]]) -> Check:
+    perms = frozenset(perm for word in check.perms for perm in words.get(word, (word,)))
+    tclass = words.get(check.tclass, (check.tclass,))[0]
+    return Check(check.hook, check.role, check.source, check.target, tclass, perms, check.optional)
+
+
+def _walk(op: str) -> tuple[_Row, ...]:
+    parents = ("parent", "newparent") if op == "rename" else ("parent",)
+    perms = frozenset({"search"})
+    return tuple(_Row(Check("inode_permission", role, "subject", role, "dir", perms), "") for role in parents)
+
+
+@cache
+def _rows(op: str, case: str) -> tuple[_Row, ...]:
+    if (op, case) not in TABLE:
+        raise KeyError(f"the table has no operation {op!r} with case {case!r}")
+    return tuple(_row(line.strip()) for line in TABLE[op, case].splitlines() if line.strip())
+
+
+def _row(line: str) -> _Row:
+    found = _ROW.match(line)
+    if found is None:
+        raise ValueError(f"not a row of the table: {line!r}")
+    may, hook, role, source, target, tclass, perms, when = found.groups()
+    check = Check(
+        hook, role, source or "subject", target or "", tclass or "", frozenset((perms or "").split()), bool(may)
+    )
+    return _Row(check, when or "")
