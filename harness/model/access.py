@@ -18,9 +18,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
-
-Source = Literal["subject", "object", "new"]
 
 FILE_CLASSES = ("file", "dir", "lnk_file", "chr_file", "blk_file", "fifo_file", "sock_file")
 # Asked where DAC needs them or a claim is weighed: anywhere in an operation, and never demanded by its place.
@@ -59,12 +56,12 @@ TABLE: dict[tuple[str, str], str] = {
     ("statfs", "statfs"): "sb_statfs(fs) subject -> fs filesystem {getattr}",
     # --- names
     ("lookup", "name"): "inode_permission(parent) subject -> parent dir {search}",
-    ("mkdir", "new"): _MAKE.replace("HOOK", "inode_mkdir"),
+    ("mkdir", "new"): _MAKE.replace("HOOK", "inode_mkdir").replace("CLASS", "dir"),
     ("mknod", "regular"): _MAKE.replace("HOOK", "inode_create"),
     ("mknod", "special"): _MAKE.replace("HOOK", "inode_mknod"),
-    ("symlink", "new"): _MAKE.replace("HOOK", "inode_symlink"),
+    ("symlink", "new"): _MAKE.replace("HOOK", "inode_symlink").replace("CLASS", "lnk_file"),
     ("unlink", "unlink"): _REMOVE.replace("HOOK", "inode_unlink").replace("PERM", "unlink"),
-    ("rmdir", "rmdir"): _REMOVE.replace("HOOK", "inode_rmdir").replace("PERM", "rmdir"),
+    ("rmdir", "rmdir"): _REMOVE.replace("HOOK", "inode_rmdir").replace("PERM", "rmdir").replace("CLASS", "dir"),
     # fs.protected_hardlinks: its denial is overruled for the owner, so the check may stand in a success.
     ("link", "link"): """
         ?inode_permission(object)   subject -> object CLASS {read write}  if regular
@@ -79,7 +76,7 @@ TABLE: dict[tuple[str, str], str] = {
         inode_rename(parent)        subject -> target TARGET {GONE}
     """,
     ("rename", "same-inode"): "",
-    ("readlink", "read"): "inode_readlink(object) subject -> object CLASS {read}",
+    ("readlink", "read"): "inode_readlink(object) subject -> object lnk_file {read}",
     # --- open files
     ("open", "new"): _MAKE.replace("HOOK", "inode_create") + "file_open(object) subject -> object CLASS {OPEN}",
     ("open", "existing"): """
@@ -174,11 +171,14 @@ _PROCATTR = {f"{attr}create": f"set{attr}create" for attr in ("fs", "key", "sock
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One query of one firing of a hook. `perms` empty: the hook fires and asks nothing. `optional`: may be left out."""
+    """One query of one firing of a hook; `source` is subject, object or new, the others are roles of objects.
+
+    `perms` empty: the hook fires and asks nothing. `optional`: may be left out.
+    """
 
     hook: str
     role: str
-    source: Source = "subject"
+    source: str = "subject"
     target: str = ""
     tclass: str = ""
     perms: frozenset[str] = frozenset()
@@ -266,7 +266,7 @@ def _operation(op: str, case: str) -> Operation:
 
 def _mask(access: str, append: bool, truncate: bool) -> tuple[str, ...]:
     """security/selinux/hooks.c, file_mask_to_av: append instead of write, also where truncation asks for write."""
-    perms = ("read",) if "r" in access else ()
+    perms: tuple[str, ...] = ("read",) if "r" in access else ()
     if "w" in access or truncate:
         perms += ("append" if append else "write",)
     return perms
@@ -296,7 +296,5 @@ def _row(line: str) -> _Row:
     if found is None:
         raise ValueError(f"not a row of the table: {line!r}")
     may, hook, role, source, target, tclass, perms, when = found.groups()
-    check = Check(
-        hook, role, source or "subject", target or "", tclass or "", frozenset((perms or "").split()), bool(may)
-    )
-    return _Row(check, when or "")
+    asked = frozenset((perms or "").split())
+    return _Row(Check(hook, role, source or "subject", target or "", tclass or "", asked, bool(may)), when or "")
