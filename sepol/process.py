@@ -72,8 +72,9 @@ class Child:
 
     def ask(self, head: frames.Head, body: bytes = b"") -> tuple[frames.Head, bytes]:
         """One request, one answer. Raises Died; the child is then gone."""
+        request = frames.pack(head, body)
         try:
-            self._socket.sendall(frames.pack(head, body))
+            self._socket.sendall(request)
             return frames.read(self._socket.recv)
         except TimeoutError as error:
             self._process.kill()
@@ -105,19 +106,21 @@ class Child:
             code = self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return "sent garbage"
+            return "sent no message but garbage"
         if code == -signal.SIGXCPU:
             return f"used more than {self._limits.cpu_s} s of processor time"
         if code < 0:
             return f"crashed ({signal.Signals(-code).name})"
-        memory = f"{self._limits.memory_bytes >> 20} MiB"
-        return f"gave up with status {code}{self._last_words()}, which it does when its {memory} of memory are used"
+        return f"gave up (status {code}): {self._last_words() or self._out_of_memory()}"
 
     def _last_words(self) -> str:
         self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").split("\n")
-        words = [line.strip() for line in lines if line.strip()]
-        return f": {words[-1]}" if words else ""
+        lines = self._errors.read().decode("utf-8", "replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def _out_of_memory(self) -> str:
+        """Without a word libsepol exits where CIL can allocate no more (libsepol/cil/src/cil_mem.c)."""
+        return f"its {self._limits.memory_bytes >> 20} MiB of memory were too few"
 
 
 def result_of(head: frames.Head, name: str) -> object:

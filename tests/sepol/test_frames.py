@@ -25,5 +25,5 @@ def test_a_cut_message_is_an_end_of_file():
 @pytest.mark.parametrize("garbage", [b"\xff" * 8, b"\0\0\0\2\0\0\0\0{]", b"\0\0\0\2\0\0\0\0[]"])
 def test_garbage_is_refused_before_it_is_read(garbage):
     """Impossible lengths, no JSON, no object: a ValueError, and no gigabytes asked for."""
-    with pytest.raises(ValueError, match="message|Expecting"):
+    with pytest.raises(ValueError, match=r"message|Expecting"):
         frames.read(io.BytesIO(garbage).read)
