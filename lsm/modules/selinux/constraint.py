@@ -1,15 +1,18 @@
 """Constraint expressions, compiled to functions of the contexts compared.
 
 Rules: constraint_expr_eval in security/selinux/ss/services.c. Side 1 is the source (or the old
-context), 2 the target (the new one), 3 the task of a validatetrans rule. A role dominates itself
-only: flattened kernel policies hold no role hierarchy.
+context), 2 the target (the new one), 3 the task of a validatetrans rule.
+
+Flattened policies hold no role hierarchy, so a role dominates itself only. object_r dominates
+nothing, not even itself: libsepol's CIL compiler never fills its set (cil_role_to_policydb), and
+so do its own decisions come out.
 """
 
 import operator
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
-from lsm.modules.selinux.context import Context
+from lsm.modules.selinux.context import OBJECT_R, Context
 from lsm.modules.selinux.mls import dominates
 from lsm.modules.selinux.sexpr import Sexpr, name
 
@@ -87,14 +90,18 @@ def _in_set(op: str, left: str, names: Set[str]) -> Check:
     return lambda s, t, x: (x[field] in names) is wanted
 
 
+def _role_dominates(a: str, b: str) -> bool:
+    return a == b != OBJECT_R
+
+
 _RELATIONS: dict[str, dict[str, Callable[..., bool]]] = {
     "name": {"eq": operator.eq, "neq": operator.ne},
     "role": {
         "eq": operator.eq,
         "neq": operator.ne,
-        "dom": operator.eq,
-        "domby": operator.eq,
-        "incomp": operator.ne,
+        "dom": _role_dominates,
+        "domby": _role_dominates,
+        "incomp": lambda a, b: not _role_dominates(a, b),
     },
     "level": {
         "eq": operator.eq,
