@@ -1,0 +1,48 @@
+"""Remote calls between the nodes: the only place that knows gRPC.
+
+In reading order:
+    channel, bind       the two ends of a call: Stub and Caller, and the handlers bound from a descriptor
+    call, mediation     what a handler sees, and what it must have asked before it replies
+    context, admission, nodemap     what travels beside a request, and who may come in with it
+    seal, replies       tickets, tokens and receipts; the reply cache
+    status              the one table of errors, definite or not
+    clock, record       time, and the node's history
+    methods             the rpcs as the descriptors say them
+    memory, transport_grpc, tls     the two transports, and the keys of the second
+"""
+
+from rpc.admission import Admission
+from rpc.bind import Table, bind, declared
+from rpc.call import Call, Peer
+from rpc.channel import Caller, Channel, Stub
+from rpc.clock import Clock, SystemClock
+from rpc.context import fid_message, fid_of
+from rpc.mediation import MediationError
+from rpc.nodemap import Nodemap
+from rpc.record import Batch, Recorder
+from rpc.replies import ReplyCache
+from rpc.seal import Seal
+from rpc.status import definite
+
+__all__ = [
+    "Admission",
+    "Batch",
+    "Call",
+    "Caller",
+    "Channel",
+    "Clock",
+    "MediationError",
+    "Nodemap",
+    "Peer",
+    "Recorder",
+    "ReplyCache",
+    "Seal",
+    "Stub",
+    "SystemClock",
+    "Table",
+    "bind",
+    "declared",
+    "definite",
+    "fid_message",
+    "fid_of",
+]

@@ -1,0 +1,28 @@
+"""Time as an injected value, so that the same code runs on the machine's clock and on the simulator's."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two clocks of one node, in nanoseconds."""
+
+    def wall_ns(self) -> int:
+        """Since the epoch; what the history and the inodes say."""
+        ...
+
+    def mono_ns(self) -> int:
+        """From any beginning, never backwards; for how long something took."""
+        ...
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def mono_ns(self) -> int:
+        return time.monotonic_ns()

@@ -1,0 +1,104 @@
+"""Walk tickets, data tokens and receipts: bodies with a MAC under the cluster's key.
+
+HMAC-SHA256 cut to 16 bytes (RFC 2104, section 5), over the kind and the body, so that none passes for another.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from labelproof.v1 import context_pb2
+from lsm.objects import Fid
+from rpc.call import Call
+from rpc.context import fid_message, fid_of
+
+MAC_BYTES = 16
+# include/uapi/linux/capability.h
+CAP_DAC_READ_SEARCH = 2
+
+M = TypeVar("M", bound=Message)
+
+
+class Seal:
+    """The cluster's key, and what is made and checked with it."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < MAC_BYTES:
+            raise ValueError(f"the cluster's key has {len(key)} bytes; {MAC_BYTES} are the least")
+        self._key = key
+
+    def seal(self, kind: str, message: Message) -> bytes:
+        """The serialized Sealed of `message`."""
+        body = message.SerializeToString()
+        return context_pb2.Sealed(body=body, mac=self._mac(kind, body)).SerializeToString()
+
+    def open(self, kind: str, data: bytes, message_type: type[M]) -> M:
+        """The body that was sealed as `kind`; EACCES if it is missing, damaged, of another kind or key."""
+        if not data:
+            raise OSError(errno.EACCES, f"no {kind}")
+        try:
+            sealed = context_pb2.Sealed.FromString(data)
+            if hmac.compare_digest(sealed.mac, self._mac(kind, sealed.body)):
+                return message_type.FromString(sealed.body)
+        except DecodeError:
+            pass
+        raise OSError(errno.EACCES, f"the {kind} is not one of this cluster's")
+
+    def _mac(self, kind: str, body: bytes) -> bytes:
+        return hmac.digest(self._key, kind.encode() + b"\0" + body, "sha256")[:MAC_BYTES]
+
+    def ticket(self, fid: Fid, subject_digest: bytes, seqno: int) -> bytes:
+        """A walk ticket: this subject reached this FID under policy `seqno`."""
+        return self.seal("ticket", context_pb2.Ticket(fid=fid_message(fid), subject=subject_digest, policy_seqno=seqno))
+
+    def check_ticket(self, call: Call, fid: Fid, seqno: int, ticket: bytes | None = None) -> None:
+        """Whether the call's subject may name `fid`: by its ticket, or by capability dac_read_search.
+
+        `ticket`: one that rides in the request; else the call's. ESTALE for a ticket of another policy seqno (walk
+        again); EACCES for none, or one of another subject or FID.
+        """
+        refusal = self._ticket_refusal(call, fid, seqno, call.ticket if ticket is None else ticket)
+        if refusal is None:
+            return
+        if refusal.errno == errno.ESTALE or not call.lsm.capable(CAP_DAC_READ_SEARCH):
+            raise refusal
+
+    def _ticket_refusal(self, call: Call, fid: Fid, seqno: int, data: bytes) -> OSError | None:
+        try:
+            ticket = self.open("ticket", data, context_pb2.Ticket)
+        except OSError as refusal:
+            return refusal
+        if fid_of(ticket.fid) != fid:
+            return OSError(errno.EACCES, f"the ticket is for another file than {fid}")
+        if not hmac.compare_digest(ticket.subject, call.subject.digest):
+            return OSError(errno.EACCES, f"the ticket for {fid} is another subject's")
+        if ticket.policy_seqno != seqno:
+            return OSError(errno.ESTALE, f"the ticket for {fid} is of policy {ticket.policy_seqno}, not {seqno}")
+        return None
+
+    def token(self, token: context_pb2.Token) -> bytes:
+        """A data token; `rights` are MAY_* bits of lsm/hooks.py, `expires_ns` wall time."""
+        return self.seal("token", token)
+
+    def check_token(self, call: Call, data: bytes, now_ns: int) -> context_pb2.Token:
+        """The token presented; EACCES if it is no token, expired, or another subject's."""
+        token = self.open("token", data, context_pb2.Token)
+        if token.expires_ns <= now_ns:
+            raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} has expired; open the file again")
+        if not hmac.compare_digest(token.subject, call.subject.digest):
+            raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} is another subject's")
+        return token
+
+    def receipt(self, call: Call, target: str) -> bytes:
+        """The proof of what the call changed, and for whom."""
+        body = context_pb2.ReceiptBody(
+            target=target, transno=call.transno, client=call.peer.node, xid=call.xid, request=call.request_digest,
+            subject=call.subject.digest,
+        )  # fmt: skip
+        if call.fid is not None:
+            body.fid.CopyFrom(fid_message(call.fid))
+        return self.seal("receipt", body)
