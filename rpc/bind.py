@@ -148,12 +148,12 @@ class Table:
         data = reply.SerializeToString()
         return Row(call.peer.node, call.xid, call.request_digest, call.subject.digest, data)
 
-    def resent(self, method: Method, row: Row) -> bytes:
+    def resent(self, call: Call, reply: Message) -> bytes:
         """The kept reply, marked as such, with where the target stands now."""
-        reply = method.reply.FromString(row.reply)
         receipt: context_pb2.Receipt = reply.receipt  # type: ignore[attr-defined]
         receipt.resent = True
         receipt.last_committed = self._last_committed()
+        call.transno = receipt.transno
         return reply.SerializeToString()
 
 
@@ -221,7 +221,7 @@ class _Served:
         row = await replies.find(client, xid, call.request_digest, call.subject.digest)
         if row is not None:
             self.resent = True
-            return self.table.resent(self.method, row)
+            return self.table.resent(call, self.method.reply.FromString(row.reply))
         replies.begin(client, xid)
         try:
             reply = await self._handle(call, request)
@@ -267,7 +267,7 @@ class _Served:
             error = status.failure(errno.EIO, f"history: {unwritten}", sure=False)
         trailing = [(context.CLOCK_KEY, clock.to_bytes(8, "big"))]
         if error is not None:
-            trailing.append((context.ERRNO_KEY, status.encode(error)))
+            trailing += status.trailing(error)
         return Answer(b"" if error else body, error, tuple(trailing))
 
     def _refused(self, refusal: OSError) -> None:

@@ -11,7 +11,7 @@ import errno
 import random
 from collections.abc import Iterable
 
-from rpc import context, status
+from rpc import status
 from rpc.bind import Answer, Table
 from rpc.call import Peer
 from rpc.channel import Metadata, WireChannel
@@ -89,7 +89,7 @@ class Listener:
         table = self._by_path.get(path)
         if table is None:
             error = status.failure(errno.EOPNOTSUPP, f"{self.address} serves no {path}", sure=True)
-            return Answer(b"", error, ((context.ERRNO_KEY, status.encode(error)),))
+            return Answer(b"", error, status.trailing(error))
         answer = await table.serve(path, body, metadata, peer)
         await self._network.travel()
         return answer
@@ -112,11 +112,8 @@ class _MemoryWire:
             raise status.failure(errno.ETIMEDOUT, f"no reply from {self._address} in {timeout_s:g} s", sure=False)
         if delivery.cancelled():
             raise status.failure(errno.ECONNRESET, f"lost the connection to {self._address}", sure=False)
-        return status.unpacked(*_plain(delivery.result()))
+        answer = delivery.result()
+        return status.unpacked(answer.body, answer.trailing)
 
     async def close(self) -> None:
         self._closed = True
-
-
-def _plain(answer: Answer) -> tuple[bytes, Metadata]:
-    return answer.body, answer.trailing

@@ -80,7 +80,8 @@ class Recorder:
         if self._sink is None or not events:
             return
         fresh = [key for key in subjects if key not in self._interned]
-        new = [self.stamped("subject", _subject(key, subjects[key])) for key in fresh]
+        when = {"c": events[0]["c"], "t": events[0]["t"]}
+        new = [{**self.stamped("subject", _subject(key, subjects[key])), **when} for key in fresh]
         lines = new + events
         for index, event in enumerate(lines, self._index):
             event["i"] = index

@@ -11,6 +11,8 @@ import os
 
 from grpc import StatusCode
 
+from rpc.context import ERRNO_KEY
+
 MESSAGE_CHARS_MAX = 1024
 
 # spec: the error contract of a Lustre server. What is not here travels as UNKNOWN, and exactly in the entry.
@@ -121,11 +123,16 @@ def from_transport(status: StatusCode, details: str) -> OSError:
     return failure(number, f"{status.name}: {details}", sure=number not in INDEFINITE)
 
 
-def unpacked(body: bytes, trailing: tuple[tuple[str, bytes], ...]) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+def trailing(error: OSError) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata by which an error travels."""
+    return ((ERRNO_KEY, encode(error)),)
+
+
+def unpacked(body: bytes, entries: tuple[tuple[str, bytes], ...]) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """A reply as it came, or its error raised, with the trailing metadata on it."""
-    entry = dict(trailing).get("errno-bin")
+    entry = dict(entries).get(ERRNO_KEY)
     if entry is None:
-        return body, trailing
+        return body, entries
     error = decode(entry)
-    error.trailing = trailing  # type: ignore[attr-defined]
+    error.trailing = entries  # type: ignore[attr-defined]
     raise error
