@@ -1,0 +1,16 @@
+"""What every node has, whatever its role: its configuration, its policy, its tasks, its admin service.
+
+In reading order:
+  config.py  NodeConfig: what a node is told at start
+  policy.py  the node's policy: load, enforce, booleans; the fingerprint `sepol`; the framework made of it
+  node.py    Node: clock, random numbers, history, seal, admission, policy and peers in one place
+  auditlog.py  the node's audit log: AVC lines in the kernel's format
+  store.py   one SQLite connection a target: an op is one step, replies leave after the group commit
+  tasks.py   the tasks of a client node, and the mediation of their own attributes
+  admin.py   the service Admin, for the role harness only
+  app.py     what a role brings: its services, its start and stop
+  serve.py   an app over gRPC: bind, serve, health
+  main.py    a node process: configuration on stdin, one ready line on stdout, gone with its parent
+
+A node's own kernel services (ipc, keys, sockets ...) will be files here too, one a family. Never mds, oss or client.
+"""

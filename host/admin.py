@@ -1,0 +1,85 @@
+"""The service Admin: what the harness asks of every node. Mediated like any other where it touches the policy."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from host.node import Node, PeerAddress
+from labelproof.v1 import admin_pb2 as pb
+from lsm.objects import Obj
+from rpc.call import Call
+from rpc.nodemap import Nodemap
+
+
+class Role(Protocol):
+    """What Admin needs of the node's app."""
+
+    def collect(self) -> Iterable[pb.RawObject]: ...
+    async def joined(self) -> None: ...
+    async def policy_loaded(self) -> None: ...
+
+
+class AdminOps:
+    """Handlers of the service Admin."""
+
+    def __init__(self, node: Node, app: Role, stats: Callable[[], dict[str, int]]) -> None:
+        self._node = node
+        self._app = app
+        self._stats = stats
+
+    async def load_policy(self, call: Call, req: pb.LoadPolicyRequest) -> pb.PolicyReply:
+        """Boots with a policy, or loads another one over it, which security{load_policy} is asked for."""
+        policy = self._node.policy
+        if policy.server is None:
+            call.takes("boot")
+            policy.load(req.name, req.digest, req.version, req.cil, enforcing=req.enforcing, by=call.subject)
+            await self._app.policy_loaded()
+        else:
+            self._ask(call, "reload", "policy_load")
+            policy.load(req.name, req.digest, req.version, req.cil, enforcing=policy.enforcing, by=call.subject)
+        return self._policy()
+
+    async def set_enforce(self, call: Call, req: pb.SetEnforceRequest) -> pb.PolicyReply:
+        """Switches enforcing; asks security{setenforce}."""
+        self._ask(call, "set", "policy_setenforce")
+        self._node.policy.set_enforce(req.enforcing, by=call.subject)
+        return self._policy()
+
+    async def set_booleans(self, call: Call, req: pb.SetBooleansRequest) -> pb.PolicyReply:
+        """Sets booleans, all or none; asks security{setbool}."""
+        self._ask(call, "set", "policy_setbool")
+        self._node.policy.set_booleans(dict(req.values), by=call.subject)
+        return self._policy()
+
+    async def join(self, call: Call, req: pb.JoinRequest) -> pb.JoinReply:
+        """Takes the peers' addresses."""
+        self._node.join([PeerAddress(p.node, p.role, p.address) for p in req.peers if p.node != self._node.name])
+        await self._app.joined()
+        return pb.JoinReply()
+
+    async def set_nodemaps(self, call: Call, req: pb.SetNodemapsRequest) -> pb.SetNodemapsReply:
+        """Replaces the nodemaps, at once and for connections that are there already."""
+        try:
+            self._node.admission.set_nodemaps([Nodemap.from_proto(n) for n in req.nodemaps])
+        except ValueError as error:
+            raise OSError(errno.EINVAL, str(error)) from None
+        return pb.SetNodemapsReply()
+
+    async def collect(self, call: Call, req: pb.CollectRequest) -> pb.CollectReply:
+        """Every object of this node's store with its labels as stored."""
+        return pb.CollectReply(objects=self._app.collect())
+
+    async def stats(self, call: Call, req: pb.StatsRequest) -> pb.StatsReply:
+        """Counters of this node."""
+        return pb.StatsReply(counters=self._stats())
+
+    def _ask(self, call: Call, case: str, hook: str) -> None:
+        call.takes(case)
+        if not call.subject.labels:
+            raise PermissionError(errno.EACCES, "a policy is in force here: send the context of a logged-in subject")
+        call.lsm.check(hook, Obj("security", "security"))
+
+    def _policy(self) -> pb.PolicyReply:
+        return pb.PolicyReply(seqno=self._node.policy.seqno, sepol=self._node.policy.sepol)

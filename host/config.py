@@ -1,0 +1,65 @@
+"""What a node is told at start."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rpc.tls import Identity
+
+LSM = ("capability", "selinux")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """One node. `key` is the cluster's MAC key; `identity` is None on the memory transport only.
+
+    `ephemeral`: the node removes `data_dir` when it finds that its parent is gone.
+    """
+
+    name: str
+    role: str
+    cluster: str
+    data_dir: Path
+    key: bytes
+    history: Path | None = None
+    audit: Path | None = None
+    lsm: tuple[str, ...] = LSM
+    seed: int = 0
+    identity: Identity | None = None
+    listen: str = "127.0.0.1:0"
+    root_context: str | None = None
+    stripe_size: int = 65536
+    ephemeral: bool = False
+    runtime: str = "inprocess"
+    clock_domain: str = ""
+
+    def to_json(self) -> str:
+        """One line, as a node process reads it on stdin; it holds a private key, so it goes to no file or log."""
+        fields = asdict(self)
+        for name in ("data_dir", "history", "audit"):
+            fields[name] = None if fields[name] is None else str(fields[name])
+        fields["key"] = base64.b64encode(self.key).decode()
+        fields["identity"] = self.identity and {k: v.decode() for k, v in asdict(self.identity).items()}
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, line: str) -> NodeConfig:
+        """The inverse of to_json; ValueError for what it did not write."""
+        try:
+            return cls(**_restored(json.loads(line)))
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a node's configuration: {error}") from None
+
+
+def _restored(fields: dict[str, Any]) -> dict[str, Any]:
+    for name in ("data_dir", "history", "audit"):
+        fields[name] = None if fields[name] is None else Path(fields[name])
+    fields["key"] = base64.b64decode(fields["key"])
+    fields["lsm"] = tuple(fields["lsm"])
+    identity = fields["identity"]
+    fields["identity"] = identity and Identity(**{k: v.encode() for k, v in identity.items()})
+    return fields

@@ -1,0 +1,111 @@
+"""A node process: its configuration on stdin, one ready line on stdout, and gone when its parent is.
+
+stdin stays open while the parent lives. Its end, however the parent ended, stops the node, which then removes its own
+data if that was meant to be ephemeral. (Not PR_SET_PDEATHSIG: that fires when the thread that started us ends.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+
+from host.app import App
+from host.config import NodeConfig
+from host.node import Node, PeerAddress
+from host.serve import Server
+from rpc import transport_grpc
+from rpc.call import Peer
+from rpc.channel import Channel
+from rpc.clock import SystemClock
+
+EXIT_USAGE = 2
+EXIT_FAILED = 1
+_STOP_S = 3.0
+
+
+class Machine:
+    """The environment of a node on this machine: its clock, gRPC with mutual TLS."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.clock = SystemClock()
+        self._config = config
+
+    def rng(self, name: str) -> random.Random:
+        """Seeded by the cluster's seed and the name alone."""
+        return random.Random(f"{self._config.seed}:{name}")
+
+    def connect(self, node: Node, peer: PeerAddress) -> Channel:
+        assert self._config.identity is not None
+        to = Peer(self._config.cluster, peer.role, peer.node)
+        return transport_grpc.connect(peer.address, identity=self._config.identity, peer=to, recorder=node.recorder)
+
+
+def main(make_app: Callable[[Node], App]) -> None:
+    """Runs one node until its stdin ends or SIGTERM comes. Exit 0; 1 it cannot serve; 2 no usable configuration."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        config = NodeConfig.from_json(sys.stdin.readline())
+    except ValueError as error:
+        sys.exit(f"labelproof node: {error}; the harness starts nodes, people do not")
+    sys.exit(asyncio.run(_run(config, make_app)))
+
+
+async def _run(config: NodeConfig, make_app: Callable[[Node], App]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    orphaned = _watch_parent(loop, stop)
+    try:
+        await _serve(config, make_app, stop)
+    except OSError as error:
+        print(f"{config.name}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        if orphaned.is_set() and config.ephemeral:
+            _remove(config)
+    return 0
+
+
+async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyncio.Event) -> None:
+    assert config.identity is not None, "the harness gives every node process its certificate"
+    server = Server(config, Machine(config), make_app)
+    await server.start()
+    listener = await transport_grpc.serve(config.listen, config.identity, server.tables)
+    print(json.dumps({"node": config.name, "address": listener.address, "pid": os.getpid()}), flush=True)
+    await stop.wait()
+    await asyncio.wait_for(listener.stop(), _STOP_S)
+    await server.stop()
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> asyncio.Event:
+    """Sets the returned event, and `stop`, when stdin ends: nobody holds its other end any more."""
+    orphaned = asyncio.Event()
+    stdin = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(stdin, 4096):
+            loop.remove_reader(stdin)
+            orphaned.set()
+            stop.set()
+
+    loop.add_reader(stdin, readable)
+    return orphaned
+
+
+def _remove(config: NodeConfig) -> None:
+    """Removes the node's own data, and the folder around it once the last node has done so."""
+    shutil.rmtree(config.data_dir, ignore_errors=True)
+    try:
+        os.rmdir(config.data_dir.parent)
+    except OSError:
+        pass

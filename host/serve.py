@@ -1,0 +1,80 @@
+"""A node with its role's app, bound: the same on every transport."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib import metadata
+
+from host.admin import AdminOps
+from host.app import App
+from host.auditlog import AuditLog
+from host.config import NodeConfig
+from host.node import Environment, Node
+from labelproof.v1 import admin_pb2
+from lsm.modules.selinux.module import Selinux
+from rpc.bind import Table, bind
+from rpc.record import Recorder
+
+SCHEMA = 1
+
+
+class Server:
+    """One node, ready to be served: `tables` are the rpcs of its role and of Admin."""
+
+    def __init__(self, config: NodeConfig, env: Environment, make_app: Callable[[Node], App]) -> None:
+        self.config = config
+        self._recorder = _recorder(config, env)
+        self._log = AuditLog(config.audit, config.name, env.clock)
+        self.node = Node(config, env, self._recorder, self._log)
+        self.app = make_app(self.node)
+        self.tables = tuple(self._bind(service, ops) for service, ops in self._services())
+
+    async def start(self) -> None:
+        """Opens the store; OSError says why it cannot."""
+        await self.app.start()
+
+    async def stop(self) -> None:
+        """Ends what runs, closes store, channels and logs."""
+        for table in self.tables:
+            await table.drain()
+        await self.app.stop()
+        await self.node.close()
+        self._log.close()
+
+    def _services(self) -> list[tuple[object, object]]:
+        admin = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
+        return [*self.app.services(), (admin, AdminOps(self.node, self.app, self._stats))]
+
+    def _bind(self, service: object, ops: object) -> Table:
+        return bind(
+            service, ops, self.node.admission, self._recorder, seal=self.node.seal, target=self.config.name,
+            last_committed=lambda: self.app.last_committed, replies=self.app.replies,
+        )  # fmt: skip
+
+    def _stats(self) -> dict[str, int]:
+        module = self.node.framework.module("selinux") if self.node.policy.loaded else None
+        avc = module.avc if isinstance(module, Selinux) else None
+        counted = {"avc_hits": avc.hits, "avc_misses": avc.misses} if avc else {}
+        return {"last_committed": self.app.last_committed, "policy_seqno": self.node.policy.seqno, **counted}
+
+
+def _recorder(config: NodeConfig, env: Environment) -> Recorder:
+    if config.history is None:
+        return Recorder(config.name, None, env.clock)
+    recorder = Recorder.to_file(config.history, config.name, env.clock)
+    recorder.header(
+        schema=SCHEMA, role=config.role, versions=versions(), seed=config.seed, runtime=config.runtime,
+        clock_domain=config.clock_domain,
+    )  # fmt: skip
+    return recorder
+
+
+def versions() -> dict[str, str]:
+    """What this node runs, as its history says it."""
+    return {
+        "labelproof": metadata.version("labelproof"),
+        "python": platform.python_version(),
+        "grpc": metadata.version("grpcio"),
+        "protobuf": metadata.version("protobuf"),
+    }

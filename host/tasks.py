@@ -1,0 +1,80 @@
+"""The tasks of a client node: who acts there, and the mediation of a task's own attributes."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import rpc.context
+from lsm.framework import Mediator
+from lsm.objects import Subject
+from rpc.record import Batch
+
+# /proc/<pid>/attr/<name> of what a task may set for itself.
+CREATE_ATTRS = frozenset({"fscreate", "keycreate", "sockcreate"})
+TASKS_MAX = 10_000
+
+
+@dataclass(slots=True)
+class Task:
+    """One task. `context` is its subject's bytes on the wire, built once and kept until the subject changes."""
+
+    id: str
+    subject: Subject
+    context: bytes
+    umask: int
+    fds: dict[int, Any] = field(default_factory=dict)
+
+
+class Tasks:
+    """The tasks of one node, by the id that the harness gave them; pids are the node's own, from 1000."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._pid = 999
+
+    def login(self, task: str, claimed: Subject, *, nid: str, umask: int) -> Task:
+        """A new task with the context claimed, which the nodemap has admitted. EEXIST, EAGAIN or EINVAL."""
+        if not task:
+            raise OSError(errno.EINVAL, "a task needs an id")
+        if task in self._tasks:
+            raise OSError(errno.EEXIST, f"there is a task {task!r} already; log it out first")
+        if len(self._tasks) >= TASKS_MAX:
+            raise OSError(errno.EAGAIN, f"this node has {TASKS_MAX} tasks; log some out")
+        self._pid += 1
+        subject = rpc.context.named(replace(claimed, pid=self._pid, nid=nid))
+        self._tasks[task] = Task(task, subject, rpc.context.encode(subject), umask & 0o777)
+        return self._tasks[task]
+
+    def get(self, task: str) -> Task:
+        """The task; OSError(ESRCH) names one that there is not."""
+        try:
+            return self._tasks[task]
+        except KeyError:
+            raise ProcessLookupError(errno.ESRCH, f"no task {task!r} on this node") from None
+
+    def logout(self, task: str) -> Task:
+        """Forgets the task and returns it, so that its files can be closed; ESRCH."""
+        found = self.get(task)
+        del self._tasks[task]
+        return found
+
+    def setprocattr(self, task: Task, attr: str, value: str | None, mediator: Mediator) -> None:
+        """Sets fscreate, keycreate or sockcreate; None clears. The policy is asked of the task itself.
+
+        EINVAL: no such attribute, or not a context; EACCES: the policy says no (security/selinux/hooks.c).
+        """
+        if attr not in CREATE_ATTRS:
+            raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(CREATE_ATTRS))}")
+        mediator.check("setprocattr", attr, value)
+        changed = {attr: value}
+        task.subject = rpc.context.named(replace(task.subject, **changed))
+        task.context = rpc.context.encode(task.subject)
+
+
+def record(batch: Batch, task: Task, phase: str, by: str, **fields: object) -> None:
+    """The `task` event of docs/history.md; `phase` is login, logout or setattr."""
+    batch.event(
+        "task", task=task.id, phase=phase, subject=batch.subject(task.subject), by=by, umask=task.umask, **fields
+    )
