@@ -7,6 +7,7 @@ data if that was meant to be ephemeral. (Not PR_SET_PDEATHSIG: that fires when t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -81,7 +82,9 @@ async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyn
     server = Server(config, Machine(config), make_app)
     await server.start()
     listener = await transport_grpc.serve(config.listen, config.identity, server.tables)
-    print(json.dumps({"node": config.name, "address": listener.address, "pid": os.getpid()}), flush=True)
+    ready = {"node": config.name, "address": listener.address, "pid": os.getpid()}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
     await stop.wait()
     await asyncio.wait_for(listener.stop(), _STOP_S)
     await server.stop()
@@ -105,7 +108,5 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> async
 def _remove(config: NodeConfig) -> None:
     """Removes the node's own data, and the folder around it once the last node has done so."""
     shutil.rmtree(config.data_dir, ignore_errors=True)
-    try:
-        os.rmdir(config.data_dir.parent)
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        config.data_dir.parent.rmdir()

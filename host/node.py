@@ -37,7 +37,10 @@ class PeerAddress:
 class Environment(Protocol):
     """What differs between the machine and the simulator."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The node's clock."""
+        ...
 
     def rng(self, name: str) -> random.Random:
         """A generator of its own for `name`, seeded by the cluster's seed."""

@@ -6,6 +6,8 @@ import platform
 from collections.abc import Callable
 from importlib import metadata
 
+from google.protobuf.descriptor import ServiceDescriptor
+
 from host.admin import AdminOps
 from host.app import App
 from host.auditlog import AuditLog
@@ -42,11 +44,11 @@ class Server:
         await self.node.close()
         self._log.close()
 
-    def _services(self) -> list[tuple[object, object]]:
+    def _services(self) -> list[tuple[ServiceDescriptor, object]]:
         admin = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
         return [*self.app.services(), (admin, AdminOps(self.node, self.app, self._stats))]
 
-    def _bind(self, service: object, ops: object) -> Table:
+    def _bind(self, service: ServiceDescriptor, ops: object) -> Table:
         return bind(
             service, ops, self.node.admission, self._recorder, seal=self.node.seal, target=self.config.name,
             last_committed=lambda: self.app.last_committed, replies=self.app.replies,

@@ -68,9 +68,13 @@ class Tasks:
         if attr not in CREATE_ATTRS:
             raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(CREATE_ATTRS))}")
         mediator.check("setprocattr", attr, value)
-        changed = {attr: value}
-        task.subject = rpc.context.named(replace(task.subject, **changed))
+        task.subject = rpc.context.named(_with(task.subject, attr, value))
         task.context = rpc.context.encode(task.subject)
+
+
+def _with(subject: Subject, attr: str, value: str | None) -> Subject:
+    changed: dict[str, Any] = {attr: value}
+    return replace(subject, **changed)
 
 
 def record(batch: Batch, task: Task, phase: str, by: str, **fields: object) -> None:
