@@ -29,9 +29,9 @@ class Selinux(Hooks):
     # --- super block -------------------------------------------------------------------------------------------
 
     def sb_set_mnt_opts(self, subject: Subject, fs: Obj) -> str | None:
-        """The superblock's label: the policy's fs_use rule for the filesystem's type, else the initial SID `fs`."""
+        """The superblock's label: the policy's fs_use rule for its type, else `unlabeled` (security_fs_use)."""
         behaviour_and_context = self.server.policy.fs_use.get(fs.name)
-        return behaviour_and_context[1] if behaviour_and_context else self._initial("fs")
+        return behaviour_and_context[1] if behaviour_and_context else self._initial("unlabeled")
 
     def sb_kern_mount(self, subject: Subject, fs: Obj) -> Checks:
         yield self._about(subject, fs, "mount")
