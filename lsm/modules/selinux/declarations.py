@@ -15,6 +15,8 @@ from lsm.modules.selinux.sexpr import Sexpr, name, names
 class Declarations:
     """What was declared, as read; names.py makes sense of it."""
 
+    # Where a name was spoken of last, by keyword and first argument, for the errors found afterwards.
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
     handle_unknown: Literal["allow", "deny", "reject"] = "deny"
     mls: bool = False
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -29,7 +31,7 @@ class Declarations:
     sens_cats: dict[str, list[Sexpr]] = field(default_factory=dict)
     named_levels: dict[str, Sexpr] = field(default_factory=dict)
     roles: dict[str, set[str]] = field(default_factory=dict)
-    users: list[str] = field(default_factory=list)
+    users: dict[str, None] = field(default_factory=dict)
     booleans: dict[str, bool] = field(default_factory=dict)
     policycaps: set[str] = field(default_factory=set)
 
@@ -57,7 +59,8 @@ def _mls(d: Declarations, args: list[Sexpr]) -> None:
 
 
 def _class(d: Declarations, args: list[Sexpr]) -> None:
-    d.classes[name(args[0])] = tuple(names(args[1])) if len(args) > 1 else ()
+    declared, *perms = args
+    d.classes[name(declared)] = tuple(names(perms[0])) if perms else ()
 
 
 def _common(d: Declarations, args: list[Sexpr]) -> None:
@@ -112,7 +115,7 @@ def _role(d: Declarations, args: list[Sexpr]) -> None:
 
 def _user(d: Declarations, args: list[Sexpr]) -> None:
     (declared,) = args
-    d.users.append(name(declared))
+    d.users[name(declared)] = None
 
 
 def _boolean(d: Declarations, args: list[Sexpr]) -> None:

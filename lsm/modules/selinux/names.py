@@ -1,13 +1,14 @@
 """The names that a policy declares, and what they stand for in its rules."""
 
 from collections.abc import Mapping, Set
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
 from lsm.modules.selinux import sets
 from lsm.modules.selinux.declarations import Declarations
 from lsm.modules.selinux.mls import Level, Levels, Range
-from lsm.modules.selinux.sexpr import Sexpr, items, name
+from lsm.modules.selinux.sexpr import Sexpr, at_line, items, name
 
 V = TypeVar("V")
 
@@ -17,7 +18,7 @@ class Names:
 
     def __init__(self, declared: Declarations) -> None:
         self.declared = declared
-        self.classes = {tclass: self._perms(tclass) for tclass in self._class_order()}
+        self.classes = self._classes()
         self.types = tuple(declared.types)
         self._type_names = frozenset(self.types)
         self.attributes = self._attributes()
@@ -74,9 +75,16 @@ class Names:
             mask |= 1 << order.index(perm)
         return mask
 
-    def _class_order(self) -> tuple[str, ...]:
+    def _classes(self) -> dict[str, tuple[str, ...]]:
         order = self.declared.orders.get("class", ())
-        return tuple(dict.fromkeys((*order, *self.declared.classes)))
+        found = {}
+        for tclass in (*order, *self.declared.classes):
+            with self._line_of("class", tclass):
+                found[tclass] = self._perms(tclass)
+        return found
+
+    def _line_of(self, keyword: str, first: str) -> AbstractContextManager[None]:
+        return at_line(self.declared.lines.get((keyword, first), 0))
 
     def _perms(self, tclass: str) -> tuple[str, ...]:
         own = find(self.declared.classes, tclass, "class")
@@ -88,8 +96,10 @@ class Names:
 
     def _attributes(self) -> dict[str, frozenset[str]]:
         resolved: dict[str, frozenset[str]] = {}
-        lookup = partial(self._member_of, resolved, ())
-        return {attribute: frozenset(lookup(attribute)) for attribute in self.declared.attributes}
+        for attribute in self.declared.attributes:
+            with self._line_of("typeattributeset", attribute):
+                self._member_of(resolved, (), attribute)
+        return {attribute: resolved[attribute] for attribute in self.declared.attributes}
 
     def _member_of(self, resolved: dict[str, frozenset[str]], within: tuple[str, ...], text: str) -> Set[str]:
         """An attribute's types (which may be made of other attributes), or the type itself."""
@@ -111,14 +121,22 @@ class Names:
         return {type_name: tuple(attributes) for type_name, attributes in found.items()}
 
     def _levels(self) -> Levels:
-        orders, aliases = self.declared.orders, self.declared.aliases
+        orders = self.declared.orders
         sensitivities, categories = orders.get("sensitivity", ()), orders.get("category", ())
-        sens_index = _index(sensitivities, aliases["sensitivity"])
-        self.levels = Levels(sensitivities, categories, sens_index, _index(categories, aliases["category"]))
+        sens_index = self._index(sensitivities, "sensitivity")
+        self.levels = Levels(sensitivities, categories, sens_index, self._index(categories, "category"))
         allowed = [0] * len(sensitivities)
         for sens, expressions in self.declared.sens_cats.items():
-            allowed[find(sens_index, sens, "sensitivity")] |= self.cats(expressions)
+            with self._line_of("sensitivitycategory", sens):
+                allowed[find(sens_index, sens, "sensitivity")] |= self.cats(expressions)
         return Levels(sensitivities, categories, sens_index, self.levels.cat_index, tuple(allowed))
+
+    def _index(self, order: tuple[str, ...], kind: str) -> dict[str, int]:
+        index = {declared: at for at, declared in enumerate(order)}
+        for alias, actual in self.declared.aliases[kind].items():
+            with self._line_of(f"{kind}aliasactual", alias):
+                index[alias] = find(index, actual, kind)
+        return index
 
     def _category(self, text: str) -> Set[str]:
         at = find(self.levels.cat_index or {}, text, "category")
@@ -133,12 +151,3 @@ def find(table: Mapping[str, V], key: str, what: str) -> V:
     if key not in table:
         raise ValueError(f"unknown {what} {key!r}")
     return table[key]
-
-
-def _index(order: tuple[str, ...], aliases: dict[str, str]) -> dict[str, int]:
-    index = {declared: at for at, declared in enumerate(order)}
-    for alias, actual in aliases.items():
-        if actual not in index:
-            raise ValueError(f"alias {alias!r} of {actual!r}, which is not declared")
-        index[alias] = index[actual]
-    return index

@@ -1,15 +1,13 @@
 """Parser: flattened CIL text -> Policy. Declarations first, then the rules, which speak of them."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from lsm.modules.selinux import declarations, sexpr, statements_rest, statements_te
 from lsm.modules.selinux.declarations import Declarations
 from lsm.modules.selinux.draft import Draft, finish
 from lsm.modules.selinux.names import Names
 from lsm.modules.selinux.policy import Policy
-from lsm.modules.selinux.sexpr import Sexpr
+from lsm.modules.selinux.sexpr import Sexpr, at_line
 
 # What a server of ours has no use for: network labelling, build-time statements, plain declarations.
 IGNORED = frozenset(
@@ -38,23 +36,15 @@ def parse(cil: str, digest: str) -> Policy:
         elif text.startswith("(typetransition ") and not _SECOND_STATEMENT.search(text):
             later.append((number, _type_transition(text)))
         else:
-            with _at_line(number):
+            with at_line(number):
                 _sort(number, text, declared, later)
     names = Names(declared)
     draft = Draft(names)
     _av_lines(draft, lines)
     for number, statement in later:
-        with _at_line(number):
+        with at_line(number):
             _RULES[sexpr.name(statement[0])](draft, statement[1:])
     return finish(draft, digest)
-
-
-@contextmanager
-def _at_line(number: int) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"line {number}: {error}") from error
 
 
 def _sort(number: int, text: str, declared: Declarations, later: list[tuple[int, list[Sexpr]]]) -> None:
@@ -65,6 +55,8 @@ def _sort(number: int, text: str, declared: Declarations, later: list[tuple[int,
             raise ValueError("a statement begins with its keyword")
         if keyword in declarations.STATEMENTS:
             declarations.STATEMENTS[keyword](declared, args)
+            if isinstance(args[0], str):
+                declared.lines[keyword, args[0]] = number
         elif keyword in _RULES:
             later.append((number, [keyword, *args]))
         elif keyword not in IGNORED:
@@ -88,7 +80,7 @@ def _av_lines(draft: Draft, lines: list[tuple[int, str]]) -> None:
         keyword, source, target, ending = line.split(" ", 3)
         found = endings.get((keyword, ending))
         if found is None:
-            with _at_line(number):
+            with at_line(number):
                 tclass, _, perms = ending[1:-3].partition(" (")
                 vector = statements_te.vector(draft.names, keyword[1:], tclass, perms.split())
             found = endings[keyword, ending] = draft.av.setdefault(tclass, {}), vector
@@ -96,7 +88,7 @@ def _av_lines(draft: Draft, lines: list[tuple[int, str]]) -> None:
         if target == "self":
             target = source
         if source not in known or target not in known:
-            with _at_line(number):
+            with at_line(number):
                 source = draft.names.type_or_attribute(source)
                 target = draft.names.type_or_attribute(target)
         row = rows.get(source)

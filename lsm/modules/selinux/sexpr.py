@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 Sexpr: TypeAlias = "str | list[Sexpr]"
@@ -91,3 +92,12 @@ def items(expression: Sexpr) -> list[Sexpr]:
     if isinstance(expression, str):
         raise ValueError(f"{expression!r} stands where a list belongs")
     return expression
+
+
+@contextmanager
+def at_line(number: int) -> Iterator[None]:
+    """Let a ValueError from within name the line."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"line {number}: {error}") from error

@@ -35,17 +35,20 @@ def _role_allow(draft: Draft, args: list[Sexpr]) -> None:
 
 def _user_role(draft: Draft, args: list[Sexpr]) -> None:
     user, role = args
+    find(draft.names.declared.users, name(user), "user")
     find(draft.names.declared.roles, name(role), "role")
     draft.user_roles.setdefault(name(user), set()).add(name(role))
 
 
 def _user_level(draft: Draft, args: list[Sexpr]) -> None:
     user, level = args
+    find(draft.names.declared.users, name(user), "user")
     draft.user_levels[name(user)], _ = draft.names.range([level, level])
 
 
 def _user_range(draft: Draft, args: list[Sexpr]) -> None:
     user, bounds = args
+    find(draft.names.declared.users, name(user), "user")
     draft.user_ranges[name(user)] = draft.names.range(bounds)
 
 
@@ -79,8 +82,7 @@ def _validatetrans(draft: Draft, args: list[Sexpr]) -> None:
 
 def _context(known: Names, expression: Sexpr) -> Context:
     user, role, type_name, *bounds = items(expression)
-    if user not in known.declared.users:
-        raise ValueError(f"unknown user {user!r}")
+    find(known.declared.users, name(user), "user")
     find(known.declared.roles, name(role), "role")
     low, high = known.range(bounds[0] if bounds else [])
     return Context(name(user), name(role), known.type(type_name), low, high)

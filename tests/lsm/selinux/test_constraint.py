@@ -65,7 +65,9 @@ def test_object_r_dominates_nothing() -> None:
     assert holds("(eq r1 r2)", source, target)
 
 
-@pytest.mark.parametrize("text", ["(dom t1 t2)", "(dom t1 x)", "(eq x1 u2)", "(and (eq u1 u2))", "(eq l1 u2)", "(eq u1)"])
+@pytest.mark.parametrize(
+    "text", ["(dom t1 t2)", "(dom t1 x)", "(eq x1 u2)", "(and (eq u1 u2))", "(eq l1 u2)", "(eq u1)"]
+)
 def test_refuses_nonsense(text: str) -> None:
     """An operator that does not fit its operands is an error."""
     with pytest.raises(ValueError, match=r"compare|operand"):

@@ -64,7 +64,7 @@ def test_canonical_form(levels: mls.Levels, text: str, canonical: str) -> None:
 )
 def test_refuses_malformed(levels: mls.Levels, text: str) -> None:
     """A trailing dash, an empty field, an unknown name or a backward range is refused."""
-    with pytest.raises(ValueError, match="unknown|backwards"):
+    with pytest.raises(ValueError, match=r"unknown|backwards"):
         levels.parse_range(text)
 
 

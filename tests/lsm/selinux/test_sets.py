@@ -39,5 +39,5 @@ def test_refuses_wrong_operands(text: str) -> None:
     """An operator with the wrong number of operands, or a backward range, is an error."""
     (expression,) = sexpr.read(text)
 
-    with pytest.raises(ValueError, match="operands|backwards"):
+    with pytest.raises(ValueError, match=r"operands|backwards"):
         sets.members(expression, UNIVERSE, lookup)

@@ -16,7 +16,7 @@ def test_reads_strings_and_drops_comments() -> None:
 @pytest.mark.parametrize("text", ["(a", "a)", "(a))", '(a "b)'])
 def test_refuses_what_does_not_pair(text: str) -> None:
     """Parentheses and quotes must pair."""
-    with pytest.raises(ValueError, match="parenthesis|quote"):
+    with pytest.raises(ValueError, match=r"parenthesis|quote"):
         sexpr.read(text)
 
 
