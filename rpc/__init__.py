@@ -1,13 +1,14 @@
 """Remote calls between the nodes: the only place that knows gRPC.
 
 In reading order:
-    channel, bind       the two ends of a call: Stub and Caller, and the handlers bound from a descriptor
-    call, mediation     what a handler sees, and what it must have asked before it replies
+    channel, bind, served           the two ends of a call: Stub and Caller; handlers bound from a descriptor, and one
+                                    call on its way to its handler and back
+    call, mediation                 what a handler sees, and what it must have asked before it replies
     context, admission, nodemap     what travels beside a request, and who may come in with it
-    seal, replies       tickets, tokens and receipts; the reply cache
-    status              the one table of errors, definite or not
-    clock, record       time, and the node's history
-    methods             the rpcs as the descriptors say them
+    seal, replies                   tickets, tokens and receipts; the reply cache
+    status                          the one table of errors, definite or not
+    clock, record                   time, and the node's history
+    methods                         the rpcs as the descriptors say them
     memory, transport_grpc, tls     the two transports, and the keys of the second
 """
 

@@ -36,8 +36,13 @@ ROLES: Mapping[str, frozenset[str]] = {
 # The only ones that may act for somebody else.
 SERVERS = frozenset({"mds", "oss"})
 
+# For the cluster's own nodes, unless a nodemap lists them.
+_TRUSTED = Nodemap()
+
 # Answered with a receipt field, but changing nothing.
-READS = frozenset({"Mds/Getattr", "Mds/Close"})
+READS = frozenset({"Mds/Getattr"})
+# In order on a read-only filesystem: an open file can always be given up.
+_HARMLESS = READS | {"Mds/Close"}
 # include/uapi/asm-generic/fcntl.h: O_ACCMODE, O_CREAT, O_TRUNC
 _OPEN_CHANGES = 0o3 | 0o100 | 0o1000
 
@@ -65,7 +70,7 @@ class Admission:
         self.ready = ready
         self._roles = roles
         self._modules = tuple(m.name for m in framework.modules if m.xattr)
-        self._cache: OrderedDict[tuple[bytes, str], Subject] = OrderedDict()
+        self._cache: OrderedDict[tuple[bytes, Peer | None], Subject] = OrderedDict()
         self.set_nodemaps(nodemaps)
 
     def set_nodemaps(self, nodemaps: Iterable[Nodemap]) -> None:
@@ -76,8 +81,8 @@ class Admission:
         self._cache.clear()
 
     def nodemap(self, peer: Peer) -> Nodemap:
-        """The first nodemap that lists the node, else the default one."""
-        return self._by_node.get(peer.node, self._default)
+        """The first nodemap that lists the node, else the default one, which is about clients only."""
+        return self._by_node.get(peer.node, self._default if peer.role == "client" else _TRUSTED)
 
     def check_peer(self, peer: Peer, method: str) -> None:
         """EACCES for a certificate of another cluster, EPERM for a role that may not call `method`."""
@@ -98,7 +103,7 @@ class Admission:
 
     def check_changes(self, peer: Peer, method: str, request: Message, mutating: bool) -> None:
         """EROFS where a read-only nodemap's subject would change something; an open that may create counts."""
-        if not mutating or method in READS or not self.nodemap(peer).read_only:
+        if not mutating or method in _HARMLESS or not self.nodemap(peer).read_only:
             return
         if method == "Mds/Open" and not getattr(request, "flags", 0) & _OPEN_CHANGES:
             return
@@ -108,19 +113,26 @@ class Admission:
         """The admitted subject of a `security-context-bin`; its nid is the peer's node, whatever it claims."""
         if data is None:
             raise OSError(errno.EACCES, f"no {context.SUBJECT_KEY}: {peer.node} does not say who asks")
-        return self._cached(data, peer.node, lambda: self._admit(peer, data))
+        return self._cached(data, peer, lambda: self._admit(peer, data))
 
     def behalf(self, peer: Peer, data: bytes) -> Subject:
         """The subject that a server acts for, as that server admitted it; EACCES from anybody but a server."""
         if peer.role not in SERVERS:
             raise OSError(errno.EACCES, f"role {peer.role} may not act for somebody else")
-        return self._cached(data, "", lambda: context.named(self._spoken(context.decode(data))))
+        return self._cached(data, None, lambda: context.named(self._spoken(context.decode(data))))
 
-    def host(self, peer: Peer, data: bytes | None) -> Subject:
-        """The subject of a harness's call: the one that it sends, else an unlabelled one named after it."""
+    def host(self, peer: Peer, data: bytes | None, method: str, mediated: bool) -> Subject:
+        """The subject of a harness's call: the one that it sends, else an unlabelled one named after it.
+
+        EACCES for a mediated Admin rpc without a label once there is a policy to judge it by.
+        """
         if data is not None:
-            return self._cached(data, peer.node, lambda: self._claimed(peer, data))
-        return self._cached(b"", peer.node, lambda: context.named(Subject(0, 0, comm=peer.role, nid=peer.node)))
+            subject = self._cached(data, peer, lambda: self._claimed(peer, data))
+        else:
+            subject = self._cached(b"", peer, lambda: context.named(Subject(0, 0, comm=peer.role, nid=peer.node)))
+        if mediated and method.startswith("Admin/") and self.ready() is None:
+            self._spoken(subject)
+        return subject
 
     def _admit(self, peer: Peer, data: bytes) -> Subject:
         claimed = self._claimed(peer, data)
@@ -140,11 +152,11 @@ class Admission:
     def _spoken(self, claimed: Subject) -> Subject:
         missing = [module for module in self._modules if module not in self._known(claimed).labels]
         if missing:
-            raise OSError(errno.EACCES, f"the subject acted for has no label for {', '.join(missing)}")
+            raise OSError(errno.EACCES, f"the subject has no label for {', '.join(missing)}")
         return claimed
 
-    def _cached(self, data: bytes, node: str, admit: Callable[[], Subject]) -> Subject:
-        key = (data, node)
+    def _cached(self, data: bytes, peer: Peer | None, admit: Callable[[], Subject]) -> Subject:
+        key = (data, peer)
         found = self._cache.get(key)
         if found is None:
             found = self._cache[key] = admit()

@@ -97,7 +97,6 @@ class Call:
     finding: str | None = None
     # Fills the reply's receipt and makes its row for the store; set by the binding.
     settle: Callable[[Call, Message], Row] | None = None
-    row: Row | None = None
 
     @property
     def framework(self) -> Framework:
@@ -119,8 +118,7 @@ class Call:
         """
         if self.settle is None:
             raise TypeError(f"{self.method} has no receipt in its reply, so there is nothing to remember")
-        self.row = self.settle(self, reply)
-        return self.row
+        return self.settle(self, reply)
 
     def verify(self) -> None:
         """Complete mediation: holds what fired against the declared case.

@@ -61,25 +61,27 @@ class Listener:
         self.tables = tuple(tables)
         self._network = network
         self._by_path = {path: table for table in self.tables for path in table.bound}
-        self._deliveries: set[asyncio.Task[Answer]] = set()
+        # Ordered, so that the simulator repeats itself.
+        self._deliveries: dict[asyncio.Task[Answer], None] = {}
 
     def deliver(self, path: str, body: bytes, metadata: Metadata, peer: Peer) -> asyncio.Task[Answer]:
         """Brings a request in; the reply is the task's. It goes on when the caller gives up."""
         task = asyncio.get_running_loop().create_task(self._deliver(path, body, metadata, peer))
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
+        self._deliveries[task] = None
+        task.add_done_callback(self._deliveries.pop)
         return task
 
-    async def stop(self) -> None:
-        """Takes no new call, and returns when those under way have their reply."""
+    async def stop(self, grace_s: float = 1.0) -> None:
+        """Takes no new call, and lets those under way end for `grace_s`."""
         self._network.forget(self.address)
-        while self._deliveries:
-            await asyncio.wait(set(self._deliveries))
+        if self._deliveries:
+            await asyncio.wait(list(self._deliveries), timeout=grace_s)
+        self.kill()
 
     def kill(self) -> None:
         """Ends as a killed node does: every call under way is lost."""
         self._network.forget(self.address)
-        for task in self._deliveries:
+        for task in list(self._deliveries):
             task.cancel()
         for table in self.tables:
             table.abort()

@@ -109,7 +109,7 @@ def _entry(entry: Any) -> Place:
 _NAMING: dict[str, tuple[str | None, Callable[[Any], Place]]] = {
     "place": ("Place", _place),
     "name": ("Name", _name),
-    "from": ("Name", _name),
+    "source": ("Name", _name),
     "fid": ("Fid", _fid),
     "entry": ("Entry", _entry),
     "handle": (None, _handle),

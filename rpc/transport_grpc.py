@@ -62,7 +62,7 @@ class Server:
     async def stop(self, grace_s: float = 1.0) -> None:
         """Takes no new call, lets those under way end for `grace_s`, and has their history written."""
         await self._server.stop(grace_s)
-        await asyncio.gather(*(table.drain() for table in self._tables))
+        await asyncio.gather(*(table.drain(grace_s) for table in self._tables))
 
     async def wait(self) -> None:
         """Returns when the server has stopped."""
