@@ -1,0 +1,154 @@
+"""Decisions, contexts and validatetrans against libsepol itself, under whole policies."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sepol
+from harness import policies
+from lsm.modules.selinux.context import ContextError
+from lsm.modules.selinux.policy import Policy
+from lsm.modules.selinux.server import SecurityServer
+
+Query = tuple[str, str, str]
+
+DECISIONS, ROUNDS = 20_000, 4
+CONTEXTS = TRANSITIONS = 4_000
+FROM_RULES = 0.85
+DEBIAN = "LABELPROOF_DEBIAN_POLICIES"
+
+
+def binary(name: str) -> bytes:
+    """A compiled policy: one of the project's own, or Debian's where it was built."""
+    if name in policies.NAMES:
+        return sepol.compile_cil(policies.source(name), name=name)
+    path = Path(os.environ.get(DEBIAN, "nowhere"), f"{name.removeprefix('debian-')}.33")
+    if not path.is_file():
+        pytest.skip(f"no {path}: run tools/debian-policy DIR and set {DEBIAN}=DIR")
+    return path.read_bytes()
+
+
+class Pair:
+    """The two engines under one policy, and random questions for both."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.random = random.Random(name)  # noqa: S311 (test data)
+        self.policy = Policy.parse(sepol.flatten(data, name=name).cil)
+        self.server = SecurityServer(self.policy)
+        self.worker = sepol.Worker(data, name=name)
+        self.pairs = [(s, t, c) for c, rows in self.policy.av.items() for s, row in rows.items() for t in row]
+        self.domains = sorted({t for role, types in self.policy.roles.items() if role != "object_r" for t in types})
+
+    def context(self, type_name: str) -> str:
+        """A valid context with this type; its own role where it has one."""
+        policy, pick = self.policy, self.random.choice
+        roles = sorted(role for role, types in policy.roles.items() if type_name in types) or ["object_r"]
+        while True:
+            role = pick(roles)
+            users = sorted(u for u, user in policy.users.items() if role == "object_r" or role in user.roles)
+            text = f"{pick(users)}:{role}:{type_name}{self.range()}" if users else f"x:object_r:{type_name}"
+            if self.valid(text):
+                return text
+            roles = [*roles, "object_r"]
+
+    def range(self) -> str:
+        if not self.policy.mls:
+            return ""
+        low = self.level()
+        return self.random.choice([f":{low}", f":{low}-{self.level()}", ":s0"])
+
+    def level(self) -> str:
+        levels, count = self.policy.levels, self.random.choice([0, 0, 1, 2, 5])
+        cats = self.random.sample(levels.categories, min(count, len(levels.categories)))
+        return self.random.choice(levels.sensitivities) + (":" + ",".join(cats) if cats else "")
+
+    def valid(self, text: str) -> bool:
+        try:
+            self.server.context_to_sid(text)
+        except ContextError:
+            return False
+        return True
+
+    def query(self) -> Query:
+        """A random question; mostly one that some rule speaks of."""
+        pick = self.random.choice
+        if self.random.random() > FROM_RULES:
+            types = self.policy.types
+            return self.context(pick(types)), self.context(pick(types)), pick(tuple(self.policy.classes))
+        source, target, tclass = pick(self.pairs)
+        return self.context(self.member(source)), self.context(self.member(target)), tclass
+
+    def member(self, name: str) -> str:
+        return self.random.choice(sorted(self.policy.attributes.get(name, ())) or [name])
+
+    def mine(self, query: Query) -> sepol.Answer:
+        source, target, tclass = query
+        ssid, tsid = self.server.context_to_sid(source), self.server.context_to_sid(target)
+        decision = self.server.compute_av(ssid, tsid, tclass)
+        masks = decision.allowed, decision.auditallow, decision.auditdeny
+        return sepol.Answer(*(frozenset(self.policy.names(tclass, mask)) for mask in masks))
+
+    def flip_booleans(self) -> None:
+        values = {name: self.random.random() < 0.5 for name in self.policy.booleans}
+        self.server.set_booleans(values)
+        self.worker.set_booleans(values)
+
+
+@pytest.fixture(scope="module", params=["targeted", "mls", "debian-default", "debian-mls"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    try:
+        pair = Pair(request.param, binary(request.param))
+    except sepol.Missing as missing:
+        pytest.skip(str(missing))
+    with pair.worker:
+        yield pair
+
+
+def test_decisions(pair: Pair) -> None:
+    """Allowed, auditallow and auditdeny are libsepol's, under changing booleans, on questions that rules speak of."""
+    granted = 0
+    for _ in range(ROUNDS):
+        queries = [pair.query() for _ in range(DECISIONS // ROUNDS)]
+        expected = pair.worker.decide(queries)
+        actual = [pair.mine(query) for query in queries]
+
+        different = [found for found in zip(queries, actual, expected, strict=True) if found[1] != found[2]]
+        assert not different[:3]
+        granted += sum(bool(answer.allowed) for answer in actual)
+        pair.flip_booleans()
+
+    assert granted >= DECISIONS / 2
+
+
+def test_contexts(pair: Pair) -> None:
+    """A context, whole or damaged, is valid here exactly where it is under libsepol."""
+    whole = [pair.context(pair.random.choice(pair.policy.types)) for _ in range(50)]
+    fields = sorted({field for text in whole for field in text.replace("-", ":").replace(",", ":").split(":")})
+    contexts = []
+    for _ in range(CONTEXTS):
+        parts = pair.random.choice(whole).split(":")
+        parts[pair.random.randrange(len(parts))] = pair.random.choice([*fields, *pair.policy.types[:20], ""])
+        contexts.append(":".join(parts))
+
+    actual = [pair.valid(text) for text in contexts]
+
+    expected = pair.worker.check_contexts(contexts)
+    assert [text for text, mine, theirs in zip(contexts, actual, expected, strict=True) if mine != theirs] == []
+    assert 0 < sum(actual) < CONTEXTS
+
+
+def test_validatetrans(pair: Pair) -> None:
+    """A relabel is valid here exactly where it is under libsepol."""
+    classes = tuple(pair.policy.validatetrans) or tuple(pair.policy.classes)
+    objects = [pair.context(pair.random.choice(pair.policy.types)) for _ in range(200)]
+    tasks = [pair.context(pair.random.choice(pair.domains)) for _ in range(200)]
+    pick = pair.random.choice
+    queries = [(pick(objects), pick(objects), pick(tasks), pick(classes)) for _ in range(TRANSITIONS)]
+
+    sid = pair.server.context_to_sid
+    actual = [pair.server.validatetrans(sid(old), sid(new), sid(task), tclass) for old, new, task, tclass in queries]
+
+    assert actual == pair.worker.validatetrans(queries)
