@@ -50,9 +50,7 @@ def compile_check(expression: Sexpr, name_set: NameSet) -> Check:
     return _in_set(name(op), left, name_set(left[0], right))
 
 
-_OPERANDS = {
-    f"{letter}{side}": (side - 1, field) for field, letter in enumerate("urtlh") for side in (1, 2, 3)
-}
+_OPERANDS = {f"{letter}{side}": (side - 1, field) for field, letter in enumerate("urtlh") for side in (1, 2, 3)}
 
 
 def _combine(op: str, checks: list[Check]) -> Check:

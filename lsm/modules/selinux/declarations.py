@@ -25,9 +25,7 @@ class Declarations:
     orders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     types: list[str] = field(default_factory=list)
     attributes: dict[str, list[Sexpr]] = field(default_factory=dict)
-    aliases: dict[str, dict[str, str]] = field(
-        default_factory=lambda: {"type": {}, "sensitivity": {}, "category": {}}
-    )
+    aliases: dict[str, dict[str, str]] = field(default_factory=lambda: {"type": {}, "sensitivity": {}, "category": {}})
     sens_cats: dict[str, list[Sexpr]] = field(default_factory=dict)
     named_levels: dict[str, Sexpr] = field(default_factory=dict)
     roles: dict[str, set[str]] = field(default_factory=dict)

@@ -38,10 +38,8 @@ class SidTable:
     def load(self, policy: Policy) -> None:
         """Give every SID its meaning under `policy`."""
         mls_before, self._policy = self._policy.mls, policy
-        initial = set(self._initial.values())
-        for sid, entry in enumerate(self._entries, 1):
-            if sid not in initial:
-                self._convert(entry, mls_before)
+        for entry in self._entries:
+            self._convert(entry, mls_before)
         self._load_initial()
         self._index()
 

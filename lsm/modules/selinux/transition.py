@@ -91,7 +91,7 @@ def compute(
     if ruled:
         used.append("type_transition")
         type_name = ruled
-    named = rules.named.get((*key, name)) if transition and name is not None else None
+    named = rules.named.get((*key, name)) if name is not None else None
     if named:
         used.append("name_transition")
         type_name = named

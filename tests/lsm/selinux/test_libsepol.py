@@ -13,6 +13,37 @@ from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.policy import Policy
 from lsm.modules.selinux.server import SecurityServer
 
+# What whole policies rarely use: role dominance, incomparable levels, xor, bounds, permissions from a common only.
+FEATURES = """
+(handleunknown allow) (mls MLS)
+(class file (ioctl read write)) (class dir (search)) (class process (transition dyntransition)) (class none ())
+(common shared (aa bb)) (class common_only ()) (classcommon common_only shared)
+(classorder (file dir process none common_only))
+(sid kernel) (sid unlabeled) (sidorder (kernel unlabeled))
+(sensitivity s0) (sensitivity s1) (sensitivityorder (s0 s1)) (category c0) (category c1) (category c2) (category c3)
+(categoryorder (c0 c1 c2 c3)) (categoryalias blue) (categoryaliasactual blue c2)
+(sensitivitycategory s0 (range c0 c3)) (sensitivitycategory s1 (c0 c1 blue))
+(user u) (user v) (role r) (role q) (role object_r)
+(userrole u r) (userrole v q) (userrole v r) (userrole u object_r) (userrole v object_r)
+(userlevel u (s0)) (userrange u ((s0) (s1 (c0 c1 c2)))) (userlevel v (s0)) (userrange v ((s0) (s1 (c0 c2))))
+(type a) (type b) (type c) (type d) (typealias e) (typealiasactual e a)
+(typeattribute most) (typeattributeset most (not (b))) (typeattribute odd) (typeattributeset odd (xor (a b) (b c)))
+(roletype r most) (roletype r b) (roletype object_r most) (roletype object_r b) (roletype q a)
+(allow most most (file (read))) (allow odd self (file (write))) (allow a b (file (ioctl)))
+(allow most most (common_only (aa))) (allow most most (process (transition))) (allow b d (file (read write)))
+(allow a d (file (write))) (allow most most (dir (search)))
+(boolean on true) (boolean off false)
+(booleanif (xor on (or off (neq on off)))
+  (true (allow a c (file (read))) (auditallow a c (file (read)))) (false (dontaudit a c (file (read)))))
+(constrain (file (read)) (or (dom r1 r2) (eq r1 (r q))))
+(constrain (file (write)) (and (not (incomp r1 r2)) (or (domby r1 r2) (neq u1 (u v)))))
+(constrain (dir (search)) (and (eq t1 (a b odd)) (neq t2 c)))
+(mlsconstrain (common_only (aa)) (or (incomp l1 h2) (or (neq l1 l2) (domby h1 h2))))
+(validatetrans file (or (neq u1 u2) (eq r3 (r))))
+(typebounds a b) (typepermissive c) (roleallow r q)
+(sidcontext kernel (u r a ((s0) (s0)))) (sidcontext unlabeled (u object_r b ((s0) (s0))))
+"""
+
 Query = tuple[str, str, str]
 
 DECISIONS, ROUNDS = 20_000, 4
@@ -22,7 +53,9 @@ DEBIAN = "LABELPROOF_DEBIAN_POLICIES"
 
 
 def binary(name: str) -> bytes:
-    """A compiled policy: one of the project's own, or Debian's where it was built."""
+    """A compiled policy: one of the project's own, Debian's where it was built, or the one above."""
+    if name.startswith("features"):
+        return sepol.compile_cil({name: FEATURES.replace("MLS", "true" if name == "features" else "false")})
     if name in policies.NAMES:
         return sepol.compile_cil(policies.source(name), name=name)
     path = Path(os.environ.get(DEBIAN, "nowhere"), f"{name.removeprefix('debian-')}.33")
@@ -35,7 +68,7 @@ class Pair:
     """The two engines under one policy, and random questions for both."""
 
     def __init__(self, name: str, data: bytes) -> None:
-        self.random = random.Random(name)  # noqa: S311 (test data)
+        self.random = random.Random(name)
         self.policy = Policy.parse(sepol.flatten(data, name=name).cil)
         self.server = SecurityServer(self.policy)
         self.worker = sepol.Worker(data, name=name)
@@ -47,12 +80,9 @@ class Pair:
         policy, pick = self.policy, self.random.choice
         roles = sorted(role for role, types in policy.roles.items() if type_name in types) or ["object_r"]
         while True:
-            role = pick(roles)
-            users = sorted(u for u, user in policy.users.items() if role == "object_r" or role in user.roles)
-            text = f"{pick(users)}:{role}:{type_name}{self.range()}" if users else f"x:object_r:{type_name}"
+            text = f"{pick(sorted(policy.users))}:{pick(roles)}:{type_name}{self.range()}"
             if self.valid(text):
                 return text
-            roles = [*roles, "object_r"]
 
     def range(self) -> str:
         if not self.policy.mls:
@@ -97,7 +127,9 @@ class Pair:
         self.worker.set_booleans(values)
 
 
-@pytest.fixture(scope="module", params=["targeted", "mls", "debian-default", "debian-mls"])
+@pytest.fixture(
+    scope="module", params=["targeted", "mls", "features", "features-without-mls", "debian-default", "debian-mls"]
+)
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     try:
         pair = Pair(request.param, binary(request.param))

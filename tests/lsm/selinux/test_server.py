@@ -108,6 +108,46 @@ def test_a_bounded_type_has_at_most_its_parents_permissions(make_server: MakeSer
     assert server.reason(ssid, tsid, "file", server.policy.mask("file", ["write"])) == "bounds"
 
 
+def test_bounds_compare_with_the_targets_parent(make_server: MakeServer) -> None:
+    """Where the target is bounded too, the parents' rule with one another is what counts."""
+    server = make_server(
+        "(typebounds user_t child_t)",
+        "(allow user_t user_t (process (fork)))",
+        "(allow child_t child_t (process (fork transition)))",
+    )
+
+    assert allowed(server, "process", CHILD, CHILD) == ("fork",)
+
+
+def test_the_first_constraint_is_the_reason(make_server: MakeServer) -> None:
+    """A permission that two constraints forbid is taken by the first in the policy."""
+    server = make_server(
+        "(allow user_t home_t (file (read)))",
+        "(constrain (file (read)) (eq u1 u2))",
+        "(mlsconstrain (file (read)) (dom l1 l2))",
+    )
+    ssid, tsid = server.context_to_sid(USER), server.context_to_sid("system_u:object_r:home_t:s1")
+
+    assert server.reason(ssid, tsid, "file", server.policy.mask("file", ["read"])) == "constraint"
+
+
+def test_mls_comes_and_goes(make_policy: MakePolicy) -> None:
+    """Ranges are dropped under a policy without MLS; those of `unlabeled` are taken where MLS comes."""
+    plain = Policy.parse(
+        "(mls false) (type unlabeled_t) (type home_t) (role object_r) (user system_u) (user alice)"
+        "(sidcontext unlabeled (system_u object_r unlabeled_t (systemlow systemlow)))"
+    )
+    server = SecurityServer(make_policy())
+    sid = server.context_to_sid("alice:object_r:home_t:s1:c0")
+
+    server.load(plain)
+    without = server.sid_to_context(sid)
+    server.load(make_policy())
+
+    assert without == "alice:object_r:home_t"
+    assert server.sid_to_context(sid) == "alice:object_r:home_t:s0"
+
+
 def test_bounded_transition(make_server: MakeServer) -> None:
     """A thread may change to a type below its own in the chain of bounds, and to no other."""
     server = make_server("(typebounds user_t child_t)", "(typebounds child_t tmp_t)")
@@ -226,6 +266,9 @@ def test_sids_survive_a_policy_that_does_not_know_them(make_policy: MakePolicy) 
 
     assert server.sid_to_context(sid) == "system_u:object_r:unlabeled_t:s0"
     assert server.sid_to_context(sid, force=True) == HOME
+    assert server.context_to_sid(HOME, defer=True) == sid
+    with pytest.raises(ContextError):
+        server.context_to_sid(HOME)
     server.load(old)
     assert server.sid_to_context(sid) == HOME
     assert server.context_to_sid(HOME) == sid
@@ -250,9 +293,7 @@ def test_a_load_resets_booleans_and_initial_contexts(make_policy: MakePolicy) ->
     server.set_booleans({"on": True})
     file_sid = server.initial_sid("file")
 
-    server.load(
-        make_policy("(boolean on false)", "(sidcontext file (system_u object_r home_t ((s0) (s0))))")
-    )
+    server.load(make_policy("(boolean on false)", "(sidcontext file (system_u object_r home_t ((s0) (s0))))"))
 
     assert server.booleans == {"on": False}
     assert server.initial_sid("file") == file_sid
