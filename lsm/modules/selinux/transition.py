@@ -76,40 +76,28 @@ def compute(
     name: str | None = None,
 ) -> NewContext:
     """Compute the context; it may be invalid. ContextError when glblub finds no common sensitivity."""
-    rules = policy.type_rules
+    rules, key = policy.type_rules, (source.type, target.type, tclass)
     defaults = rules.defaults.get(tclass, _NO_DEFAULTS)
     like_source = tclass == "process" or tclass.endswith("socket")
     transition = specified == "typetransition"
-    used = []
 
     user = target.user if specified == "typemember" or defaults.user == "target" else source.user
     role = _default(defaults.role, source.role, target.role, source.role if like_source else OBJECT_R)
     type_name = _default(defaults.type, source.type, target.type, source.type if like_source else target.type)
+    default_range = defaults.range if transition else ""
 
-    key = (source.type, target.type, tclass)
     ruled = rules.types[specified].get(key) or active.types[specified].get(key)
-    if ruled:
-        used.append("type_transition")
-        type_name = ruled
     named = rules.named.get((*key, name)) if name is not None else None
-    if named:
-        used.append("name_transition")
-        type_name = named
     new_role = rules.roles.get((source.role, target.type, tclass)) if transition else None
-    if new_role:
-        used.append("role_transition")
-        role = new_role
     ranged = rules.ranges.get(key) if transition else None
-    if ranged:
-        used.append("range_transition")
-    elif policy.mls:
-        ranged = _default_range(defaults.range if transition else "", source, target, like_source)
-    context = Context(user, role, type_name, *(ranged or _NO_RANGE))
-    return NewContext(context, _reason(used, defaults))
+    bounds = ranged or _default_range(policy, default_range, source, target, like_source)
+
+    used = zip((named, ruled, new_role, ranged), _REASONS, strict=True)
+    reason = next((why for rule, why in used if rule), "inherit" if defaults == _NO_DEFAULTS else "default")
+    return NewContext(Context(user, new_role or role, named or ruled or type_name, *bounds), reason)
 
 
 _NO_DEFAULTS = Defaults()
-_NO_RANGE = (mls.Level(0, 0), mls.Level(0, 0))
 _REASONS = ("name_transition", "type_transition", "role_transition", "range_transition")
 
 
@@ -117,7 +105,9 @@ def _default(which: str, source: str, target: str, unset: str) -> str:
     return {"source": source, "target": target}.get(which, unset)
 
 
-def _default_range(which: str, source: Context, target: Context, like_source: bool) -> Range:
+def _default_range(policy: "Policy", which: str, source: Context, target: Context, like_source: bool) -> Range:
+    if not policy.mls:
+        return mls.Level(0, 0), mls.Level(0, 0)
     if which == "glblub":
         try:
             return mls.glblub((source.low, source.high), (target.low, target.high))
@@ -132,10 +122,3 @@ def _default_range(which: str, source: Context, target: Context, like_source: bo
         "high": (context.high, context.high),
         "low-high": (context.low, context.high),
     }[part]
-
-
-def _reason(used: list[str], defaults: Defaults) -> str:
-    for reason in _REASONS:
-        if reason in used:
-            return reason
-    return "inherit" if defaults == _NO_DEFAULTS else "default"
