@@ -1,0 +1,101 @@
+"""The service Agent: how the harness gets a task with a context on this node, and makes it act."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from typing import Any
+
+import rpc.context
+from client import ops, values
+from client.ctx import Ctx
+from client.file import OpenFile
+from client.mount import Mount
+from host import tasks
+from host.node import Node
+from host.tasks import Task, Tasks
+from labelproof.v1 import client_pb2 as pb
+from labelproof.v1 import mds_pb2
+from lsm import Subject
+from rpc import Call, Peer, definite, status
+
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Handlers of the service. What fails in a task's call is a value of the reply, not an error of the rpc."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._tasks = Tasks()
+        self._mounts: dict[str, Mount] = {}
+
+    async def login(self, call: Call, req: pb.LoginRequest) -> pb.LoginReply:
+        """A new task. EACCES for a context outside what this node's nodemap lets its subjects claim; EEXIST."""
+        claimed = rpc.context.decode(req.context.SerializeToString())
+        self._check_claim(claimed)
+        task = self._tasks.login(req.task, claimed, nid=self._node.name, umask=req.umask)
+        tasks.record(call.batch, task, "login", call.peer.node)
+        return pb.LoginReply(pid=task.subject.pid)
+
+    async def logout(self, call: Call, req: pb.LogoutRequest) -> pb.LogoutReply:
+        """Ends a task; what it has open is closed first. ESRCH."""
+        task = self._tasks.logout(req.task)
+        await asyncio.gather(*(self._close(call, task, file) for file in task.fds.values()))
+        task.fds.clear()
+        tasks.record(call.batch, task, "logout", call.peer.node)
+        return pb.LogoutReply()
+
+    async def mount(self, call: Call, req: pb.MountRequest) -> pb.MountReply:
+        """Mounts, or connects again; EBUSY where the mount is there with the other switch."""
+        mount = self._mounts.get(req.mount) or Mount(self._node, req.mount, lsm=req.lsm)
+        if mount.lsm != req.lsm:
+            raise OSError(errno.EBUSY, f"mount {req.mount!r} is there with its LSM {'on' if mount.lsm else 'off'}")
+        sepol = await mount.connect()
+        self._mounts[req.mount] = mount
+        return pb.MountReply(sepol=sepol)
+
+    async def syscall(self, call: Call, req: pb.SyscallRequest) -> pb.SyscallReply:
+        """One call of a task; whatever fails in it is in the reply."""
+        call.takes("file")
+        try:
+            return pb.SyscallReply(definite=True, value=values.to_proto(await self._run(call, req)))
+        except OSError as error:
+            return _failed(error)
+
+    async def _run(self, call: Call, req: pb.SyscallRequest) -> Any:
+        task = self._tasks.get(req.task)
+        ctx = Ctx(
+            self._node, self._tasks, task, self._mounted(req.mount), call,
+            op=req.op or call.op, test=req.test or call.test,
+        )  # fmt: skip
+        call.vantage = "client" if ctx.mount.lsm else "agent"
+        return await ops.run(ctx, req.name, values.fields_to_python(req.args))
+
+    def _mounted(self, name: str) -> Mount:
+        try:
+            return self._mounts[name]
+        except KeyError:
+            raise OSError(errno.ENODEV, f"no mount {name!r} on {self._node.name}") from None
+
+    def _check_claim(self, claimed: Subject) -> None:
+        node = self._node
+        modules = [m.name for m in node.framework.modules if m.xattr]
+        peer = Peer(node.config.cluster, node.role, node.name)
+        node.admission.nodemap(peer).admitted(claimed, modules)
+
+    async def _close(self, call: Call, task: Task, file: OpenFile) -> None:
+        """Gives a handle back; a server that cannot be reached forgets it by itself."""
+        caller = file.mount.caller(task.context, subject=task.subject, op=call.op, test=call.test)
+        try:
+            await file.mount.mds.close(mds_pb2.CloseRequest(handle=file.handle), caller)
+        except OSError as error:
+            log.info("close of task %s: %s", task.id, error)
+
+
+def _failed(error: OSError) -> pb.SyscallReply:
+    """The reply for an error, with its own words and the name that it is about."""
+    number = error.errno or errno.EIO
+    words = status.message(error) + (f": {error.filename!r}" if error.filename is not None else "")
+    return pb.SyscallReply(errno=number, message=words.encode("utf-8", "replace").decode(), definite=definite(error))

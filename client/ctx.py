@@ -1,0 +1,97 @@
+"""One syscall of a task: what every operation has at hand."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from client.entry import Entry
+from client.file import OpenFile, opened
+from client.guard import Guard
+from client.mdc import Mdc, Place
+from client.mount import Mount
+from client.osc import Osc
+from client.walk import Last, Walk
+from host.node import Node
+from host.tasks import Task, Tasks
+from lsm import Mediator
+from rpc import Call, Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An object to work on: how to name it, and what is known of it (None if nothing was asked about it yet)."""
+
+    place: Place
+    entry: Entry | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Target:
+        return cls(Place.of(entry), entry)
+
+
+class Ctx:
+    """The task, its mount and the ways to the servers. What `mediator` decides belongs to the agent's call."""
+
+    def __init__(self, node: Node, tasks: Tasks, task: Task, mount: Mount, call: Call, *, op: str, test: str) -> None:
+        self.node, self.tasks, self.task, self.call = node, tasks, task, call
+        self.mediator: Mediator = call.lsm.acting_for(task.subject)
+        self._op, self._test = op, test
+        self._use(mount)
+
+    def _use(self, mount: Mount) -> None:
+        self.mount = mount
+        self.caller: Caller = mount.caller(self.task.context, subject=self.task.subject, op=self._op, test=self._test)
+        self.guard = self._guard(mount)
+        self.mdc = Mdc(mount, self.caller, self.guard)
+        self.walk = Walk(self.mdc)
+
+    def _guard(self, mount: Mount) -> Guard:
+        if not mount.lsm:
+            return Guard(None, {}, None)
+        return Guard(self.mediator, mount.modules, self.node.superblock())
+
+    def walk_again(self) -> bool:
+        """After ESTALE: forgets what was walked; False if this call walked nothing, so that nothing would change."""
+        walked = self.mdc.walked
+        if walked:
+            self.mount.roots.pop(self.task.subject.digest, None)
+            self._use(self.mount)
+        return walked
+
+    def file(self, fd: int) -> OpenFile:
+        """The open file, on the mount that it was opened on; EBADF."""
+        file = opened(self.task, fd)
+        if file.mount is not self.mount:
+            self._use(file.mount)
+        return file
+
+    def osc(self, file: OpenFile) -> Osc:
+        return Osc(file, self.caller)
+
+    async def send(self, rpc: str, request: Message, ticket: bytes = b"") -> Any:
+        """See Mdc.send."""
+        return await self.mdc.send(rpc, request, ticket)
+
+    async def target(self, path: bytes | None, fd: int | None, *, follow: bool = True) -> Target:
+        """The object of a call that takes a path or a descriptor; EINVAL for neither or both.
+
+        A link that is not to be followed is named in its parent, without a Lookup; whatever else is looked up first,
+        since what changes must not be the link. With the client's LSM on everything is.
+        """
+        if (path is None) == (fd is None):
+            raise OSError(errno.EINVAL, "one of the arguments 'path' and 'fd' is needed, and not both")
+        if fd is not None:
+            file = self.file(fd)
+            return Target(Place.opened(file.handle), file.entry)
+        last = await self.walk.last(path or b"")
+        if last.name and not (follow or last.slash or self.guard.on):
+            return Target(Place.named(last))
+        return Target.of((await self.walk.find(last, follow=follow)).entry)
+
+    async def peek(self, last: Last) -> Entry | None:
+        """What stands at the last component, for the client's own checks; with those off nobody is asked."""
+        return await self.walk.peek(last) if self.guard.on else None

@@ -1,0 +1,59 @@
+"""An open file of a task."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from dataclasses import dataclass, field
+
+from client.entry import Entry
+from client.mount import Mount
+from host.tasks import Task
+from lsm.hooks import MAY_READ, MAY_WRITE, Opened
+
+# RLIMIT_NOFILE's usual value; 0 to 2 are left to what they always are.
+FD_FIRST, FD_MAX = 3, 1024
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """What open granted. `token` opens the objects on `osts`; a directory has none. `pos` is the file position."""
+
+    mount: Mount
+    handle: bytes
+    token: bytes
+    osts: tuple[str, ...]
+    stripe_size: int
+    flags: int
+    entry: Entry
+    opened: Opened
+    pos: int = 0
+    # One read or write at a time moves `pos` (fs/file.c, fdget_pos).
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def require(self, mask: int) -> None:
+        """EBADF if the file was not opened for MAY_READ or MAY_WRITE, EISDIR for a directory's bytes."""
+        mode = self.flags & os.O_ACCMODE
+        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
+        if mask & ~granted:
+            raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
+        if self.entry.is_dir:
+            raise IsADirectoryError(errno.EISDIR, "a directory has no bytes; its entries are read by readdir")
+
+
+def opened(task: Task, fd: int) -> OpenFile:
+    """The task's open file; EBADF."""
+    found = task.fds.get(fd)
+    if not isinstance(found, OpenFile):
+        raise OSError(errno.EBADF, f"task {task.id} has no open file {fd}")
+    return found
+
+
+def install(task: Task, file: OpenFile) -> int:
+    """The lowest free descriptor, now the file's; EMFILE."""
+    for fd in range(FD_FIRST, FD_MAX):
+        if fd not in task.fds:
+            task.fds[fd] = file
+            return fd
+    raise OSError(errno.EMFILE, f"task {task.id} has {FD_MAX - FD_FIRST} files open; close some")

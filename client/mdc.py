@@ -1,0 +1,87 @@
+"""The metadata client: one task's requests to the MDS, with its tickets, and the names that a walk asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from client.entry import Entry
+from client.guard import Guard
+from client.mount import Mount
+from client.walk import Last
+from labelproof.v1 import mds_pb2 as pb
+from rpc import Caller, fid_message
+
+# How often a call that failed indefinitely is sent again, with the same xid, before the failure is told.
+RESENDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How a request names its object, and the ticket that goes with it."""
+
+    message: pb.Place
+    ticket: bytes = b""
+
+    @classmethod
+    def of(cls, entry: Entry) -> Place:
+        """By FID."""
+        return cls(pb.Place(fid=fid_message(entry.fid)), entry.ticket)
+
+    @classmethod
+    def named(cls, last: Last) -> Place:
+        """By name in the parent; a path that ended at a directory names that, by FID."""
+        if not last.name:
+            return cls.of(last.parent)
+        return cls(pb.Place(name=name_in(last)), last.parent.ticket)
+
+    @classmethod
+    def opened(cls, handle: bytes) -> Place:
+        return cls(pb.Place(handle=handle))
+
+
+def name_in(last: Last) -> pb.Name:
+    """The last component in its parent; the parent's ticket goes with the call."""
+    return pb.Name(parent=fid_message(last.parent.fid), name=last.name)
+
+
+class Mdc:
+    """Calls for one task on one mount. As the Names of a walk it asks the client's LSM before each step."""
+
+    def __init__(self, mount: Mount, caller: Caller, guard: Guard) -> None:
+        self._mount = mount
+        self._caller = caller
+        self._guard = guard
+        # Whether this call began a walk, which a stale ticket may have ended.
+        self.walked = False
+        self._digest = caller.subject.digest if caller.subject else b""
+
+    async def send(self, rpc: str, request: Message, ticket: bytes = b"") -> Any:
+        """The reply to `rpc` ("open"); a lost one is sent again as the same call."""
+        return await getattr(self._mount.mds, rpc)(request, self._caller.doing(ticket=ticket), retry=RESENDS)
+
+    async def root(self) -> Entry:
+        """The root with a ticket of this subject's, asked for once."""
+        self.walked = True
+        kept = self._mount.roots.get(self._digest)
+        if kept is None:
+            self._guard.check("mount")
+            reply = await self.send("get_root", pb.GetRootRequest())
+            kept = self._mount.roots[self._digest] = Entry.of(reply.entry, reply.ticket)
+        return kept
+
+    async def lookup(self, parent: Entry, name: bytes) -> Entry:
+        self._guard.check("lookup", parent=parent)
+        request = pb.LookupRequest(name=pb.Name(parent=fid_message(parent.fid), name=name))
+        reply = await self.send("lookup", request, parent.ticket)
+        return Entry.of(reply.entry, reply.ticket)
+
+    async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes:
+        """By FID if the link was looked up, else by its name."""
+        if link is not None:
+            self._guard.check("readlink", object=link)
+        place = Place.of(link) if link else Place.named(Last((parent,), name))
+        reply = await self.send("readlink", pb.ReadlinkRequest(place=place.message), place.ticket)
+        return bytes(reply.target)

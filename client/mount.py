@@ -1,0 +1,63 @@
+"""A mount: the servers behind it, its client LSM switch, and the root that each subject may begin at."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from typing import Any
+
+from client.entry import Entry
+from host.node import Node
+from labelproof.v1 import mds_pb2, oss_pb2
+from rpc import Caller, Stub
+
+_MDS = mds_pb2.DESCRIPTOR.services_by_name["Mds"]
+_OSS = oss_pb2.DESCRIPTOR.services_by_name["Oss"]
+
+
+class Mount:
+    """One mount of the filesystem on a client node. `lsm`: the node's own modules are asked before each rpc."""
+
+    def __init__(self, node: Node, name: str, *, lsm: bool) -> None:
+        self.name = name
+        self.lsm = lsm
+        # By the subject's digest. An entry goes when its ticket is refused as stale.
+        self.roots: dict[bytes, Entry] = {}
+        self._node = node
+        self._stubs: dict[str, Stub] = {}
+
+    async def connect(self) -> str:
+        """Connects the node to every server; the policy fingerprint that the MDS told. ENOTCONN without an MDS."""
+        caller = self._node.caller()
+        reply = await self.mds.connect(mds_pb2.ConnectRequest(client=self._node.name), caller)
+        for name in self._node.peers("oss"):
+            await self.ost(name).connect(oss_pb2.OssConnectRequest(client=self._node.name), caller)
+        return str(reply.sepol)
+
+    @property
+    def mds(self) -> Stub:
+        """The MDS that holds the root: the first by name."""
+        names = self._node.peers("mds")
+        if not names:
+            raise OSError(errno.ENOTCONN, f"{self._node.name} knows no MDS; join it to the cluster first")
+        return self._stub(names[0], _MDS)
+
+    def ost(self, name: str) -> Stub:
+        """The server of the OST `name`; ENOTCONN if its address is not known."""
+        return self._stub(name, _OSS)
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """xattr -> module name of the node's modules that keep labels, in call order."""
+        return {m.xattr: m.name for m in self._node.framework.modules if m.xattr}
+
+    def caller(self, context: bytes, **rest: Any) -> Caller:
+        """A task of this node as the caller."""
+        return Caller(context, sepol=self._node.policy.sepol, **rest)
+
+    def _stub(self, name: str, service: Any) -> Stub:
+        channel = self._node.channel(name)
+        stub = self._stubs.get(name)
+        if stub is None or stub.channel is not channel:
+            stub = self._stubs[name] = Stub(service, channel)
+        return stub

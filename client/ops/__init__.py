@@ -1,0 +1,78 @@
+"""The operations of a task, by family; the table of them.
+
+  open.py       open close readdir
+  data.py       the bytes of an open file
+  namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
+  attr.py       stat and its like; chmod chown utimes truncate
+  xattr.py      extended attributes, labels among them
+  fs.py         statfs
+  task.py       the task's own attributes
+
+An operation is one `async def name(ctx, ...)` whose annotations declare its arguments, and one line in SYSCALLS.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from typing import Any
+
+from client.args import Syscall
+from client.ctx import Ctx
+from client.ops import attr, data, fs, namespace, task, xattr
+from client.ops import open as files
+from rpc import definite
+
+SYSCALLS: dict[str, Syscall] = {
+    f.__name__: Syscall.of(f)
+    for f in (
+        files.open,
+        files.close,
+        files.readdir,
+        data.read,
+        data.write,
+        data.pread,
+        data.pwrite,
+        data.lseek,
+        namespace.mkdir,
+        namespace.mknod,
+        namespace.symlink,
+        namespace.readlink,
+        namespace.unlink,
+        namespace.rmdir,
+        namespace.link,
+        namespace.rename,
+        attr.stat,
+        attr.lstat,
+        attr.fstat,
+        attr.chmod,
+        attr.chown,
+        attr.utimes,
+        attr.truncate,
+        attr.ftruncate,
+        xattr.getxattr,
+        xattr.setxattr,
+        xattr.listxattr,
+        xattr.removexattr,
+        fs.statfs,
+        task.setfscreate,
+        task.getfscreate,
+    )
+}
+
+
+async def run(ctx: Ctx, name: str, args: Mapping[str, Any]) -> Any:
+    """The result of the operation. ENOSYS: there is none such; EINVAL: its arguments; else as it says itself.
+
+    A ticket may have become stale under a changed policy (ESTALE, surely not done): then the path is walked once more.
+    """
+    syscall = SYSCALLS.get(name)
+    if syscall is None:
+        raise OSError(errno.ENOSYS, f"no operation {name!r}; there are {', '.join(SYSCALLS)}")
+    bound = syscall.bind(args)
+    try:
+        return await syscall.function(ctx, **bound)
+    except OSError as error:
+        if error.errno != errno.ESTALE or not definite(error) or not ctx.walk_again():
+            raise
+    return await syscall.function(ctx, **bound)

@@ -1,0 +1,79 @@
+"""The bytes of an open file."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from client.args import U32, Offset
+from client.ctx import Ctx
+from client.file import OpenFile
+from client.mdc import Place
+from labelproof.v1 import mds_pb2 as pb
+from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
+
+
+async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
+    """read(2) at the file position, which moves on; empty at the end of the file."""
+    file = _file(ctx, fd, MAY_READ)
+    async with file.moving:
+        data = await ctx.osc(file).read(file.pos, length)
+        file.pos += len(data)
+    return data
+
+
+async def write(ctx: Ctx, fd: int, data: bytes) -> int:
+    """write(2) at the file position, which moves on; with O_APPEND at the end. How many bytes were written.
+
+    The end is asked for before the write, so appends of two clients at once may overlap: there are no extent locks.
+    """
+    file = _file(ctx, fd, MAY_WRITE)
+    async with file.moving:
+        at = await _end(ctx, file) if file.flags & os.O_APPEND else file.pos
+        written = await ctx.osc(file).write(at, data)
+        file.pos = at + written
+    return written
+
+
+async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
+    """pread(2)."""
+    file = _file(ctx, fd, MAY_READ)
+    return await ctx.osc(file).read(offset, length)
+
+
+async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
+    """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
+    file = _file(ctx, fd, MAY_WRITE)
+    at = await _end(ctx, file) if file.flags & os.O_APPEND else offset
+    return await ctx.osc(file).write(at, data)
+
+
+async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> int:
+    """lseek(2) with SEEK_SET, SEEK_CUR or SEEK_END; the new position."""
+    file = ctx.file(fd)
+    async with file.moving:
+        if whence == os.SEEK_END:
+            base = await _end(ctx, file)
+        elif whence in (os.SEEK_SET, os.SEEK_CUR):
+            base = file.pos if whence == os.SEEK_CUR else 0
+        else:
+            raise OSError(errno.EINVAL, f"argument 'whence' is {whence}, not SEEK_SET, SEEK_CUR or SEEK_END")
+        if not 0 <= base + offset < 1 << 63:
+            raise OSError(errno.EINVAL, f"argument 'offset' leads to {base + offset}")
+        file.pos = base + offset
+    return file.pos
+
+
+def _file(ctx: Ctx, fd: int, mask: int) -> OpenFile:
+    """The open file after the client's own check of this access (fs/read_write.c, rw_verify_area)."""
+    file = ctx.file(fd)
+    file.require(mask)
+    appending = mask == MAY_WRITE and file.flags & os.O_APPEND
+    ctx.guard.file(file.entry, mask | MAY_APPEND if appending else mask, file.opened)
+    return file
+
+
+async def _end(ctx: Ctx, file: OpenFile) -> int:
+    """The file's size now, by the MDS, which asks `getattr` for it."""
+    reply = await ctx.send("getattr", pb.GetattrRequest(place=Place.opened(file.handle).message))
+    return int(reply.attr.size)

@@ -1,0 +1,147 @@
+"""open and close, and the entries of an open directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator
+from typing import Any
+
+from client.args import U32, Path
+from client.ctx import Ctx
+from client.entry import Entry, decoded, texts
+from client.file import OpenFile, install
+from client.mdc import Place
+from client.walk import Last
+from labelproof.v1 import mds_pb2 as pb
+from lsm.hooks import MAY_READ, Opened
+from rpc import fid_of
+
+# Entries asked for at once.
+PAGE = 512
+_TYPE_SHIFT = 12
+
+
+async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[str, Any]:
+    """open(2): {"fd", "fid", "labels", "created"}. A final link is followed, but for O_NOFOLLOW and O_CREAT|O_EXCL."""
+    last = await ctx.walk.last(path)
+    if last.slash and last.name:
+        last = await _directory(ctx, last, flags)
+    reply = await _opened(ctx, last, flags, mode & 0o7777)
+    entry = Entry.of(reply.attr.entry, reply.ticket)
+    file = OpenFile(
+        ctx.mount, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags, entry,
+        Opened(entry.version, ctx.node.policy.seqno),
+    )  # fmt: skip
+    fd = await _installed(ctx, file)
+    return {"fd": fd, "fid": str(entry.fid), "labels": dict(entry.labels), "created": reply.created}
+
+
+async def close(ctx: Ctx, fd: int) -> None:
+    """close(2); the descriptor is free whatever the server answers."""
+    file = ctx.file(fd)
+    del ctx.task.fds[fd]
+    await ctx.send("close", pb.CloseRequest(handle=file.handle))
+
+
+async def readdir(ctx: Ctx, path: Path | None = None, fd: int | None = None, plus: bool = True) -> list[dict[str, Any]]:
+    """All entries but `.` and `..`: {"name", "fid", "type" (S_IF* bits), "labels"}, of a path or an open directory.
+
+    `plus` asks for the labels, which the server mediates entry by entry.
+    """
+    if (path is None) == (fd is None):
+        raise OSError(errno.EINVAL, "one of the arguments 'path' and 'fd' is needed, and not both")
+    if fd is not None:
+        return [_dirent(e) async for e in _entries(ctx, fd, plus)]
+    here = (await open(ctx, path or b"", os.O_RDONLY | os.O_DIRECTORY))["fd"]
+    try:
+        return [_dirent(e) async for e in _entries(ctx, here, plus)]
+    finally:
+        await close(ctx, here)
+
+
+async def _entries(ctx: Ctx, fd: int, plus: bool) -> AsyncIterator[pb.Dirent]:
+    file = ctx.file(fd)
+    if not file.entry.is_dir:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    ctx.guard.file(file.entry, MAY_READ, file.opened)
+    cookie, eof = 0, False
+    while not eof:
+        page = await ctx.send("readdir", pb.ReaddirRequest(handle=file.handle, cookie=cookie, count=PAGE, plus=plus))
+        for entry in page.entries:
+            yield entry
+            cookie = entry.cookie
+        eof = page.eof or not page.entries
+
+
+def _dirent(entry: pb.Dirent) -> dict[str, Any]:
+    kind = entry.type if entry.type > stat.S_IFMT(0) + 0xF else entry.type << _TYPE_SHIFT
+    return {
+        "name": decoded(entry.name), "fid": str(fid_of(entry.fid)), "type": kind, "labels": texts(entry.entry.labels)
+    }  # fmt: skip
+
+
+async def _directory(ctx: Ctx, last: Last, flags: int) -> Last:
+    """A path with a trailing slash names a directory, which open does not create (fs/namei.c, do_open_last: EISDIR)."""
+    if flags & os.O_CREAT:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), decoded(last.name))
+    found = await ctx.walk.find(last)
+    return Last((*found.last.dirs, found.entry), b"")
+
+
+async def _opened(ctx: Ctx, last: Last, flags: int, mode: int) -> pb.OpenReply:
+    """The reply for what stands, in the end, behind the links at `last`."""
+    follow = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
+    while True:
+        found = await ctx.peek(last)
+        if found is not None and found.is_symlink and follow:
+            last = await ctx.walk.through(last, found)
+            continue
+        claim = _checked(ctx, last, found, flags, mode) if ctx.guard.on else None
+        try:
+            return await _send(ctx, last, flags, mode, claim)
+        except OSError as error:
+            link = error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and flags & os.O_DIRECTORY)
+            if not (follow and link and last.name):
+                raise
+            last = await _through(ctx, last, error)
+
+
+async def _through(ctx: Ctx, last: Last, refusal: OSError) -> Last:
+    """Where the link leads that open met; `refusal` again if it met none."""
+    try:
+        return await ctx.walk.through(last)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise refusal from None
+
+
+async def _send(ctx: Ctx, last: Last, flags: int, mode: int, claim: pb.Claim | None) -> pb.OpenReply:
+    place = Place.named(last)
+    request = pb.OpenRequest(place=place.message, flags=flags, mode=mode, umask=ctx.task.umask, claim=claim)
+    reply: pb.OpenReply = await ctx.send("open", request, place.ticket)
+    return reply
+
+
+def _checked(ctx: Ctx, last: Last, found: Entry | None, flags: int, mode: int) -> pb.Claim | None:
+    """The client's own checks; the label claimed if the file is to be created."""
+    if found is not None and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL:
+        ctx.guard.opening(last.parent, last.name, found, flags)
+        return None
+    if not flags & os.O_CREAT:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), decoded(last.name))
+    born = stat.S_IFREG | mode & ~ctx.task.umask
+    claim = ctx.guard.making("create", last.parent, last.name, born, exists=found is not None)
+    ctx.guard.opened_new(claim, last.name, born, flags)
+    return claim
+
+
+async def _installed(ctx: Ctx, file: OpenFile) -> int:
+    """The descriptor; where there is none left the server's handle is given back."""
+    try:
+        return install(ctx.task, file)
+    except OSError:
+        await ctx.send("close", pb.CloseRequest(handle=file.handle))
+        raise

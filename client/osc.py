@@ -1,0 +1,96 @@
+"""A file's data: reads and writes split over its stripes, all stripes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from client import stripe
+from client.file import OpenFile
+from client.mdc import RESENDS
+from client.stripe import Run
+from labelproof.v1 import oss_pb2 as pb
+from rpc import Caller, definite
+from rpc.status import failure
+
+# One rpc's data, and one read's or write's (which may be short, as POSIX allows).
+RPC_BYTES_MAX = 1 << 20
+IO_BYTES_MAX = 1 << 21
+
+
+class Osc:
+    """Data calls of one task for one open file."""
+
+    def __init__(self, file: OpenFile, caller: Caller) -> None:
+        self._file = file
+        self._caller = caller
+
+    async def read(self, at: int, length: int) -> bytes:
+        """Up to `length` bytes from `at`, holes as zeros; less only at the end of the file, or of IO_BYTES_MAX."""
+        data = bytearray(min(length, IO_BYTES_MAX))
+        sizes: dict[int, int] = {}
+        short = False
+        for run, reply in await self._each(self._runs(at, len(data)), self._read):
+            run.scatter(reply.data, data, at)
+            sizes[run.stripe] = reply.size
+            short = short or len(reply.data) < run.length
+        end = await self._size(sizes, at + len(data)) if short else at + len(data)
+        return bytes(data[: max(0, end - at)])
+
+    async def write(self, at: int, data: bytes) -> int:
+        """Writes up to IO_BYTES_MAX of `data` at `at`; how many. EFBIG past the largest offset (loff_t)."""
+        data = data[:IO_BYTES_MAX]
+        if at + len(data) > (1 << 63) - 1:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+        def send(run: Run) -> Coroutine[Any, Any, Any]:
+            request = pb.WriteRequest(
+                token=self._file.token, stripe=run.stripe, offset=run.offset, data=run.gather(data, at)
+            )
+            return self._send(run.stripe, "write", request)
+
+        await self._each(self._runs(at, len(data)), send)
+        return len(data)
+
+    async def _size(self, sizes: dict[int, int], enough: int) -> int:
+        """The file's end, as far as `enough`; objects that were not asked yet tell it by a read of nothing."""
+        if self._end(sizes) < enough:
+            unseen = [Run((stripe.Piece(n, 0, 0, 0),)) for n in range(len(self._file.osts)) if n not in sizes]
+            sizes |= {run.stripe: reply.size for run, reply in await self._each(unseen, self._read)}
+        return min(self._end(sizes), enough)
+
+    def _end(self, sizes: dict[int, int]) -> int:
+        return stripe.file_size(sizes, self._file.stripe_size, len(self._file.osts))
+
+    def _runs(self, at: int, length: int) -> list[Run]:
+        file = self._file
+        return stripe.runs(stripe.pieces(at, length, file.stripe_size, len(file.osts)), RPC_BYTES_MAX)
+
+    def _read(self, run: Run) -> Coroutine[Any, Any, Any]:
+        request = pb.ReadRequest(token=self._file.token, stripe=run.stripe, offset=run.offset, length=run.length)
+        return self._send(run.stripe, "read", request)
+
+    async def _send(self, number: int, rpc: str, request: Any) -> Any:
+        ost = self._file.mount.ost(self._file.osts[number])
+        return await getattr(ost, rpc)(request, self._caller, retry=RESENDS)
+
+    async def _each(
+        self, runs: Sequence[Run], send: Callable[[Run], Coroutine[Any, Any, Any]]
+    ) -> list[tuple[Run, Any]]:
+        """Every run with its reply. All end before the first failure is told, so that none goes on unseen."""
+        answers = await asyncio.gather(*(send(run) for run in runs), return_exceptions=True)
+        failed = [a for a in answers if isinstance(a, BaseException)]
+        if failed:
+            raise _failure(failed, len(answers))
+        return list(zip(runs, answers, strict=True))
+
+
+def _failure(failed: Sequence[BaseException], sent: int) -> BaseException:
+    """The first failure; a call of which a part went through may have happened, whatever its error says."""
+    first = failed[0]
+    if isinstance(first, OSError) and (len(failed) < sent or not all(map(definite, failed))):
+        return failure(first.errno or errno.EIO, f"{first.strerror} ({len(failed)} of {sent} parts)", sure=False)
+    return first

@@ -1,0 +1,81 @@
+"""Where a file's bytes lie: round robin over its OST objects, `stripe_size` bytes at a time (lov_offset.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """`length` bytes of the file from `at`: on the object `stripe`, from `offset` there."""
+
+    stripe: int
+    offset: int
+    length: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Pieces of one object that touch there, which go in one rpc."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def stripe(self) -> int:
+        return self.pieces[0].stripe
+
+    @property
+    def offset(self) -> int:
+        """Where the run begins in the object."""
+        return self.pieces[0].offset
+
+    @property
+    def length(self) -> int:
+        return sum(p.length for p in self.pieces)
+
+    def gather(self, data: bytes | memoryview, base: int) -> bytes:
+        """The run's bytes out of `data`, which begins at the file's offset `base`."""
+        return b"".join(bytes(data[p.at - base : p.at - base + p.length]) for p in self.pieces)
+
+    def scatter(self, data: bytes, into: bytearray, base: int) -> None:
+        """Puts what the object answered where it belongs; what it did not answer stays as it is."""
+        for p in self.pieces:
+            part = data[p.offset - self.offset : p.offset - self.offset + p.length]
+            into[p.at - base : p.at - base + len(part)] = part
+
+
+def pieces(at: int, length: int, stripe_size: int, count: int) -> Iterator[Piece]:
+    """The pieces of `length` bytes from the file's offset `at`, in the file's order."""
+    end = at + length
+    while at < end:
+        number, inside = divmod(at, stripe_size)
+        size = min(stripe_size - inside, end - at)
+        yield Piece(number % count, number // count * stripe_size + inside, size, at)
+        at += size
+
+
+def runs(parts: Iterable[Piece], bytes_max: int) -> list[Run]:
+    """The pieces joined by object where they touch, no run longer than `bytes_max` unless a single piece is."""
+    open_runs: dict[int, list[Piece]] = {}
+    done: list[Run] = []
+    for part in parts:
+        mine = open_runs.setdefault(part.stripe, [])
+        if mine and sum(p.length for p in mine) + part.length > bytes_max:
+            done.append(Run(tuple(mine)))
+            mine.clear()
+        mine.append(part)
+    return done + [Run(tuple(mine)) for mine in open_runs.values()]
+
+
+def file_size(sizes: Mapping[int, int], stripe_size: int, count: int) -> int:
+    """The file's size by its objects' sizes: the furthest byte that any of them holds (lov_stripe_size)."""
+    return max((_end(stripe, size, stripe_size, count) for stripe, size in sizes.items()), default=0)
+
+
+def _end(stripe: int, size: int, stripe_size: int, count: int) -> int:
+    if not size:
+        return 0
+    number, inside = divmod(size - 1, stripe_size)
+    return (number * count + stripe) * stripe_size + inside + 1

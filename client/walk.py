@@ -1,0 +1,132 @@
+"""The path walk: one Lookup a component, symbolic links and `..` followed here (fs/namei.c, link_path_walk).
+
+Nothing is remembered between calls, as there are no locks yet to keep a remembered name true.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from client.entry import Entry
+
+# include/uapi/linux/limits.h (PATH_MAX counts the NUL), include/linux/namei.h (MAXSYMLINKS)
+PATH_BYTES_MAX = 4095
+NAME_BYTES_MAX = 255
+LINKS_MAX = 40
+
+Dirs = tuple[Entry, ...]
+
+
+class Names(Protocol):
+    """What a walk asks of the servers, each after the client's own checks."""
+
+    async def root(self) -> Entry: ...
+    async def lookup(self, parent: Entry, name: bytes) -> Entry: ...
+    async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Where a path ends: the directories walked from the root, and the component that is left.
+
+    `name` is what is left to look up in the last of `dirs`; empty if the path ends at that directory itself, and
+    then `dots` is b"", b"." or b".." as it was written. `slash`: it must be a directory.
+    """
+
+    dirs: Dirs
+    name: bytes
+    slash: bool = False
+    dots: bytes = b""
+
+    @property
+    def parent(self) -> Entry:
+        return self.dirs[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object with the place where it was found; `last.name` is empty for a directory that ended the path."""
+
+    last: Last
+    entry: Entry
+
+
+class Walk:
+    """One call's walk; it counts the links that it followed."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._links = 0
+
+    async def last(self, path: bytes) -> Last:
+        """Walks all but the last component. ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EACCES by who is asked."""
+        if not path:
+            raise _error(errno.ENOENT, path)
+        if len(path) > PATH_BYTES_MAX:
+            raise _error(errno.ENAMETOOLONG, path)
+        return await self._along((await self._names.root(),), path)
+
+    async def find(self, last: Last, *, follow: bool = True) -> Found:
+        """Looks the last component up, and goes on through links if `follow` or a trailing slash asks for it."""
+        if not last.name:
+            return Found(last, last.parent)
+        entry = await self._names.lookup(last.parent, last.name)
+        if entry.is_symlink and (follow or last.slash):
+            return await self.find(await self.through(last, entry))
+        if last.slash and not entry.is_dir:
+            raise _error(errno.ENOTDIR, last.name)
+        return Found(last, entry)
+
+    async def peek(self, last: Last) -> Entry | None:
+        """The last component as it is, a link too; None if the name is free."""
+        if not last.name:
+            return last.parent
+        try:
+            return await self._names.lookup(last.parent, last.name)
+        except FileNotFoundError:
+            return None
+
+    async def through(self, last: Last, link: Entry | None = None) -> Last:
+        """Where the link at `last` leads; EINVAL if it is none, ELOOP after LINKS_MAX."""
+        self._links += 1
+        if self._links > LINKS_MAX:
+            raise _error(errno.ELOOP, last.name)
+        target = await self._names.readlink(last.parent, last.name, link)
+        if not target:
+            raise _error(errno.ENOENT, last.name)
+        onward = await self._along(last.dirs, target)
+        return replace(onward, slash=onward.slash or last.slash)
+
+    async def _along(self, dirs: Dirs, path: bytes) -> Last:
+        if path.startswith(b"/"):
+            dirs = dirs[:1]
+        names = [name for name in path.split(b"/") if name]
+        for name in names[:-1]:
+            dirs = await self._into(dirs, name)
+        return _ends(dirs, names[-1] if names else b"", path.endswith(b"/"))
+
+    async def _into(self, dirs: Dirs, name: bytes) -> Dirs:
+        """One step down, or up; links are followed. ENOTDIR for what is no directory."""
+        last = _ends(dirs, name, True)
+        found = await self.find(last)
+        return (*found.last.dirs, found.entry) if found.last.name else found.last.dirs
+
+
+def _ends(dirs: Dirs, name: bytes, slash: bool) -> Last:
+    """`..` goes back the way that was walked, and stays at the root."""
+    if len(name) > NAME_BYTES_MAX:
+        raise _error(errno.ENAMETOOLONG, name)
+    if name == b"..":
+        return Last(dirs[:-1] or dirs[:1], b"", slash, name)
+    if name in (b"", b"."):
+        return Last(dirs, b"", slash, name)
+    return Last(dirs, name, slash)
+
+
+def _error(number: int, name: bytes) -> OSError:
+    shown: Sequence[str] = (name[:64].decode("utf-8", "replace"), "..." if len(name) > 64 else "")
+    return OSError(number, f"{os.strerror(number)}: {''.join(shown)!r}")
