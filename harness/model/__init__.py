@@ -7,6 +7,7 @@ In reading order:
     labels      the label that a new object, a relabelled one, or one without a label has
     access      the table: operation -> ordered checks
     fs          the tree as the acknowledged operations made it
+    truth       the true label of every object, by version
     world       all that a history has told so far: subjects, tasks, ops, rpcs, policies, labels, the tree
 
 Imports `sepol` and the standard library; nothing of the cluster's.

@@ -200,6 +200,20 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Given:
+    """The parameters of `expected`."""
+
+    tclass: str
+    access: str
+    append: bool
+    truncate: bool
+    reparent: bool
+    replaced: str
+    attr: str
+    open_perms: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     check: Check
     when: str
@@ -226,18 +240,8 @@ def expected(
     current. `walk`: the last component is looked up in the same call. `open_perms`: the policy's capability.
     Raises KeyError for an operation or case that the table does not have.
     """
-    words = {
-        "CLASS": (tclass,),
-        "MASK": _mask(access, append, truncate),
-        "OPEN": (*_mask(access, append, False), "open")[: None if open_perms else -1],
-        "WRITE-OPEN": ("write", "open")[: None if open_perms else 1],
-        "TARGET": (replaced or tclass,),
-        "GONE": ("rmdir",) if (replaced or tclass) == "dir" else ("unlink",),
-        "ATTR": (_PROCATTR[attr],),
-    }
-    holds = {"": True, "reparent": reparent, "device": tclass in {"chr_file", "blk_file"}, "regular": tclass == "file"}
-    rows = (_walk(op) if walk else ()) + _rows(op, case)
-    return tuple(_filled(row.check, words) for row in rows if holds[row.when])
+    given = _Given(tclass, access, append, truncate, reparent, replaced or tclass, attr, open_perms)
+    return _expected(op, case, given, walk)
 
 
 def firings(checks: tuple[Check, ...]) -> dict[tuple[str, str], int]:
@@ -282,6 +286,23 @@ def _walk(op: str) -> tuple[_Row, ...]:
     parents = ("parent", "newparent") if op == "rename" else ("parent",)
     perms = frozenset({"search"})
     return tuple(_Row(Check("inode_permission", role, "subject", role, "dir", perms), "") for role in parents)
+
+
+@cache
+def _expected(op: str, case: str, given: _Given, walk: bool) -> tuple[Check, ...]:
+    words = {
+        "CLASS": (given.tclass,),
+        "MASK": _mask(given.access, given.append, given.truncate),
+        "OPEN": (*_mask(given.access, given.append, False), "open")[: None if given.open_perms else -1],
+        "WRITE-OPEN": ("write", "open")[: None if given.open_perms else 1],
+        "TARGET": (given.replaced,),
+        "GONE": ("rmdir",) if given.replaced == "dir" else ("unlink",),
+        "ATTR": (_PROCATTR[given.attr],),
+    }
+    device, regular = given.tclass in {"chr_file", "blk_file"}, given.tclass == "file"
+    holds = {"": True, "reparent": given.reparent, "device": device, "regular": regular}
+    rows = (_walk(op) if walk else ()) + _rows(op, case)
+    return tuple(_filled(row.check, words) for row in rows if holds[row.when])
 
 
 @cache

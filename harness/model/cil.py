@@ -108,6 +108,11 @@ class _Reader:
     def on_fsuse(self, kind: str, filesystem: str, context: Node) -> None:
         self.facts.fs_use[filesystem] = (kind, self._context(context))
 
+    def on_genfscon(self, filesystem: str, path: str, *rest: Node) -> None:
+        """Only whole filesystems: what stands below "/" labels objects of filesystems that keep no labels."""
+        if _unquoted(path) == "/":
+            self.facts.fs_use.setdefault(filesystem, ("genfs", self._context(rest[-1])))
+
     def on_typealiasactual(self, alias: str, actual: str) -> None:
         self.facts.aliases[alias] = actual
 

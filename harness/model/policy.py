@@ -122,7 +122,7 @@ class Policy:
         return self.text(found) if found else None
 
     def fs_label(self, filesystem: str) -> str | None:
-        """The label of a superblock of that type: fs_use, else the unlabeled SID (security_fs_use)."""
+        """The label of a superblock of that type: fs_use, else genfscon "/", else unlabeled (security_fs_use)."""
         kind = self.facts.fs_use.get(filesystem)
         return self.text(kind[1]) if kind else self.initial_sid("unlabeled")
 

@@ -1,0 +1,193 @@
+"""mediation: every decision is right, every hook that had to fire did, in order, and before anything was done.
+
+Rules: the table of checks (harness.model.access), security/selinux/ss/services.c by libsepol, RFC 7204 3.5.2 (a remote
+request is decided as a local one would be).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checkers import decisions, methods
+from harness.checkers.verdict import Checker
+from harness.model import access
+from harness.model.fs import Event
+from harness.model.world import CREATED, LABEL, Rpc, World
+
+_REFUSED = frozenset({1, 13})  # EPERM, EACCES
+
+
+class Mediation(Checker):
+    """Findings on decisions: false-scontext, false-tcontext, false-tclass, wrong-policy, unexpected-allow,
+    unexpected-deny, denied-set, permissive, reason. On rpcs: hook-missing, check-missing, check-extra, check-order,
+    case, acted-while-denied, checked-after-acting, label-removed, contract.
+
+    `confirmed` counts the decisions that the second engine agreed with.
+    """
+
+    name = "mediation"
+    needs = frozenset({"rpc", "policy"})
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.confirmed = 0
+        self._decisions = decisions.Decisions(world)
+
+    def feed(self, event: Event) -> None:
+        match event["e"]:
+            case "avc":
+                self._after_acting(event)
+                if event["module"] == "selinux":
+                    self._decision(event)
+            case "policy":
+                self._decisions.flush(event["n"])
+            case "rpc" if event["phase"] == "reply":
+                self._reply(event)
+
+    def _decision(self, event: Event) -> None:
+        self.judged += 1
+        wrong = self._decisions.judge(event)
+        self._decisions.passed(event)
+        self.confirmed += not wrong
+        for fault in wrong:
+            if isinstance(fault, decisions.Unknown):
+                self.unknown(fault.because)
+            else:
+                self.find(fault.kind, fault.because, event, expected=fault.expected, actual=fault.actual)
+
+    def _after_acting(self, event: Event) -> None:
+        """A file that was just created is opened after: file_open's denial leaves the file behind, as in the kernel."""
+        rpc = self.world.rpc(event)
+        if rpc is None or not rpc.labels:
+            return
+        made = all(label.get("why") in CREATED for label in rpc.labels)
+        if not (made and event["hook"] == "file_open"):
+            because = f"{rpc.recv['method']} on {event['n']} asked {event['hook']} after it had acted on {_object(rpc)}"
+            self.find("checked-after-acting", because, event, rpc.labels[0], expected="check, then act")
+
+    def _reply(self, event: Event) -> None:
+        rpc = self.world.rpc(event)
+        if event.get("finding"):
+            self.find("contract", str(event["finding"]), event)
+        if rpc is None or event.get("resent"):
+            return
+        self.judged += 1
+        if event["status"] in _REFUSED:
+            self._refused(event, rpc)
+        found = methods.ways(self.world, rpc)
+        if not found:
+            return
+        if event["status"] == 0:
+            self._complete(event, rpc, found)
+        else:
+            self._begun(event, rpc, found)
+
+    def _refused(self, event: Event, rpc: Rpc) -> None:
+        opened = bool(rpc.avcs) and rpc.avcs[-1]["hook"] == "file_open" and rpc.recv["method"] == "Mds/Open"
+        if (rpc.labels or event.get("transno")) and not opened:
+            because = f"{event['method']} on {event['n']} was refused and changed {_object(rpc)} all the same"
+            actual = f"transno {event.get('transno')}, {len(rpc.labels)} labels"
+            self.find("acted-while-denied", because, event, *rpc.labels, expected="nothing changed", actual=actual)
+
+    def _complete(self, event: Event, rpc: Rpc, found: list[methods.Way]) -> None:
+        """A call that succeeded went one of the ways it could go, in full."""
+        op = self.world.op_of(event)
+        if event["method"] == "Mds/Removexattr" and op and (op.invoke.get("args") or {}).get("name") == LABEL:
+            self.find("label-removed", f"{event['n']} let {LABEL} be removed; that is always EACCES", event)
+        if event.get("case") == "plus":
+            found = [way for way in found if way.case == "plus"]
+        problems = [(list(self._problems(event, rpc, way)), way) for way in found]
+        wrong, way = min(problems, key=lambda problem: len(problem[0]))
+        for kind, because, expected, actual in wrong:
+            self.find(kind, because, event, rpc.recv, expected=expected, actual=actual)
+        fitting = {way.case for wrong, way in problems if not wrong} or {way.case}
+        if event.get("case") not in fitting:
+            because = f"{event['method']} on {event['n']} says it was the case {event.get('case')}"
+            self.find("case", because, event, rpc.recv, expected=" or ".join(sorted(fitting)), actual=event.get("case"))
+
+    def _problems(self, event: Event, rpc: Rpc, way: methods.Way) -> Iterator[tuple[str, str, str, str]]:
+        yield from self._unfired(event, rpc, way)
+        if self.world.mode(event["n"]) is None:
+            return
+        wanted = [check for check in way.checks if check.perms]
+        for behalf in (False, True) if rpc.recv.get("behalf") else (False,):
+            asked = _asked(rpc, behalf)
+            stopped, left = _matched(wanted, asked)
+            if stopped is None and left:
+                # The last step of a call that waited for other servers asks the same once more.
+                stopped, left = _matched(wanted, left)
+            where = f"{event['method']} on {event['n']}"
+            if stopped is not None:
+                because = f"{where} did not ask {stopped} about {_object(rpc)}"
+                yield "check-missing", because, _listed(wanted), _texts(asked)
+            elif left:
+                because = f"{where} asked {_text(left[0])}, which is not in order there"
+                yield "check-extra", because, _listed(wanted), _texts(asked)
+
+    def _unfired(self, event: Event, rpc: Rpc, way: methods.Way) -> Iterator[tuple[str, str, str, str]]:
+        place = rpc.recv.get("place") or {}
+        named = {"parent": place.get("parent"), "object": place.get("fid")}
+        fired = event.get("fired") or ()
+        for (hook, role), count in access.firings(way.checks).items():
+            fid = named.get(role)
+            hits = sum(n for h, r, f, n in fired if (h, r) == (hook, role) and (not fid or not f or f == fid))
+            if hits < count:
+                because = f"{event['method']} on {event['n']}: the hook {hook} did not fire on its {role} {fid or ''}"
+                yield "hook-missing", because.rstrip(), f"{hook}({role}) x {count}", f"x {hits}"
+
+    def _begun(self, event: Event, rpc: Rpc, found: list[methods.Way]) -> None:
+        """A call that failed asked no more than the first steps of one of the ways, each in its turn."""
+        asked = _asked(rpc, behalf=False)
+        if self.world.mode(event["n"]) is None or not asked:
+            return
+        lists = [[check for check in way.checks if check.perms] for way in found]
+        if all(_matched(wanted, asked)[1] for wanted in lists):
+            because = f"{event['method']} on {event['n']} failed, and had asked its checks out of order"
+            self.find("check-order", because, event, rpc.recv, expected=_listed(lists[0]), actual=_texts(asked))
+
+
+def _asked(rpc: Rpc, behalf: bool) -> list[Event]:
+    """The queries of the module selinux, in order; what an MDS rechecks at its last step is its own care."""
+    vantages = {"server", "recheck"} if rpc.recv["method"].startswith("Oss/") else {"server"}
+    mine = [avc for avc in rpc.avcs if avc["module"] == "selinux" and avc["vantage"] in vantages]
+    return [avc for avc in mine if bool(avc.get("behalf")) == behalf]
+
+
+def _matched(wanted: list[access.Check], asked: list[Event]) -> tuple[access.Check | None, list[Event]]:
+    """The first check that is wanted and was not asked, and the queries that are left over; none of either: they agree.
+
+    Floating hooks may stand anywhere. Where a wanted check is missing, what was asked stands as far as it goes: a query
+    is left over only if it does not come next.
+    """
+    todo, missing = list(asked), None
+    for check in wanted:
+        while todo and todo[0]["hook"] in access.FLOATING and not _is(todo[0], check):
+            todo.pop(0)
+        if todo and _is(todo[0], check):
+            todo.pop(0)
+        elif not check.optional:
+            missing = check
+            break
+    return missing, [avc for avc in todo if avc["hook"] not in access.FLOATING]
+
+
+def _is(avc: Event, check: access.Check) -> bool:
+    return (avc["hook"], avc["tclass"], frozenset(avc["requested"])) == (check.hook, check.tclass, check.perms)
+
+
+def _object(rpc: Rpc) -> str:
+    place = rpc.recv.get("place") or {}
+    name = place.get("name")
+    return f"{name!r} in {place.get('parent')}" if name is not None else str(place.get("fid") or "its object")
+
+
+def _text(avc: Event) -> str:
+    return f"{avc['hook']} {avc['tclass']} {{ {' '.join(sorted(avc['requested']))} }}"
+
+
+def _texts(avcs: list[Event]) -> str:
+    return "; ".join(_text(avc) for avc in avcs) or "none"
+
+
+def _listed(checks: list[access.Check]) -> str:
+    return "; ".join(f"{check.hook} {check.tclass} {{ {' '.join(sorted(check.perms))} }}" for check in checks)

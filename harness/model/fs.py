@@ -1,0 +1,176 @@
+"""The tree as the acknowledged operations made it.
+
+Names come from `label` events of MDTs (a new object: parent, `as`) and from the ends of `op` events (unlink, rmdir,
+rename, link, and the attributes). An operation that ended in `info` may have happened or not: both are possible then,
+and what is possible in two ways is never held against anybody.
+
+What an operation names, in its `args`: `path`; `to` (link, rename: the new name); `fd` (the number that open returned);
+`target` (symlink: the text). `ret` of open is a map with `fd` (or `n`) and `fid`.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+Event = Mapping[str, Any]
+
+_CLASS_OF_FORMAT = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "dir",
+    stat.S_IFLNK: "lnk_file",
+    stat.S_IFCHR: "chr_file",
+    stat.S_IFBLK: "blk_file",
+    stat.S_IFIFO: "fifo_file",
+    stat.S_IFSOCK: "sock_file",
+}
+_FORMAT_OF_CLASS = {tclass: form for form, tclass in _CLASS_OF_FORMAT.items()}
+
+
+def class_of_mode(mode: int) -> str:
+    """The class of an inode by its mode (security/selinux/hooks.c, inode_mode_to_security_class)."""
+    return _CLASS_OF_FORMAT.get(stat.S_IFMT(mode), "file")
+
+
+@dataclass(slots=True)
+class Inode:
+    """What is known of an object; `uid`, `gid`, `mode` are None while two values are possible."""
+
+    fid: str
+    tclass: str
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    nlink: int = 1
+    xattrs: dict[str, str] = field(default_factory=dict)
+
+
+class Tree:
+    """Names to inodes. A name leads to a set of FIDs, None among them if it may be free; one alone is certain."""
+
+    def __init__(self) -> None:
+        self.root: str | None = None
+        self.inodes: dict[str, Inode] = {}
+        self._names: dict[tuple[str, str], frozenset[str | None]] = {}
+        self._fds: dict[tuple[str, str, int], str] = {}
+        self._begun: dict[str, tuple[Event, str | None, str | None]] = {}
+
+    def child(self, parent: str, name: str) -> str | None:
+        """The FID that the name surely leads to, else None."""
+        found = self._names.get((parent, name), frozenset())
+        return next(iter(found)) if len(found) == 1 else None
+
+    def possible(self, parent: str, name: str) -> frozenset[str | None]:
+        """Every FID that the name may lead to; empty: no such name was ever seen, or it is gone."""
+        return self._names.get((parent, name), frozenset())
+
+    def resolve(self, path: str) -> str | None:
+        """The FID that an absolute path surely leads to; links in it are not followed."""
+        fid = self.root
+        for name in PurePosixPath(path).parts[1:]:
+            if fid is None:
+                return None
+            fid = self.child(fid, name)
+        return fid
+
+    def subject_of(self, op: Event) -> str | None:
+        """The FID of the object that an operation is about, by its `fd` or its `path`, else None."""
+        args = op.get("args") or {}
+        number = args.get("fd")
+        if isinstance(number, int):
+            return self._fds.get((op.get("client", ""), op.get("task", ""), number))
+        path = args.get("path")
+        return self.resolve(path) if isinstance(path, str) else None
+
+    def feed(self, event: Event) -> None:
+        """Takes `label` events of MDTs and `op` events; leaves others alone."""
+        if event["e"] == "label" and event.get("role") == "mdt":
+            self._label(event)
+        elif event["e"] == "op":
+            self._op(event)
+
+    def _label(self, event: Event) -> None:
+        fid, why = event["object"], event.get("why")
+        if why == "root":
+            self.root = fid
+        elif why not in {"transition", "inherit", "fscreate"} or not event.get("parent"):
+            return
+        else:
+            self._names[event["parent"], event["as"]] = frozenset({fid})
+        if fid not in self.inodes:
+            self.inodes[fid] = Inode(
+                fid, event.get("class") or class_of_mode(event.get("mode") or 0), event.get("mode")
+            )
+
+    def _op(self, event: Event) -> None:
+        if event["phase"] == "invoke":
+            other = (event.get("args") or {}).get("to")
+            replaced = self.resolve(other) if isinstance(other, str) else None
+            self._begun[event["op"]] = (event, self.subject_of(event), replaced)
+            return
+        begun = self._begun.pop(event["op"], None)
+        if begun is not None and event["phase"] in {"ok", "info"}:
+            self._ended(*begun, event, sure=event["phase"] == "ok")
+
+    def _ended(self, op: Event, fid: str | None, replaced: str | None, end: Event, *, sure: bool) -> None:
+        args = op.get("args") or {}
+        match op["f"]:
+            case "open" | "creat" if sure:
+                self._opened(op, end.get("ret"))
+            case "unlink" | "rmdir" if fid:
+                self._drop(args["path"], fid, sure=sure)
+            case "rename" if fid and fid != replaced:
+                self._drop(args["path"], fid, sure=sure)
+                self._put(args.get("to"), fid, replaced, sure=sure)
+            case "link" if fid:
+                self._put(args.get("to"), fid, None, sure=sure)
+                self.inodes[fid].nlink += sure
+            case "chmod" | "chown" | "setxattr" | "removexattr" if fid in self.inodes:
+                self._change(op["f"], self.inodes[fid], args, sure=sure)
+
+    def _opened(self, op: Event, ret: Any) -> None:
+        if isinstance(ret, Mapping) and ret.get("fid"):
+            number = ret.get("fd", ret.get("n"))
+            if isinstance(number, int):
+                self._fds[op.get("client", ""), op.get("task", ""), number] = ret["fid"]
+
+    def _drop(self, path: str, fid: str, *, sure: bool) -> None:
+        key = self._key(path)
+        if key is None or fid not in self._names.get(key, frozenset()):
+            return
+        if not sure:
+            self._names[key] |= {None}
+        elif left := self._names[key] - {fid}:
+            self._names[key] = left
+        else:
+            del self._names[key]
+        if sure and fid in self.inodes:
+            self.inodes[fid].nlink -= 1
+
+    def _put(self, path: Any, fid: str, replaced: str | None, *, sure: bool) -> None:
+        key = self._key(path) if isinstance(path, str) else None
+        if key is not None:
+            before = self._names.get(key, frozenset({replaced}))
+            self._names[key] = frozenset({fid}) if sure else before | {fid}
+
+    def _key(self, path: str) -> tuple[str, str] | None:
+        pure = PurePosixPath(path)
+        parent = self.resolve(str(pure.parent))
+        return (parent, pure.name) if parent else None
+
+    @staticmethod
+    def _change(f: str, inode: Inode, args: Mapping[str, Any], *, sure: bool) -> None:
+        match f:
+            case "chmod":
+                form = _FORMAT_OF_CLASS[inode.tclass]
+                inode.mode = form | stat.S_IMODE(args["mode"]) if sure else None
+            case "chown":
+                inode.uid = args.get("uid") if sure else None
+                inode.gid = args.get("gid") if sure else None
+            case "setxattr" if sure:
+                inode.xattrs[args["name"]] = args["value"]
+            case _:
+                inode.xattrs.pop(args["name"], None)
