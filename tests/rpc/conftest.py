@@ -45,7 +45,14 @@ class FakeSelinux(Hooks):
 
     def capable(self, subject, cap):
         yield lsm.Decision(
-            "", "", ("dac_read_search",), (), subject.labels["selinux"], "", "capability", subject.uid == self.capable_uid
+            "",
+            "",
+            ("dac_read_search",),
+            (),
+            subject.labels["selinux"],
+            "",
+            "capability",
+            subject.uid == self.capable_uid,
         )
 
     def inode_permission(self, subject, obj, mask):
@@ -167,7 +174,9 @@ class Cluster:
     def stub(self, node: str = "c0", role: str = "client", cluster: str = "lp") -> rpc.Stub:
         return rpc.Stub(MDS, self.channel(node, role, cluster))
 
-    async def raw(self, metadata, body: bytes = b"", method: str = "Mds/Lookup", node: str = "c0", role: str = "client"):
+    async def raw(
+        self, metadata, body: bytes = b"", method: str = "Mds/Lookup", node: str = "c0", role: str = "client"
+    ):
         """A call with metadata as given: its reply's bytes, or its OSError raised."""
         path = methods.method(method).path
         if self.ca is None:

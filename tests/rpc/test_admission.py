@@ -64,12 +64,14 @@ REFUSED = {
         metadata(good_context(create=context_pb2.CreateContexts(fscreate="")), good_call()), errno.EPROTO, "fscreate",
     ),
     "fscreate newline": (
-        metadata(good_context(create=context_pb2.CreateContexts(fscreate="a\nb")), good_call()), errno.EPROTO, "fscreate",
+        metadata(good_context(create=context_pb2.CreateContexts(fscreate="a\nb")), good_call()),
+        errno.EPROTO, "fscreate",
     ),
     "long comm": (metadata(good_context(comm="c" * 17), good_call()), errno.EPROTO, "comm"),
     "NUL in comm": (metadata(good_context(comm="c\0"), good_call()), errno.EPROTO, "comm"),
     "unknown capability": (
-        metadata(good_context(caps=context_pb2.Capabilities(effective=1 << 41)), good_call()), errno.EPROTO, "effective",
+        metadata(good_context(caps=context_pb2.Capabilities(effective=1 << 41)), good_call()),
+        errno.EPROTO, "effective",
     ),
 }  # fmt: skip
 
@@ -111,7 +113,12 @@ def test_the_limits_themselves_pass(run) -> None:
 
 @pytest.mark.parametrize(
     ("cluster_name", "role", "number"),
-    [("lp", "mds", errno.EPERM), ("lp", "harness", errno.EPERM), ("lp", "oss", errno.EPERM), ("other", "client", errno.EACCES)],
+    [
+        ("lp", "mds", errno.EPERM),
+        ("lp", "harness", errno.EPERM),
+        ("lp", "oss", errno.EPERM),
+        ("other", "client", errno.EACCES),
+    ],
 )
 def test_the_certificate_decides(run, caller, lookup, cluster_name, role, number) -> None:
     """A role that may not call the rpc, and a certificate of another cluster, are refused."""
@@ -167,7 +174,9 @@ def test_a_nodemap_rules_its_nodes(run_memory, caller, mkdir, case) -> None:
     assert run_memory(test) == number
 
 
-@pytest.mark.parametrize(("flags", "number"), [(0, errno.EOPNOTSUPP), (1, errno.EROFS), (0o100, errno.EROFS), (0o1000, errno.EROFS)])
+@pytest.mark.parametrize(
+    ("flags", "number"), [(0, errno.EOPNOTSUPP), (1, errno.EROFS), (0o100, errno.EROFS), (0o1000, errno.EROFS)]
+)
 def test_a_read_only_nodemap_lets_read(run_memory, caller, flags, number) -> None:
     """Opening for reading reaches the handler (which refuses by EOPNOTSUPP here); to write, create, cut does not."""
 
@@ -276,7 +285,8 @@ def test_the_default_nodemap_is_about_clients(admission, subject) -> None:
 
 @pytest.mark.parametrize(
     ("method", "roles"),
-    [("Oss/Write", {"client"}), ("Oss/Punch", {"mds"}), ("Oss/Connect", {"client", "mds"}), ("Admin/Stats", {"harness"}),
+    [("Oss/Write", {"client"}),
+     ("Oss/Punch", {"mds"}), ("Oss/Connect", {"client", "mds"}), ("Admin/Stats", {"harness"}),
      ("Agent/Login", {"harness"}), ("Mds/Open", {"client"}), ("Nobody/Knows", set())],
 )  # fmt: skip
 def test_each_rpc_has_its_roles(admission, method, roles) -> None:

@@ -39,7 +39,7 @@ def test_what_changes_nothing_has_no_receipt(run_memory, caller) -> None:
 
 
 def test_a_resend_is_answered_once(run, caller, mkdir) -> None:
-    """The same xid, request and subject get the first reply, marked resent, without running again; the history says so."""
+    """The same xid, request and subject get the first reply, marked resent here and in the history."""
 
     async def test(cluster):
         stub = cluster.stub()
@@ -51,7 +51,13 @@ def test_a_resend_is_answered_once(run, caller, mkdir) -> None:
 
     assert made == 1
     assert (second.receipt.resent, second.receipt.seal, second.attr) == (True, first.receipt.seal, first.attr)
-    assert (reply["resent"], reply["transno"], reply["case"], reply["fired"], reply["finding"]) == (True, 1, None, [], None)
+    assert (reply["resent"], reply["transno"], reply["case"], reply["fired"], reply["finding"]) == (
+        True,
+        1,
+        None,
+        [],
+        None,
+    )
 
 
 def test_a_resend_waits_for_the_first(run, caller, mkdir) -> None:
