@@ -1,0 +1,308 @@
+"""create_labels: what is created gets the label that the policy says, and everybody sees that label.
+
+Every kind of object, by every way to create it, in directories where it inherits, where a transition applies, and with
+a label asked for by fscreate. The expectation is the model's (harness/model/labels.py), from the policy that the
+cluster runs. The label is read back by the creating client, by the other one, and from the raw stores of MDT and OSTs.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from harness import profile
+from harness.model import labels
+from harness.model.policy import Policy
+from harness.tasks import Task
+
+LABEL = "security.selinux"
+STRIPES = 3
+
+
+def _mknod(kind: int) -> Callable[[Task, str], object]:
+    return lambda task, path: task.mknod(path, kind | 0o644, os.makedev(1, 3) if kind & stat.S_IFCHR else 0)
+
+
+def _open(task: Task, path: str) -> object:
+    return task.close(task.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+
+
+# way to create -> (class of what comes of it, how to do it)
+WAYS: dict[str, tuple[str, Callable[[Task, str], object]]] = {
+    "open": ("file", _open),
+    "mknod-file": ("file", _mknod(stat.S_IFREG)),
+    "mkdir": ("dir", lambda task, path: task.mkdir(path, 0o755)),
+    "symlink": ("lnk_file", lambda task, path: task.symlink("elsewhere", path)),
+    "mknod-fifo": ("fifo_file", _mknod(stat.S_IFIFO)),
+    "mknod-socket": ("sock_file", _mknod(stat.S_IFSOCK)),
+    "mknod-character": ("chr_file", _mknod(stat.S_IFCHR)),
+    "mknod-block": ("blk_file", _mknod(stat.S_IFBLK)),
+}
+
+
+@dataclass(slots=True)
+class World:
+    """The cluster, its policy as the judges read it, and the administrator who lays out the directories."""
+
+    cluster: Any
+    profile: profile.Profile
+    model: Policy
+    admin: Task
+    places: int = 0
+
+    def directory(self, label: str) -> str:
+        """A fresh directory with that label, which everybody may use as far as DAC goes."""
+        self.places += 1
+        path = f"/create_labels/{self.places}"
+        self.admin.mkdir(path, 0o777)
+        self.admin.setxattr(path, LABEL, label.encode())
+        return path
+
+    def login(self, context: str, client: str = "client0", **more: Any) -> Task:
+        return self.cluster.client(client).login(context, caps="mknod", **more)
+
+    def expected(self, subject: str, parent: str, tclass: str, name: str, fscreate: str | None = None) -> str | None:
+        """The label by the model, or None for one that cannot be."""
+        made = labels.of_new_object(self.model, subject, parent, tclass, name, fscreate=fscreate)
+        return made.label if made and self.model.canonical(made.label) else None
+
+    def may(self, subject: str, target: str, tclass: str, *perms: str) -> bool:
+        """Whether libsepol grants all of these."""
+        return self.model.access(subject, target, tclass, perms, self.mode).allowed
+
+    @property
+    def mode(self) -> Any:
+        from harness.model.policy import Mode
+
+        return Mode(self.cluster.policy.digest, booleans=self.model.booleans())
+
+    def creates(self, subject: str, parent: str, tclass: str, label: str) -> bool:
+        """Whether the policy lets the subject create an object so labelled there."""
+        fs = self.model.fs_label("lustre") or ""
+        return (
+            self.may(subject, parent, "dir", "search", "write", "add_name")
+            and self.may(subject, label, tclass, "create")
+            and self.may(label, fs, "filesystem", "associate")
+            and (tclass not in ("chr_file", "blk_file") or self.may(subject, subject, "capability", "mknod"))
+        )
+
+
+@pytest.fixture(scope="module")
+def world(labelproof_cluster: Any) -> Iterator[World]:
+    """The cluster with a directory of its own for this suite."""
+    cluster = labelproof_cluster
+    who = profile.of(cluster.policy.name)
+    model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
+    admin = cluster.client().login(who.admin, uid=0, gid=0, caps="all", umask=0)
+    admin.mkdir("/create_labels", 0o777)
+    yield World(cluster, who, model, admin)
+    model.close()
+
+
+@pytest.mark.parametrize("name", ["plain", "special.txt", "special.d"])
+@pytest.mark.parametrize("directory", ["inherit", "transition", "role", "owned by the system"])
+@pytest.mark.parametrize("way", WAYS)
+def test_new_object(world: World, way: str, directory: str, name: str) -> None:
+    """A new object's label is the transition's, the file name's, or its directory's, as the policy has it."""
+    parent = world.profile.directories[directory]
+    tclass, create = WAYS[way]
+    task = world.login(world.profile.user)
+    path = f"{world.directory(parent)}/{name}"
+
+    create(task, path)
+
+    expected = world.expected(world.profile.user, parent, tclass, name)
+    assert expected is not None
+    assert _seen_everywhere(world, task, path) == {expected}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", range(6))
+def test_fscreate(world: World, way: str, number: int) -> None:
+    """fscreate beats every rule, for every class, in canonical form; where the policy refuses, nothing is created."""
+    wanted = world.profile.fscreate[number]
+    parent = world.profile.directories["transition"]
+    tclass, create = WAYS[way]
+    directory = world.directory(parent)
+    task = world.login(world.profile.user)
+    expected = world.expected(world.profile.user, parent, tclass, "n", wanted)
+
+    if expected is None:
+        with pytest.raises(OSError, match="not a context"):
+            task.setfscreate(wanted)
+        return
+    task.setfscreate(wanted)
+    if not world.creates(world.profile.user, parent, tclass, expected):
+        with pytest.raises(PermissionError):
+            create(task, f"{directory}/n")
+        assert world.admin.readdir(directory) == []
+        return
+    create(task, f"{directory}/n")
+
+    assert _seen_everywhere(world, world.admin, f"{directory}/n") == {expected}
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("way", WAYS)
+def test_by_subject(world: World, way: str, number: int) -> None:
+    """Who creates decides about user and level; who may not create leaves nothing behind."""
+    subject = world.profile.subjects[number]
+    parent = world.profile.directories["transition"]
+    tclass, create = WAYS[way]
+    directory = world.directory(parent)
+    task = world.login(subject)
+    expected = world.expected(subject, parent, tclass, "n")
+    assert expected is not None
+    permissive = world.model.is_permissive(subject)
+
+    try:
+        create(task, f"{directory}/n")
+    except PermissionError:
+        assert not permissive or not world.may(
+            expected, world.model.fs_label("lustre") or "", "filesystem", "associate"
+        )
+        allowed = world.creates(subject, parent, tclass, expected)
+        opened = way == "open" and not world.may(subject, expected, tclass, "open", "write")
+        assert not allowed or opened, f"{subject} was refused what the policy grants"
+        return
+
+    assert permissive or world.creates(subject, parent, tclass, expected)
+    assert _seen_everywhere(world, world.admin, f"{directory}/n") == {expected}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_client_lsm(world: World, way: str) -> None:
+    """With the client's own LSM on the label is the same, and so is the refusal."""
+    tclass, create = WAYS[way]
+    parent, secret = world.profile.directories["transition"], world.profile.directories["denied"]
+    mount = world.cluster.client().mount(lsm=True)
+    task = world.login(world.profile.user).on(mount)
+    path = f"{world.directory(parent)}/special.txt"
+
+    create(task, path)
+    with pytest.raises(PermissionError):
+        create(task, f"{world.directory(secret)}/n")
+
+    expected = world.expected(world.profile.user, parent, tclass, "special.txt")
+    assert _seen_everywhere(world, task, path) == {expected}
+
+
+def test_existing_file_keeps_its_label(world: World) -> None:
+    """O_CREAT on a file that is there opens it: the server's label wins over what a create would have given."""
+    parent = world.profile.directories["inherit"]
+    path = f"{world.directory(parent)}/special.txt"
+    _open(world.login(world.profile.user), path)
+    wanted = world.profile.fscreate[0]
+    world.admin.setxattr(path, LABEL, wanted.encode())
+    task = world.login(world.profile.user, fscreate=world.profile.fscreate[1])
+
+    fd = task.open(path, os.O_CREAT | os.O_RDWR)
+
+    assert not fd.created
+    assert fd.labels[LABEL] == world.model.canonical(wanted)
+
+
+def test_data_carries_the_label(world: World) -> None:
+    """Each OST object has its file's label from the first byte, and the new one as soon as a relabel is answered."""
+    parent = world.profile.directories["transition"]
+    path = f"{world.directory(parent)}/special.txt"
+    task = world.login(world.profile.user)
+    fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    size = STRIPES * world.cluster.spec.stripe_size * world.cluster.spec.oss
+    data = bytes(range(256)) * (size // 256)
+
+    task.write(fd, data)
+
+    expected = world.expected(world.profile.user, parent, "file", "special.txt")
+    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
+    reader = world.login(world.profile.user, "client1")
+    assert reader.pread(reader.open(path), len(data), 0) == data
+
+
+def test_relabel_reaches_everybody(world: World) -> None:
+    """A relabel is canonical, and is seen by the other client and on every OST object once it is answered."""
+    parent = world.profile.directories["inherit"]
+    path = f"{world.directory(parent)}/f"
+    task = world.login(world.profile.user)
+    fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    task.write(fd, b"x" * world.cluster.spec.stripe_size * world.cluster.spec.oss)
+    low = world.profile.fscreate[0]
+    wanted = f"{low}:c3,c1,c2" if ":c" not in low else low
+
+    world.admin.setxattr(path, LABEL, wanted.encode() + b"\0")
+
+    expected = labels.relabelled(world.model, wanted)
+    assert expected != wanted
+    assert _seen_everywhere(world, world.admin, path) == {expected}
+    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
+
+
+def test_label_survives_what_is_not_a_relabel(world: World) -> None:
+    """Write, chmod, link, rename into a directory with transitions, truncate: none of them changes a label."""
+    source = world.directory(world.profile.directories["inherit"])
+    target = world.directory(world.profile.directories["transition"])
+    task = world.login(world.profile.user)
+    fd = task.open(f"{source}/f", os.O_CREAT | os.O_RDWR, 0o644)
+    expected = world.expected(world.profile.user, world.profile.directories["inherit"], "file", "f")
+
+    task.write(fd, b"some data")
+    task.chmod(f"{source}/f", 0o600)
+    task.link(f"{source}/f", f"{source}/second")
+    task.rename(f"{source}/f", f"{target}/special.txt")
+    task.truncate(f"{target}/special.txt", 3)
+
+    assert _seen_everywhere(world, task, f"{target}/special.txt") == {expected}
+    assert _seen_everywhere(world, task, f"{source}/second") == {expected}
+
+
+def test_labels_in_a_listing(world: World) -> None:
+    """Reading a directory tells each entry's label, the same as asking for it by name."""
+    directory = world.directory(world.profile.directories["transition"])
+    task = world.login(world.profile.user)
+    for way, (_, create) in WAYS.items():
+        create(task, f"{directory}/{way}")
+
+    listed = {entry.name: entry.labels[LABEL] for entry in task.readdir(directory)}
+
+    asked = {way: task.getxattr(f"{directory}/{way}", LABEL, False).decode() for way in WAYS}
+    assert listed == asked
+
+
+@pytest.mark.parametrize("node", ["mds0", "oss0", "oss1"])
+def test_restart(world: World, node: str) -> None:
+    """What was acknowledged is there after a server's restart, with its labels."""
+    parent = world.profile.directories["transition"]
+    path = f"{world.directory(parent)}/special.txt"
+    task = world.login(world.profile.user)
+    fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    data = b"kept" * world.cluster.spec.stripe_size
+    task.write(fd, data)
+    task.close(fd)
+
+    world.cluster.node(node).restart()
+
+    expected = world.expected(world.profile.user, parent, "file", "special.txt")
+    assert _seen_everywhere(world, task, path) == {expected}
+    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
+    assert task.pread(task.open(path), len(data), 0) == data
+
+
+def _seen_everywhere(world: World, creator: Task, path: str) -> set[str | None]:
+    """The label as the creating client sees it by stat and getxattr, as the other one does, and as the MDT stores it."""
+    other = world.cluster.client("client1").login(world.profile.admin, uid=0, gid=0, caps="all")
+    mine = creator if creator.context == world.profile.user else world.admin
+    found = mine.lstat(path)
+    seen = {found.labels[LABEL], mine.getxattr(path, LABEL, False).decode(), other.lstat(path).labels[LABEL]}
+    other.logout()
+    return {*seen, *_raw(world, found.fid, "mds")}
+
+
+def _raw(world: World, fid: str, role: str) -> list[str | None]:
+    """The labels of the object as stored by the servers of that role."""
+    found = (raw for raw in world.cluster.collect() if raw["object"] == fid and raw["target"].startswith(role))
+    return [raw["labels"].get(LABEL) for raw in found]
