@@ -48,8 +48,8 @@ class Network:
     def listener(self, address: str) -> Listener | None:
         return self._listening.get(address)
 
-    async def travel(self) -> None:
-        """One message's way."""
+    async def travel(self, source: str, target: str) -> None:
+        """One message's way from a node or address to another; the simulator gives each way delays of its own."""
         await asyncio.sleep(self._rng.uniform(*self._delay_s))
 
 
@@ -87,13 +87,13 @@ class Listener:
             table.abort()
 
     async def _deliver(self, path: str, body: bytes, metadata: Metadata, peer: Peer) -> Answer:
-        await self._network.travel()
+        await self._network.travel(peer.node, self.address)
         table = self._by_path.get(path)
         if table is None:
             error = status.failure(errno.EOPNOTSUPP, f"{self.address} serves no {path}", sure=True)
             return Answer(b"", error, status.trailing(error))
         answer = await table.serve(path, body, metadata, peer)
-        await self._network.travel()
+        await self._network.travel(self.address, peer.node)
         return answer
 
 
