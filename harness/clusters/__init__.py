@@ -1,5 +1,51 @@
 """Clusters of nodes on a runtime, behind one synchronous API.
 
 In reading order:
-  owner.py  the folders that a cluster keeps in the temporary folder; what is left over is pruned
+  machine.py     the seam: where nodes run, and what more it may be able to do
+  cluster.py     Cluster: boots, tells nodes of one another, sets the policy, collects, stops
+  plan.py        from a ClusterSpec to each node's configuration
+  processes.py   runtime `processes`, the default; supervisor.py starts, watches and ends the processes
+  inprocess.py   runtime `inprocess`; simulated.py: runtime `sim`; hosted.py: nodes inside this process, for both
+  apps.py        the roles' apps, the one place where the harness touches a role
+  real.py, loops.py     what real sockets need: keys, identities, the thread that speaks gRPC
+  history.py, evidence.py     the history files as they grow; stored labels and the merged audit log
+  owner.py, errors.py   folders with a living owner; a cluster that cannot be had, in one line
+
+A runtime is one file and one line in RUNTIMES.
 """
+
+from pathlib import Path
+from typing import Protocol
+
+from harness.clusters.cluster import Cluster
+from harness.clusters.errors import ClusterError
+from harness.clusters.inprocess import InProcess
+from harness.clusters.processes import Processes
+from harness.clusters.simulated import Sim
+from harness.spec import ClusterSpec
+
+__all__ = ["RUNTIMES", "Cluster", "ClusterError", "Runtime"]
+
+
+class Runtime(Protocol):
+    """A way to run a cluster; made without arguments, and without effect until `start`."""
+
+    name: str
+
+    def available(self) -> str | None:
+        """None, or the sentence that says what this machine lacks."""
+        ...
+
+    def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
+        """A running cluster, its history in `run_dir`.
+
+        ValueError for a spec that cannot run, ClusterError for a cluster that does not come up; nothing of it is left.
+        """
+        ...
+
+
+RUNTIMES: dict[str, type[Runtime]] = {
+    "processes": Processes,
+    "inprocess": InProcess,
+    "sim": Sim,
+}

@@ -1,6 +1,5 @@
 """Folders with a living owner."""
 
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -16,16 +15,15 @@ def test_a_folder_of_a_living_process_stays(tmp_path: Path) -> None:
 
     assert removed == []
     assert folder.is_dir()
-    assert folder.name.startswith("labelproof-r1-")
+    assert folder.name.startswith("labelproof-r1.")
 
 
 def test_a_folder_whose_owner_has_ended_goes(tmp_path: Path) -> None:
     """prune removes what a killed harness left, with what is in it."""
     ended = subprocess.Popen(["true"])
     ended.wait()
-    folder = owner.make("r1", tmp_path)
-    (folder / owner.OWNER).write_text(json.dumps({"pid": ended.pid, "start": 1}))
-    (folder / "mds0").mkdir()
+    folder = tmp_path / f"labelproof-r1.{ended.pid}.1.abc"
+    (folder / "mds0").mkdir(parents=True)
     (folder / "mds0" / "data").write_text("x")
 
     removed = owner.prune(tmp_path)
@@ -36,8 +34,8 @@ def test_a_folder_whose_owner_has_ended_goes(tmp_path: Path) -> None:
 
 def test_a_pid_given_again_is_not_the_owner(tmp_path: Path) -> None:
     """A living process with the owner's pid but another start time does not keep the folder."""
-    folder = owner.make("r1", tmp_path)
-    (folder / owner.OWNER).write_text(json.dumps({"pid": os.getpid(), "start": owner.start_time(os.getpid()) - 1}))
+    folder = tmp_path / f"labelproof-r1.{os.getpid()}.{owner.start_time(os.getpid()) - 1}.abc"
+    folder.mkdir()
 
     removed = owner.prune(tmp_path)
 
@@ -45,7 +43,7 @@ def test_a_pid_given_again_is_not_the_owner(tmp_path: Path) -> None:
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
-    """A folder with the prefix but no owner file may be anybody's, or just being made."""
+    """A folder with the prefix whose name says no owner may be anybody's."""
     (tmp_path / "labelproof-of-somebody").mkdir()
 
     assert owner.prune(tmp_path) == []

@@ -1,0 +1,296 @@
+"""A running cluster: one synchronous API for tests, whatever its nodes run on."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+import sepol
+from harness.clusters import evidence, owner
+from harness.clusters.errors import ClusterError
+from harness.clusters.history import Tail
+from harness.clusters.machine import Kill, Machine
+from harness.nodes import ClientNode, Node
+from harness.policy import Policy
+from harness.spec import ClusterSpec, to_proto
+from harness.subjects import SubjectSpec
+from harness.tasks import Task
+from host.config import NodeConfig
+from host.serve import SCHEMA, versions
+from labelproof.v1 import admin_pb2 as pb
+from labelproof.v1 import client_pb2
+from rpc import Caller, Channel, Peer, Recorder, Stub
+
+HARNESS = "harness"
+_ADMIN = pb.DESCRIPTOR.services_by_name["Admin"]
+_AGENT = client_pb2.DESCRIPTOR.services_by_name["Agent"]
+# What the harness asks of a node before anybody is logged in there: its certificate says who asks.
+_NOBODY = Caller(b"")
+
+# Who does something to a policy: a context, a subject, or a task that is logged in.
+Who = str | SubjectSpec | Task
+
+
+class Cluster:
+    """Made by a runtime, which has its nodes running. `test` is the id of the test under way, for the history."""
+
+    def __init__(
+        self, runtime: str, machine: Machine, spec: ClusterSpec, run_dir: Path, data: Path, configs: list[NodeConfig]
+    ) -> None:
+        self.name = spec.name
+        self.runtime = runtime
+        self.spec = spec
+        self.run_dir = run_dir
+        self.test = ""
+        self.nodes: Mapping[str, Node] = {config.name: self._node(config) for config in configs}
+        self._machine = machine
+        self._data = data
+        self._configs = {config.name: config for config in configs}
+        self._addresses: dict[str, str] = {}
+        self._channels: dict[str, Channel] = {}
+        self._mounts: dict[tuple[str, str], bool] = {}
+        self._policy = spec.policy
+        self._enforcing = spec.mode == "enforcing"
+        self._booleans: dict[str, bool] = {}
+        self._admin = _NOBODY
+        self._counts = {"op": 0, "task": 0}
+        self._stopped = False
+        self._recorder = self._recording(configs[0].clock_domain)
+        self._tail = Tail(run_dir / "history", [HARNESS, *self.nodes])
+
+    def boot(self) -> None:
+        """Starts the nodes, tells them of one another, gives them their policy and mounts the clients."""
+        self._addresses |= self._machine.start(list(self._configs.values()))
+        self.run(self._introduced(list(self.nodes)))
+        for client in self._named("client"):
+            self.client(client).mount()
+
+    def node(self, name: str) -> Node:
+        """KeyError if the cluster has no such node."""
+        return self.nodes[name]
+
+    def client(self, name: str = "client0") -> ClientNode:
+        """A client node, on which tasks log in."""
+        node = self.nodes[name]
+        if not isinstance(node, ClientNode):
+            raise KeyError(f"{name} is a node of role {node.role}, not a client")
+        return node
+
+    # --- the policy in force --------------------------------------------------------------------------------------
+
+    def set_booleans(self, values: Mapping[str, bool], by: Who) -> None:
+        """Sets booleans on every node, in the nodes' order; OSError of the first that refuses."""
+        self._everywhere("set_booleans", pb.SetBooleansRequest(values=dict(values)), by)
+        self._booleans |= values
+
+    def set_enforce(self, enforcing: bool, by: Who) -> None:
+        """Switches enforcing on every node, in the nodes' order."""
+        self._everywhere("set_enforce", pb.SetEnforceRequest(enforcing=enforcing), by)
+        self._enforcing = enforcing
+
+    def load_policy(self, policy: Policy, by: Who) -> None:
+        """Loads another policy on every node, in the nodes' order; booleans are as the policy says."""
+        self._everywhere("load_policy", self._loading(policy), by)
+        self._policy, self._booleans = policy, {}
+
+    # --- evidence -------------------------------------------------------------------------------------------------
+
+    def collect(self) -> list[dict[str, Any]]:
+        """Every object with its labels as stored, past every cache; recorded as `raw` events, and returned so."""
+        found: list[dict[str, Any]] = self.run(self._collected())
+        return found
+
+    def events(self, since: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+        """The history so far, node by node in each file's order; `since`: what `mark` gave before."""
+        return self._tail.events(since)
+
+    def mark(self) -> dict[str, int]:
+        """Where the history stands now, by node."""
+        return self._tail.mark()
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    def address(self, node: str) -> str:
+        return self._addresses[node]
+
+    def kill(self, node: str) -> None:
+        if not isinstance(self._machine, Kill):
+            raise OSError(errno.EOPNOTSUPP, f"runtime {self.runtime} cannot kill a node; processes can")
+        self._machine.kill(node)
+
+    def restart(self, node: str) -> None:
+        self._machine.stop([node])
+        self._addresses |= self._machine.start([self._configs[node]])
+        self.run(self._introduced([node]))
+        for (client, mount), lsm in sorted(self._mounts.items()):
+            if node in (client, *self._named("mds")):
+                self.run(self.agent(client, "mount", client_pb2.MountRequest(mount=mount, lsm=lsm)))
+
+    def stop(self) -> None:
+        """Stops the nodes and removes their data; what the run's folder holds stays. May be called again."""
+        if self._stopped:
+            return
+        self._stopped = True
+        try:
+            with suppress(OSError, TimeoutError):
+                self.run(self._disconnected())
+            self._machine.stop(list(self.nodes))
+        finally:
+            self._machine.close()
+            owner.remove(self._data)
+            evidence.merge_audit(self.run_dir)
+
+    # --- what tasks and nodes need --------------------------------------------------------------------------------
+
+    def run(self, work: Any) -> Any:
+        """The result of a coroutine on the cluster's loop."""
+        return self._machine.run(work)
+
+    def begin(self, client: str, mount: str, task: str, name: str, args: Mapping[str, Any]) -> str:
+        """Records the start of an operation; its id."""
+        op = f"op{self._next('op')}"
+        self._recorder.event(
+            "op", op=op, test=self.test or None, phase="invoke", client=client, mount=mount,
+            lsm=self._mounts.get((client, mount), False), task=task, f=name, args=dict(args),
+        )  # fmt: skip
+        return op
+
+    def end(self, op: str, phase: str, **fields: object) -> None:
+        """Records how an operation ended."""
+        self._recorder.event("op", op=op, test=self.test or None, phase=phase, **fields)
+
+    async def agent(self, client: str, method: str, request: Message, op: str = "") -> Any:
+        """Calls the agent of a client node."""
+        return await self._call(client, _AGENT, method, request, _NOBODY.doing(op=op, test=self.test))
+
+    def ask(self, node: str, method: str, request: Message, caller: Caller | None = None) -> Any:
+        """Calls the service Admin of a node."""
+        return self.run(self._call(node, _ADMIN, method, request, caller or _NOBODY))
+
+    def new_task(self) -> str:
+        return f"t{self._next('task')}"
+
+    def mounted(self, client: str, mount: str, lsm: bool) -> None:
+        self._mounts[client, mount] = lsm
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _node(self, config: NodeConfig) -> Node:
+        kind = ClientNode if config.role == "client" else Node
+        return kind(self, config.name, config.role)
+
+    def _named(self, role: str) -> list[str]:
+        return [node.name for node in self.nodes.values() if node.role == role]
+
+    def _next(self, what: str) -> int:
+        self._counts[what] += 1
+        return self._counts[what]
+
+    def _recording(self, clock_domain: str) -> Recorder:
+        clock = self._machine.clock
+        if not self.spec.recording:
+            return Recorder(HARNESS, None, clock)
+        recorder = Recorder.to_file(self.run_dir / "history" / f"{HARNESS}.jsonl", HARNESS, clock)
+        engine = {} if sepol.available() else {"libsepol": sepol.library()}
+        recorder.header(
+            schema=SCHEMA, role=HARNESS, versions=versions() | engine, spec=self.spec.to_json(), seed=self.spec.seed,
+            runtime=self.runtime, clock_domain=clock_domain,
+        )  # fmt: skip
+        return recorder
+
+    async def _call(self, node: str, service: Any, method: str, request: Message, caller: Caller) -> Any:
+        address = self._addresses[node]
+        channel = self._channels.get(address)
+        if channel is None:
+            peer = Peer(self.spec.name, self.nodes[node].role, node)
+            channel = self._channels[address] = self._machine.connect(address, peer, self._recorder)
+        try:
+            return await getattr(Stub(service, channel), method)(request, caller)
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: OSError) -> OSError:
+        """The error of a call, saying which node has ended where that is why."""
+        fallen = self._machine.fallen()
+        if fallen is None:
+            return error
+        explained = OSError(error.errno, f"{error.strerror}; {fallen}")
+        explained.definite = getattr(error, "definite", False)  # type: ignore[attr-defined]
+        return explained
+
+    async def _introduced(self, fresh: Sequence[str]) -> None:
+        """Tells every node of all the others, and gives the fresh ones nodemaps and policy, the MDS after the rest."""
+        peers = [pb.Peer(node=n, role=self.nodes[n].role, address=a) for n, a in sorted(self._addresses.items())]
+        await self._together(self.nodes, "join", pb.JoinRequest(peers=peers))
+        maps = pb.SetNodemapsRequest(nodemaps=[to_proto(nodemap) for nodemap in self.spec.nodemaps])
+        await self._together(fresh, "set_nodemaps", maps)
+        if self._policy is not None:
+            boot = self._loading(self._policy)
+            for wave in (False, True):
+                nodes = [node for node in fresh if (self.nodes[node].role == "mds") is wave]
+                await self._together(nodes, "load_policy", boot)
+        if self._booleans:
+            await self._together(fresh, "set_booleans", pb.SetBooleansRequest(values=self._booleans), self._admin)
+
+    async def _together(self, nodes: Iterable[str], method: str, request: Message, caller: Caller = _NOBODY) -> None:
+        await asyncio.gather(*(self._call(node, _ADMIN, method, request, caller) for node in nodes))
+
+    def _loading(self, policy: Policy) -> pb.LoadPolicyRequest:
+        policy.save(self.run_dir / "policy")
+        return pb.LoadPolicyRequest(
+            digest=policy.digest, name=policy.name, version=policy.version, enforcing=self._enforcing,
+            cil=zlib.compress(policy.cil.encode(), 1),
+        )  # fmt: skip
+
+    def _everywhere(self, method: str, request: Message, by: Who) -> None:
+        self._admin = _caller(by)
+
+        async def each() -> None:
+            for node in self.nodes:
+                await self._call(node, _ADMIN, method, request, self._admin.doing(test=self.test))
+
+        self.run(each())
+
+    async def _collected(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for node in (*self._named("mds"), *self._named("oss")):
+            reply = await self._call(node, _ADMIN, "collect", pb.CollectRequest(), _NOBODY)
+            found += map(evidence.raw, reply.objects)
+        batch = self._recorder.batch()
+        for item in found:
+            batch.event("raw", **item)
+        batch.flush()
+        return found
+
+    async def _disconnected(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        self._channels.clear()
+
+
+def _caller(by: Who) -> Caller:
+    spec = by.spec if isinstance(by, Task) else SubjectSpec(by, 0, 0, comm="admin") if isinstance(by, str) else by
+    return Caller.of(replace(spec.subject(), nid=HARNESS))
+
+
+def launched(cluster: Cluster) -> Cluster:
+    """The cluster, booted; whatever goes wrong, Ctrl-C too, nothing of it is left."""
+    try:
+        cluster.boot()
+    except OSError as error:
+        cluster.stop()
+        raise ClusterError(
+            f"the cluster did not come up: {error.strerror or error}; see {cluster.run_dir}/logs"
+        ) from error
+    except BaseException:
+        cluster.stop()
+        raise
+    return cluster

@@ -1,0 +1,38 @@
+"""What a cluster leaves besides its history: the stored labels as found, and one audit log."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from labelproof.v1 import admin_pb2 as pb
+from rpc import fid_of
+from rpc.record import text
+
+_STAMP = re.compile(rb"msg=audit\((\d+)\.(\d+):(\d+)\)")
+
+
+def raw(found: pb.RawObject) -> dict[str, Any]:
+    """The fields of a `raw` event; a label without a value is an attribute that is absent."""
+    labels = {label.name: text(label.value) if label.HasField("value") else None for label in found.labels}
+    fields = {
+        "target": found.target, "object": str(fid_of(found.fid)), "mode": found.mode, "labels": labels,
+        "version": found.label_version, "stripe": found.stripe,
+    }  # fmt: skip
+    return fields | ({"path": found.path} if found.path else {})
+
+
+def merge_audit(run_dir: Path) -> None:
+    """Writes `audit.log`: the records of every node's log by time; those of one time by node, in the node's order."""
+    lines: list[tuple[tuple[int, ...], str, bytes]] = []
+    for path in sorted((run_dir / "audit").glob("*.log")):
+        lines += [(_when(line), path.name, line) for line in path.read_bytes().splitlines(keepends=True)]
+    lines.sort(key=lambda item: (item[0][:2], item[1], item[0][2:]))
+    (run_dir / "audit.log").write_bytes(b"".join(line for _, _, line in lines))
+
+
+def _when(line: bytes) -> tuple[int, ...]:
+    """Seconds, milliseconds and serial of a record; a torn line goes first."""
+    match = _STAMP.search(line)
+    return tuple(map(int, match.groups())) if match else (0, 0, 0)

@@ -1,0 +1,70 @@
+"""The history files of a run as they grow: whole lines, from where a reader stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Event = dict[str, Any]
+
+
+class Tail:
+    """Reads `history/<node>.jsonl` of the nodes named, again and again."""
+
+    def __init__(self, folder: Path, nodes: list[str]) -> None:
+        self._folder = folder
+        self._nodes = nodes
+        # Where each node's event with a certain index begins, for the indexes that a reader stopped at.
+        self._offsets: dict[str, dict[int, int]] = {node: {0: 0} for node in nodes}
+
+    def events(self, since: Mapping[str, int] | None = None) -> list[Event]:
+        """The events written so far, node by node, each node's in the order of its file.
+
+        `since` gives, by node, how many events to pass over. A line without its end is not there yet.
+        """
+        found: list[Event] = []
+        for node in self._nodes:
+            found += self._of(node, (since or {}).get(node, 0))
+        return found
+
+    def mark(self) -> dict[str, int]:
+        """How many events each file holds now: the `since` of what comes next."""
+        return {node: self._end(node) for node in self._nodes}
+
+    def _of(self, node: str, since: int) -> list[Event]:
+        known = self._offsets[node]
+        index = max(at for at in known if at <= since)
+        data = self._read(node, known[index])
+        lines = data.splitlines()
+        known[index + len(lines)] = known[index] + len(data)
+        return [_event(line) for line in lines[since - index :]]
+
+    def _end(self, node: str) -> int:
+        known = self._offsets[node]
+        index = max(known)
+        data = self._read(node, known[index])
+        known[index + data.count(b"\n")] = known[index] + len(data)
+        return max(known)
+
+    def _read(self, node: str, offset: int) -> bytes:
+        """The whole lines from `offset` on."""
+        try:
+            with (self._folder / f"{node}.jsonl").open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return b""
+        return data[: data.rfind(b"\n") + 1]
+
+
+def _event(line: bytes) -> Event:
+    try:
+        event: Event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # orjson takes no lone surrogates, which is how names that are not UTF-8 are written.
+        event = json.loads(line)
+    return event

@@ -1,0 +1,71 @@
+"""Runtime `inprocess`: every node inside this process, real gRPC with mutual TLS between them; a debugger sees all."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.clusters import loops, real
+from harness.clusters.cluster import Cluster
+from harness.clusters.hosted import Hosted, Listener
+from harness.clusters.plan import Runs
+from harness.spec import ClusterSpec
+from host.config import NodeConfig
+from rpc import Channel, Clock, Peer, Recorder, SystemClock, Table, transport_grpc
+
+T = TypeVar("T")
+
+
+class InProcess:
+    """Boots fastest, and one breakpoint stops the whole cluster."""
+
+    name = "inprocess"
+
+    def available(self) -> str | None:
+        """Always: it needs nothing but Python."""
+        return None
+
+    def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
+        """A running cluster; errors as real.boot."""
+        runs = Runs(self.name, real.boot_id())
+        return real.boot(spec, run_dir, runs, lambda identity: _Machine(real.own_config(spec, identity, run_dir)))
+
+
+class _Machine:
+    """See machine.Machine."""
+
+    def __init__(self, own: NodeConfig) -> None:
+        self.clock: Clock = SystemClock()
+        self._hosted = Hosted(_Grpc(), self.clock, own)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return loops.shared().run(work)
+
+    def start(self, configs: Sequence[NodeConfig]) -> dict[str, str]:
+        return self.run(self._hosted.start(configs))
+
+    def stop(self, names: Sequence[str]) -> None:
+        self.run(self._hosted.stop(names))
+
+    def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
+        return self._hosted.connect(address, peer, recorder)
+
+    def fallen(self) -> str | None:
+        """A node here ends with this process only."""
+        return None
+
+    def close(self) -> None:
+        self.stop(self._hosted.running)
+
+
+class _Grpc:
+    """See hosted.Transport."""
+
+    async def serve(self, config: NodeConfig, tables: tuple[Table, ...]) -> Listener:
+        assert config.identity is not None
+        return await transport_grpc.serve(config.listen, config.identity, tables)
+
+    def connect(self, config: NodeConfig, address: str, peer: Peer, recorder: Recorder) -> Channel:
+        assert config.identity is not None
+        return real.connect(config.identity, address, peer, recorder)

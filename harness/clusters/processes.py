@@ -1,0 +1,65 @@
+"""Runtime `processes`: each node a process of its own, real gRPC with mutual TLS, real kill -9."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.clusters import loops, real
+from harness.clusters.cluster import Cluster
+from harness.clusters.plan import Runs
+from harness.clusters.supervisor import Supervisor
+from harness.spec import ClusterSpec
+from host.config import NodeConfig
+from rpc import Channel, Clock, Peer, Recorder, SystemClock
+from rpc.tls import Identity
+
+T = TypeVar("T")
+
+
+class Processes:
+    """The default runtime: what is tested is what would run on several machines."""
+
+    name = "processes"
+
+    def available(self) -> str | None:
+        """None, or why nodes cannot be processes here."""
+        return None if sys.platform == "linux" else "node processes need Linux (/proc); use the runtime inprocess"
+
+    def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
+        """A running cluster; errors as real.boot."""
+        runs = Runs(self.name, real.boot_id(), ephemeral=True)
+        return real.boot(spec, run_dir, runs, lambda identity: _Machine(identity, run_dir / "logs"))
+
+
+class _Machine:
+    """See machine.Machine and machine.Kill."""
+
+    def __init__(self, identity: Identity, logs: Path) -> None:
+        self.clock: Clock = SystemClock()
+        self._identity = identity
+        self._supervisor = Supervisor(logs)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return loops.shared().run(work)
+
+    def start(self, configs: Sequence[NodeConfig]) -> dict[str, str]:
+        return self._supervisor.start(configs)
+
+    def stop(self, names: Sequence[str]) -> None:
+        self._supervisor.stop(names)
+
+    def kill(self, name: str) -> None:
+        self._supervisor.kill(name)
+
+    def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
+        return real.connect(self._identity, address, peer, recorder)
+
+    def fallen(self) -> str | None:
+        error = self._supervisor.fallen()
+        return str(error) if error else None
+
+    def close(self) -> None:
+        self._supervisor.stop()

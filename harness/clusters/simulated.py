@@ -1,0 +1,91 @@
+"""Runtime `sim`: the same services over the memory transport, in virtual time, with delays drawn from the seed.
+
+One seed gives one history, byte for byte, in whatever process and under whatever hash seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.clusters import owner, plan
+from harness.clusters.cluster import HARNESS, Cluster, launched
+from harness.clusters.hosted import Hosted, Listener
+from harness.sim.clock import SimClock
+from harness.sim.loop import SimLoop
+from harness.sim.network import SimNetwork
+from harness.spec import ClusterSpec
+from host.config import NodeConfig
+from rpc import Channel, Clock, Peer, Recorder, Table
+
+T = TypeVar("T")
+
+
+class Sim:
+    """Deterministic, and faster than time."""
+
+    name = "sim"
+
+    def available(self) -> str | None:
+        """Always: it needs nothing but Python."""
+        return None
+
+    def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
+        """A running cluster; ValueError for a spec that cannot run, ClusterError for one that does not come up."""
+        spec.validate()
+        owner.prune()
+        data = owner.make(run_dir.name)
+        try:
+            runs = plan.Runs(self.name, f"virtual:{spec.seed}")
+            configs = plan.configs(spec, run_dir, data, runs, plan.sim_key(spec.seed), lambda role, name: None)
+            cluster = Cluster(self.name, _Machine(spec), spec, run_dir, data, configs)
+        except BaseException:
+            owner.remove(data)
+            raise
+        return launched(cluster)
+
+
+class _Machine:
+    """See machine.Machine."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        self._loop = SimLoop()
+        self.clock: Clock = SimClock(self._loop)
+        own = NodeConfig(HARNESS, HARNESS, spec.name, Path(), b"")
+        self._hosted = Hosted(_Memory(SimNetwork(spec.seed)), self.clock, own)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run(work)
+
+    def start(self, configs: Sequence[NodeConfig]) -> dict[str, str]:
+        return self.run(self._hosted.start(configs))
+
+    def stop(self, names: Sequence[str]) -> None:
+        if not self._loop.is_closed():
+            self.run(self._hosted.stop(names))
+
+    def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
+        return self._hosted.connect(address, peer, recorder)
+
+    def fallen(self) -> str | None:
+        """A node here ends with this process only."""
+        return None
+
+    def close(self) -> None:
+        self.stop(self._hosted.running)
+        self._loop.shutdown()
+
+
+class _Memory:
+    """See hosted.Transport; identities are given, as there is nobody else on this network."""
+
+    def __init__(self, network: SimNetwork) -> None:
+        self._network = network
+
+    async def serve(self, config: NodeConfig, tables: tuple[Table, ...]) -> Listener:
+        return self._network.listen(config.listen, tables)
+
+    def connect(self, config: NodeConfig, address: str, peer: Peer, recorder: Recorder) -> Channel:
+        local = Peer(config.cluster, config.role, config.name)
+        return self._network.connect(address, local=local, peer=peer, recorder=recorder)

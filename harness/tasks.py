@@ -1,0 +1,271 @@
+"""A task on a client node: syscalls as methods, each one recorded as an operation of the history.
+
+Arguments are those of the os module: the path, or an open file in its place, comes first. A call that fails raises
+the OSError of its errno; its attribute `definite` says that it surely did not happen.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+
+import rpc
+from harness import values
+from harness.subjects import SubjectSpec
+from labelproof.v1 import client_pb2 as pb
+
+Labels = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fd:
+    """An open file: its number `n` in the task, and what open said of it."""
+
+    n: int
+    fid: str
+    labels: Labels
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What mkdir, mknod, symlink and link answer."""
+
+    fid: str
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """stat(2) with the labels: xattr -> context, None where the attribute is absent."""
+
+    fid: str
+    mode: int
+    uid: int
+    gid: int
+    nlink: int
+    size: int
+    blocks: int
+    rdev: int
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+    labels: Labels
+    label_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name of a directory; `type` holds the S_IF* bits."""
+
+    name: str
+    fid: str
+    type: int
+    labels: Labels
+
+
+Path = str | bytes
+Where = Path | Fd | int
+
+
+class Operations(Protocol):
+    """What a task needs of its cluster."""
+
+    def run(self, work: Any) -> Any: ...
+    def begin(self, client: str, mount: str, task: str, name: str, args: Mapping[str, Any]) -> str: ...
+    def end(self, op: str, phase: str, **fields: object) -> None: ...
+    async def agent(self, client: str, method: str, request: Message, op: str = "") -> Any: ...
+
+
+@dataclass(slots=True)
+class Task:
+    """One task. `last` is the id of its last operation; `on` gives the same task on another mount."""
+
+    cluster: Operations
+    client: str
+    id: str
+    spec: SubjectSpec
+    pid: int
+    mount: str = "/"
+    last: str = ""
+
+    @property
+    def context(self) -> str | None:
+        return self.spec.context
+
+    def on(self, mount: str) -> Task:
+        """The same task, its calls going through `mount` of its node."""
+        return replace(self, mount=mount, last="")
+
+    def logout(self) -> None:
+        """Ends the task; what it has open is closed."""
+        self.cluster.run(self.cluster.agent(self.client, "logout", pb.LogoutRequest(task=self.id)))
+
+    def call(self, name: str, **args: Any) -> Any:
+        """Any operation by name, its arguments as in the history; the plain result."""
+        return self.cluster.run(self.acall(name, **args))
+
+    async def acall(self, name: str, **args: Any) -> Any:
+        """The same as a coroutine, so that `cluster.run` can have several under way at once."""
+        cluster = self.cluster
+        op = self.last = cluster.begin(self.client, self.mount, self.id, name, values.told(args))
+        request = pb.SyscallRequest(task=self.id, mount=self.mount, op=op, name=name, args=_travelling(name, args))
+        try:
+            reply = await cluster.agent(self.client, "syscall", request, op)
+        except OSError as error:
+            raise _failed(cluster, op, error.errno or errno.EIO, str(error.strerror), rpc.definite(error)) from None
+        if reply.errno:
+            raise _failed(cluster, op, reply.errno, reply.message, reply.definite)
+        result = values.plain(reply.value)
+        cluster.end(op, "ok", ret=values.told(result))
+        return result
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def open(self, path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> Fd:
+        found = self.call("open", path=path, flags=flags, mode=mode)
+        return Fd(found["fd"], found["fid"], found["labels"], found["created"])
+
+    def close(self, fd: Fd | int) -> None:
+        self.call("close", **_where(fd))
+
+    def read(self, fd: Fd | int, length: int) -> bytes:
+        return bytes(self.call("read", length=length, **_where(fd)))
+
+    def write(self, fd: Fd | int, data: bytes) -> int:
+        return int(self.call("write", data=data, **_where(fd)))
+
+    def pread(self, fd: Fd | int, length: int, offset: int) -> bytes:
+        return bytes(self.call("pread", length=length, offset=offset, **_where(fd)))
+
+    def pwrite(self, fd: Fd | int, data: bytes, offset: int) -> int:
+        return int(self.call("pwrite", data=data, offset=offset, **_where(fd)))
+
+    def lseek(self, fd: Fd | int, offset: int, whence: int = os.SEEK_SET) -> int:
+        return int(self.call("lseek", offset=offset, whence=whence, **_where(fd)))
+
+    # --- names ----------------------------------------------------------------------------------------------------
+
+    def mkdir(self, path: Path, mode: int = 0o777) -> Made:
+        return _made(self.call("mkdir", path=path, mode=mode))
+
+    def mknod(self, path: Path, mode: int = 0o600, rdev: int = 0) -> Made:
+        return _made(self.call("mknod", path=path, mode=mode, rdev=rdev))
+
+    def symlink(self, target: Path, path: Path) -> Made:
+        return _made(self.call("symlink", target=target, path=path))
+
+    def readlink(self, path: Path) -> str:
+        return os.fsdecode(self.call("readlink", path=path))
+
+    def link(self, path: Path, to: Path) -> Made:
+        return _made(self.call("link", path=path, to=to))
+
+    def rename(self, path: Path, to: Path, flags: int = 0) -> None:
+        self.call("rename", path=path, to=to, flags=flags)
+
+    def unlink(self, path: Path) -> None:
+        self.call("unlink", path=path)
+
+    def rmdir(self, path: Path) -> None:
+        self.call("rmdir", path=path)
+
+    def readdir(self, where: Where, *, plus: bool = True) -> list[Entry]:
+        """Every entry but `.` and `..`; `plus` asks for the labels."""
+        found = self.call("readdir", plus=plus, **_where(where))
+        return [Entry(os.fsdecode(e["name"]), e["fid"], e["type"], e["labels"]) for e in found]
+
+    # --- attributes -----------------------------------------------------------------------------------------------
+
+    def stat(self, path: Path) -> Stat:
+        return Stat(**self.call("stat", path=path))
+
+    def lstat(self, path: Path) -> Stat:
+        return Stat(**self.call("lstat", path=path))
+
+    def fstat(self, fd: Fd | int) -> Stat:
+        return Stat(**self.call("fstat", **_where(fd)))
+
+    def chmod(self, where: Where, mode: int) -> None:
+        self.call("chmod", mode=mode, **_where(where))
+
+    def chown(self, where: Where, uid: int, gid: int, follow: bool = True) -> None:
+        self.call("chown", uid=uid, gid=gid, follow=follow, **_where(where))
+
+    def utimes(
+        self, where: Where, atime_ns: int | None = None, mtime_ns: int | None = None, follow: bool = True
+    ) -> None:
+        """Both None: now."""
+        self.call("utimes", atime_ns=atime_ns, mtime_ns=mtime_ns, follow=follow, **_where(where))
+
+    def truncate(self, path: Path, length: int) -> None:
+        self.call("truncate", path=path, length=length)
+
+    def ftruncate(self, fd: Fd | int, length: int) -> None:
+        self.call("ftruncate", length=length, **_where(fd))
+
+    def getxattr(self, where: Where, name: str, follow: bool = True) -> bytes:
+        return bytes(self.call("getxattr", name=name, follow=follow, **_where(where)))
+
+    def setxattr(self, where: Where, name: str, value: bytes, flags: int = 0, follow: bool = True) -> None:
+        self.call("setxattr", name=name, value=value, flags=flags, follow=follow, **_where(where))
+
+    def listxattr(self, where: Where, follow: bool = True) -> list[str]:
+        return list(self.call("listxattr", follow=follow, **_where(where)))
+
+    def removexattr(self, where: Where, name: str, follow: bool = True) -> None:
+        self.call("removexattr", name=name, follow=follow, **_where(where))
+
+    def statfs(self, path: Path = "/") -> dict[str, int]:
+        return dict(self.call("statfs", path=path))
+
+    # --- the task itself ------------------------------------------------------------------------------------------
+
+    def setfscreate(self, context: str | None) -> None:
+        """The label of what the task creates from now on; None: the policy's again."""
+        self.call("setfscreate", context=context)
+        self.spec = replace(self.spec, fscreate=context)
+
+    def getfscreate(self) -> str | None:
+        found = self.call("getfscreate")
+        return None if found is None else str(found)
+
+
+# The history calls the object that an operation is about `path`, and where it goes `to`; the agent has names of its
+# own for some. None: the agent does not take it.
+_WIRE: dict[str, dict[str, str | None]] = {
+    "link": {"path": "target", "to": "path"},
+    "rename": {"path": "source", "to": "target"},
+    "mknod": {"rdev": "dev"},
+    "statfs": {"path": None},
+}
+
+
+def _travelling(name: str, args: Mapping[str, Any]) -> pb.Fields:
+    names = _WIRE.get(name, {})
+    wire = {names.get(key, key): value for key, value in args.items()}
+    return values.fields({key: value for key, value in wire.items() if key is not None})
+
+
+def _where(where: Where) -> dict[str, Any]:
+    """The argument that says which file: an open one by number, else by path."""
+    if isinstance(where, Fd):
+        return {"fd": where.n}
+    return {"fd": where} if isinstance(where, int) else {"path": where}
+
+
+def _made(found: Mapping[str, Any]) -> Made:
+    return Made(found["fid"], found["labels"])
+
+
+def _failed(cluster: Operations, op: str, number: int, message: str, definite: bool) -> OSError:
+    """Ends the operation in the history: `fail` surely did not happen, `info` may have. The error to raise."""
+    cluster.end(op, "fail" if definite else "info", errno=number, message=message)
+    error = OSError(number, message)
+    error.definite = definite  # type: ignore[attr-defined]
+    return error
