@@ -92,10 +92,8 @@ async def serve(address: str, identity: Identity, tables: Iterable[Table]) -> Se
 
 
 def _claim(address: str) -> None:
-    """Binds a given port for a moment: the kernel says why it cannot be had, gRPC does not."""
+    """Binds the address for a moment: the kernel says why it cannot be had, gRPC does not."""
     host, _, port = address.rpartition(":")
-    if port == "0":
-        return
     bare = host.strip("[]")
     try:
         socket.create_server((bare, int(port)), family=socket.AF_INET6 if ":" in bare else socket.AF_INET).close()

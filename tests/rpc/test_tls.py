@@ -99,6 +99,19 @@ def test_metadata_beyond_grpcs_own_limit(run_grpc) -> None:
         run_grpc(test)
 
 
+@pytest.mark.parametrize("port", [0, 5000])
+def test_an_address_of_another_machine(run_grpc, port) -> None:
+    """Listening at an address that this machine does not have says so, and not that it is in use."""
+
+    async def test(cluster):
+        await transport_grpc.serve(f"192.0.2.1:{port}", cluster.ca.issue("mds", "mds1"), [cluster.table])
+
+    with pytest.raises(OSError, match="192.0.2.1") as raised:
+        run_grpc(test)
+
+    assert raised.value.errno == errno.EADDRNOTAVAIL
+
+
 def test_the_server_says_that_it_serves(run_grpc) -> None:
     """grpc.health.v1 answers SERVING to any node of the cluster."""
     import grpc
