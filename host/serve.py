@@ -75,8 +75,16 @@ def _recorder(config: NodeConfig, env: Environment) -> Recorder:
 def versions() -> dict[str, str]:
     """What this node runs, as its history says it."""
     return {
-        "labelproof": metadata.version("labelproof"),
+        "labelproof": _version("labelproof"),
         "python": platform.python_version(),
-        "grpc": metadata.version("grpcio"),
-        "protobuf": metadata.version("protobuf"),
+        "grpc": _version("grpcio"),
+        "protobuf": _version("protobuf"),
     }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        # A source tree that is only on the path: nobody wrote down which version it is.
+        return "not installed"
