@@ -29,6 +29,8 @@ COMM_BYTES_MAX = 16
 # include/uapi/linux/capability.h, CAP_LAST_CAP
 CAPS_KNOWN = (1 << 41) - 1
 CLOCK_MAX = 1 << 62
+# Stores keep them as signed 64-bit integers.
+XID_END = 1 << 63
 
 M = TypeVar("M", bound=Message)
 
@@ -88,10 +90,10 @@ def parsed(kind: type[M], data: bytes, what: str) -> M:
 
 
 def call_context(data: bytes) -> context_pb2.CallContext:
-    """The `call-bin` entry; EPROTO if it does not decode or has no xid."""
+    """The `call-bin` entry; EPROTO if it does not decode, or a number in it cannot be."""
     message = parsed(context_pb2.CallContext, data, "call context")
-    if message.xid == 0:
-        raise malformed("call context without an xid")
+    if not 0 < message.xid < XID_END or message.acked_xid >= XID_END:
+        raise malformed(f"xid {message.xid}, acknowledged {message.acked_xid}: an xid is from 1 to 2^63-1")
     if message.clock >= CLOCK_MAX:
         raise malformed(f"Lamport clock {message.clock} is beyond any history")
     return message

@@ -47,6 +47,8 @@ REFUSED = {
     "undecodable context": (metadata(b"\xff", good_call()), errno.EPROTO, "security context"),
     "undecodable call": (metadata(good_context(), b"\xff"), errno.EPROTO, "call context"),
     "xid 0": (metadata(good_context(), good_call(xid=0)), errno.EPROTO, "xid"),
+    "xid beyond": (metadata(good_context(), good_call(xid=1 << 63)), errno.EPROTO, "xid"),
+    "acked beyond": (metadata(good_context(), good_call(acked_xid=1 << 63)), errno.EPROTO, "xid"),
     "clock beyond": (metadata(good_context(), good_call(clock=1 << 63)), errno.EPROTO, "clock"),
     "two contexts": (metadata(good_context(), good_call(), [("security-context-bin", b"")]), errno.EPROTO, "twice"),
     "two calls": (metadata(good_context(), good_call(), [("call-bin", b"")]), errno.EPROTO, "twice"),
