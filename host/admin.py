@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+import rpc.context
 from host.node import Node, PeerAddress
 from labelproof.v1 import admin_pb2 as pb
 from lsm.objects import Obj
@@ -68,8 +69,10 @@ class AdminOps:
         return pb.SetNodemapsReply()
 
     async def collect(self, call: Call, req: pb.CollectRequest) -> pb.CollectReply:
-        """Every object of this node's store with its labels as stored."""
-        return pb.CollectReply(objects=self._app.collect())
+        """The objects of this node's store with their labels as stored: those asked for, or all."""
+        wanted = {rpc.context.fid_of(fid) for fid in req.objects}
+        found = (raw for raw in self._app.collect() if not wanted or rpc.context.fid_of(raw.fid) in wanted)
+        return pb.CollectReply(objects=found)
 
     async def stats(self, call: Call, req: pb.StatsRequest) -> pb.StatsReply:
         """Counters of this node."""

@@ -84,7 +84,16 @@ class Cluster:
             raise KeyError(f"{name} is a node of role {node.role}, not a client")
         return node
 
+    def record(self, e: str, **fields: object) -> None:
+        """Writes an event of the harness's own into the history: a `control`, a `fault`."""
+        self._recorder.event(e, **fields)
+
     # --- the policy in force --------------------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force; None where no module decides by one."""
+        return self._policy
 
     def set_booleans(self, values: Mapping[str, bool], by: Who) -> None:
         """Sets booleans on every node, in the nodes' order; OSError of the first that refuses."""
@@ -103,9 +112,12 @@ class Cluster:
 
     # --- evidence -------------------------------------------------------------------------------------------------
 
-    def collect(self) -> list[dict[str, Any]]:
-        """Every object with its labels as stored, past every cache; recorded as `raw` events, and returned so."""
-        found: list[dict[str, Any]] = self.run(self._collected())
+    def collect(self, *fids: str) -> list[dict[str, Any]]:
+        """The objects with their labels as stored, past every cache: those of `fids`, or all of every server.
+
+        Returned as the fields of `raw` events, and recorded as such.
+        """
+        found: list[dict[str, Any]] = self.run(self._collected(fids))
         return found
 
     def events(self, since: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
@@ -259,10 +271,11 @@ class Cluster:
 
         self.run(each())
 
-    async def _collected(self) -> list[dict[str, Any]]:
+    async def _collected(self, fids: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
+        request = pb.CollectRequest(objects=map(evidence.fid, fids))
         for node in (*self._named("mds"), *self._named("oss")):
-            reply = await self._call(node, _ADMIN, "collect", pb.CollectRequest(), _NOBODY)
+            reply = await self._call(node, _ADMIN, "collect", request, _NOBODY)
             found += map(evidence.raw, reply.objects)
         batch = self._recorder.batch()
         for item in found:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from labelproof.v1 import admin_pb2 as pb
+from labelproof.v1 import context_pb2
 from rpc import fid_of
 from rpc.record import text
 
+_FID = re.compile(r"\[(0x[0-9a-f]+):(0x[0-9a-f]+):(0x[0-9a-f]+)\]")
 _STAMP = re.compile(rb"msg=audit\((\d+)\.(\d+):(\d+)\)")
 
 
@@ -21,6 +23,15 @@ def raw(found: pb.RawObject) -> dict[str, Any]:
         "version": found.label_version, "stripe": found.stripe,
     }  # fmt: skip
     return fields | ({"path": found.path} if found.path else {})
+
+
+def fid(name: str) -> context_pb2.Fid:
+    """The FID that the history writes as `[0x1:0x2:0x0]`; ValueError for anything else."""
+    match = _FID.fullmatch(name)
+    if match is None:
+        raise ValueError(f"not a FID: {name!r}")
+    seq, oid, ver = (int(part, 16) for part in match.groups())
+    return context_pb2.Fid(seq=seq, oid=oid, ver=ver)
 
 
 def merge_audit(run_dir: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from harness import profile
 from harness.model import labels
-from harness.model.policy import Policy
+from harness.model.policy import Mode, Policy
 from harness.tasks import Task
 
 LABEL = "security.selinux"
@@ -28,8 +28,8 @@ def _mknod(kind: int) -> Callable[[Task, str], object]:
     return lambda task, path: task.mknod(path, kind | 0o644, os.makedev(1, 3) if kind & stat.S_IFCHR else 0)
 
 
-def _open(task: Task, path: str) -> object:
-    return task.close(task.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+def _open(task: Task, path: str) -> None:
+    task.close(task.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
 
 
 # way to create -> (class of what comes of it, how to do it)
@@ -64,7 +64,8 @@ class World:
         return path
 
     def login(self, context: str, client: str = "client0", **more: Any) -> Task:
-        return self.cluster.client(client).login(context, caps="mknod", **more)
+        task: Task = self.cluster.client(client).login(context, caps="mknod", **more)
+        return task
 
     def expected(self, subject: str, parent: str, tclass: str, name: str, fscreate: str | None = None) -> str | None:
         """The label by the model, or None for one that cannot be."""
@@ -76,9 +77,8 @@ class World:
         return self.model.access(subject, target, tclass, perms, self.mode).allowed
 
     @property
-    def mode(self) -> Any:
-        from harness.model.policy import Mode
-
+    def mode(self) -> Mode:
+        """Enforcing, with the booleans as the policy sets them."""
         return Mode(self.cluster.policy.digest, booleans=self.model.booleans())
 
     def creates(self, subject: str, parent: str, tclass: str, label: str) -> bool:
@@ -293,7 +293,7 @@ def test_restart(world: World, node: str) -> None:
 
 
 def _seen_everywhere(world: World, creator: Task, path: str) -> set[str | None]:
-    """The label as the creating client sees it by stat and getxattr, as the other one does, and as the MDT stores it."""
+    """The label as the creating client sees it by stat and getxattr, as the other one does, as the MDT stores it."""
     other = world.cluster.client("client1").login(world.profile.admin, uid=0, gid=0, caps="all")
     mine = creator if creator.context == world.profile.user else world.admin
     found = mine.lstat(path)
@@ -304,5 +304,5 @@ def _seen_everywhere(world: World, creator: Task, path: str) -> set[str | None]:
 
 def _raw(world: World, fid: str, role: str) -> list[str | None]:
     """The labels of the object as stored by the servers of that role."""
-    found = (raw for raw in world.cluster.collect() if raw["object"] == fid and raw["target"].startswith(role))
+    found = (raw for raw in world.cluster.collect(fid) if raw["target"].startswith(role))
     return [raw["labels"].get(LABEL) for raw in found]

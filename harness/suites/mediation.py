@@ -8,7 +8,7 @@ permission besides, has to succeed. The client's LSM is off, so that whatever is
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,9 @@ from harness.suites.scenarios import FORMAT, Place, Scenario, scenarios
 from harness.tasks import Task
 
 SCENARIOS = {scenario.name: scenario for scenario in scenarios()}
-POLICY_RIGHTS = {
+Manage = Callable[[Any, Task], object]
+# right of class security -> (hook, what is asked of the cluster)
+POLICY_RIGHTS: dict[str, tuple[str, Manage]] = {
     "load_policy": ("policy_load", lambda cluster, who: cluster.load_policy(cluster.policy, by=who)),
     "setenforce": ("policy_setenforce", lambda cluster, who: cluster.set_enforce(True, by=who)),
     "setbool": ("policy_setbool", lambda cluster, who: cluster.set_booleans({}, by=who)),

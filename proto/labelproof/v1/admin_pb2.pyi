@@ -121,8 +121,10 @@ class SetNodemapsReply(_message.Message):
     def __init__(self) -> None: ...
 
 class CollectRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("objects",)
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    objects: _containers.RepeatedCompositeFieldContainer[_context_pb2.Fid]
+    def __init__(self, objects: _Optional[_Iterable[_Union[_context_pb2.Fid, _Mapping]]] = ...) -> None: ...
 
 class RawObject(_message.Message):
     __slots__ = ("fid", "target", "path", "mode", "labels", "label_version", "stripe")
