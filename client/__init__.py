@@ -1,6 +1,7 @@
 """The client: tasks with a context, a mount, and the calls to the servers that a task's operations become.
 
 In reading order:
+  __main__.py        the node's process
   app.py, agent.py   the role; the service by which the harness logs a task in and makes it act
   ops/               the operations by family, and SYSCALLS, the table of them; args.py binds their arguments
   ctx.py             what an operation has at hand: walk, guard, metadata and data clients

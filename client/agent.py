@@ -70,7 +70,6 @@ class Agent:
             self._node, self._tasks, task, self._mounted(req.mount), call,
             op=req.op or call.op, test=req.test or call.test,
         )  # fmt: skip
-        call.vantage = "client" if ctx.mount.lsm else "agent"
         return await ops.run(ctx, req.name, values.fields_to_python(req.args))
 
     def _mounted(self, name: str) -> Mount:
@@ -87,7 +86,7 @@ class Agent:
 
     async def _close(self, call: Call, task: Task, file: OpenFile) -> None:
         """Gives a handle back; a server that cannot be reached forgets it by itself."""
-        caller = file.mount.caller(task.context, subject=task.subject, op=call.op, test=call.test)
+        caller = file.opener.doing(op=call.op, test=call.test, sepol=self._node.policy.sepol)
         try:
             await file.mount.mds.close(mds_pb2.CloseRequest(handle=file.handle), caller)
         except OSError as error:

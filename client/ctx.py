@@ -42,9 +42,10 @@ class Ctx:
         self._op, self._test = op, test
         self._use(mount)
 
-    def _use(self, mount: Mount) -> None:
+    def _use(self, mount: Mount, opener: Caller | None = None) -> None:
+        own = mount.caller(self.task.context, subject=self.task.subject)
         self.mount = mount
-        self.caller: Caller = mount.caller(self.task.context, subject=self.task.subject, op=self._op, test=self._test)
+        self.caller: Caller = (opener or own).doing(op=self._op, test=self._test)
         self.guard = self._guard(mount)
         self.mdc = Mdc(mount, self.caller, self.guard)
         self.walk = Walk(self.mdc)
@@ -52,6 +53,7 @@ class Ctx:
     def _guard(self, mount: Mount) -> Guard:
         if not mount.lsm:
             return Guard(None, {}, None)
+        self.call.vantage = "client"
         return Guard(self.mediator, mount.modules, self.node.superblock())
 
     def walk_again(self) -> bool:
@@ -63,10 +65,10 @@ class Ctx:
         return walked
 
     def file(self, fd: int) -> OpenFile:
-        """The open file, on the mount that it was opened on; EBADF."""
+        """The open file, on its own mount and as its opener: handle and token are the subject's who opened it, and a
+        fscreate set since then changes nothing (struct file, f_cred). EBADF."""
         file = opened(self.task, fd)
-        if file.mount is not self.mount:
-            self._use(file.mount)
+        self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
         return file
 
     def osc(self, file: OpenFile) -> Osc:

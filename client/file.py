@@ -11,6 +11,7 @@ from client.entry import Entry
 from client.mount import Mount
 from host.tasks import Task
 from lsm.hooks import MAY_READ, MAY_WRITE, Opened
+from rpc import Caller
 
 # RLIMIT_NOFILE's usual value; 0 to 2 are left to what they always are.
 FD_FIRST, FD_MAX = 3, 1024
@@ -21,6 +22,7 @@ class OpenFile:
     """What open granted. `token` opens the objects on `osts`; a directory has none. `pos` is the file position."""
 
     mount: Mount
+    opener: Caller
     handle: bytes
     token: bytes
     osts: tuple[str, ...]

@@ -31,8 +31,8 @@ async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[
     reply = await _opened(ctx, last, flags, mode & 0o7777)
     entry = Entry.of(reply.attr.entry, reply.ticket)
     file = OpenFile(
-        ctx.mount, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags, entry,
-        Opened(entry.version, ctx.node.policy.seqno),
+        ctx.mount, ctx.caller, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags,
+        entry, Opened(entry.version, ctx.node.policy.seqno),
     )  # fmt: skip
     fd = await _installed(ctx, file)
     return {"fd": fd, "fid": str(entry.fid), "labels": dict(entry.labels), "created": reply.created}

@@ -11,13 +11,18 @@ async def setfscreate(ctx: Ctx, context: str | None = None) -> None:
 
     Tickets are of the subject as it was, so the next path is walked from the root.
     """
-    ctx.call.takes("attr")
+    _own(ctx, "attr")
     ctx.tasks.setprocattr(ctx.task, "fscreate", context or None, ctx.mediator)
     tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr="fscreate", value=context or None)
 
 
 async def getfscreate(ctx: Ctx) -> str | None:
     """The label set by setfscreate, or None."""
-    ctx.call.takes("getattr")
+    _own(ctx, "getattr")
     ctx.mediator.check("getprocattr", "fscreate")
     return ctx.task.subject.fscreate
+
+
+def _own(ctx: Ctx, case: str) -> None:
+    ctx.call.takes(case)
+    ctx.call.vantage = "agent"

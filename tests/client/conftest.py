@@ -156,7 +156,7 @@ class World:
 
     def entry(self, inode: Inode) -> context_pb2.Entry:
         labels = [context_pb2.Label(name=XATTR, value=inode.xattrs.get(XATTR))]
-        return context_pb2.Entry(fid=inode.fid, mode=inode.mode, labels=labels, label_version=1)
+        return context_pb2.Entry(fid=inode.fid, mode=inode.mode, uid=1000, gid=1000, labels=labels, label_version=1)
 
     def _attr(self, inode: Inode) -> context_pb2.Attr:
         return context_pb2.Attr(entry=self.entry(inode), nlink=1, size=self.size_asked_of_mds)
@@ -310,7 +310,7 @@ class FakeNode(SimpleNamespace):
     """What the client uses of host.Node, over the world's wires."""
 
     def __init__(self, world: World, toy: Toy, lines: list[bytes]) -> None:
-        framework = Framework([Capability(), toy])
+        framework = Framework([Capability(frozenset({XATTR})), toy])
         clock = Clock()
         super().__init__(
             name="client0", role="client", framework=framework, config=SimpleNamespace(cluster="labelproof"),
@@ -367,13 +367,13 @@ class Client:
         batch.flush()
         return reply
 
-    def reply(self, name: str, *, task: str = "t", mount: str = "/", **args: Any) -> Any:
+    def reply(self, name: str, /, *, task: str = "t", mount: str = "/", **args: Any) -> Any:
         from client.values import fields_to_proto
 
         request = client_pb2.SyscallRequest(task=task, mount=mount, name=name, args=fields_to_proto(args))
         return self.rpc("syscall", request)
 
-    def __call__(self, name: str, **args: Any) -> Any:
+    def __call__(self, name: str, /, **args: Any) -> Any:
         """The result of a syscall, or its OSError."""
         from client.values import to_python
 

@@ -10,7 +10,7 @@ DIR = stat.S_IFDIR | 0o777
 LINK = stat.S_IFLNK | 0o777
 
 
-def failed(client, name, **args) -> int:
+def failed(client, name, /, **args) -> int:
     with pytest.raises(OSError) as caught:
         client(name, **args)
     return caught.value.errno
