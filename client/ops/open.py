@@ -19,8 +19,7 @@ from lsm.hooks import MAY_READ, Opened
 from rpc import fid_of
 
 # Entries asked for at once.
-PAGE = 512
-_TYPE_SHIFT = 12
+PAGE = 256
 
 
 async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[str, Any]:
@@ -66,6 +65,8 @@ async def _entries(ctx: Ctx, fd: int, plus: bool) -> AsyncIterator[pb.Dirent]:
     if not file.entry.is_dir:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     ctx.guard.file(file.entry, MAY_READ, file.opened)
+    if plus:
+        ctx.guard.check("lookup", parent=file.entry)
     cookie, eof = 0, False
     while not eof:
         page = await ctx.send("readdir", pb.ReaddirRequest(handle=file.handle, cookie=cookie, count=PAGE, plus=plus))
@@ -76,10 +77,12 @@ async def _entries(ctx: Ctx, fd: int, plus: bool) -> AsyncIterator[pb.Dirent]:
 
 
 def _dirent(entry: pb.Dirent) -> dict[str, Any]:
-    kind = entry.type if entry.type > stat.S_IFMT(0) + 0xF else entry.type << _TYPE_SHIFT
     return {
-        "name": decoded(entry.name), "fid": str(fid_of(entry.fid)), "type": kind, "labels": texts(entry.entry.labels)
-    }  # fmt: skip
+        "name": decoded(entry.name),
+        "fid": str(fid_of(entry.fid)),
+        "type": entry.type,
+        "labels": texts(entry.entry.labels),
+    }
 
 
 async def _directory(ctx: Ctx, last: Last, flags: int) -> Last:
