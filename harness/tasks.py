@@ -106,11 +106,11 @@ class Task:
         """Ends the task; what it has open is closed."""
         self.cluster.run(self.cluster.agent(self.client, "logout", pb.LogoutRequest(task=self.id)))
 
-    def call(self, name: str, **args: Any) -> Any:
+    def call(self, name: str, /, **args: Any) -> Any:
         """Any operation by name, its arguments as in the history; the plain result."""
         return self.cluster.run(self.acall(name, **args))
 
-    async def acall(self, name: str, **args: Any) -> Any:
+    async def acall(self, name: str, /, **args: Any) -> Any:
         """The same as a coroutine, so that `cluster.run` can have several under way at once."""
         cluster = self.cluster
         op = self.last = cluster.begin(self.client, self.mount, self.id, name, values.told(args))
