@@ -113,9 +113,9 @@ class Mediation(Checker):
         for behalf in (False, True) if rpc.recv.get("behalf") else (False,):
             asked = _asked(rpc, behalf)
             stopped, left = _matched(wanted, asked)
-            if stopped is None and left:
-                # The last step of a call that waited for other servers asks the same once more.
-                stopped, left = _matched(wanted, left)
+            # The last step of a call that waited for other servers may ask all of it once more.
+            if stopped is None and left and _matched(wanted, left) == (None, []):
+                left = []
             where = f"{event['method']} on {event['n']}"
             if stopped is not None:
                 because = f"{where} did not ask {stopped} about {_object(rpc)}"

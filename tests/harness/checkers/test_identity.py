@@ -1,0 +1,103 @@
+"""The checker *identity* on histories made by hand."""
+
+from harness.model import access
+
+
+def test_walks_of_ones_own_are_valid(history, judged):
+    """A subject that walked from the root may name what it found."""
+    history.creates()
+    history.stats()
+
+    assert judged(history, "identity")[0] == []
+    assert judged(history, "identity")[1].valid == "valid"
+
+
+def test_ticket_of_another_subject_is_caught(history, judged, names):
+    """A server that lets a subject reach by FID what only another one walked to is found by name."""
+    history.creates()
+    history.subject("other", names["other"])
+    history.task("t2", "other")
+    history.stats(subject="other", task="t2", scontext=names["other"])
+
+    kinds, verdict = judged(history, "identity")
+    assert kinds == ["walk ticket of another subject"]
+    assert "another subject" in verdict.because
+
+
+def test_fid_that_nobody_walked_to_is_caught(history, judged, names):
+    """A FID alone opens nothing."""
+    history.recv("Mds/Getattr", None, place={"fid": names["file"]})
+    history.reply(case="stat")
+
+    assert judged(history, "identity")[0] == ["no-walk"]
+
+
+def test_dac_read_search_needs_no_walk(history, judged, names):
+    """CAP_DAC_READ_SEARCH in the effective set opens by FID."""
+    history.subject("root", names["app"], caps={"effective": 4})
+    history.recv("Mds/Getattr", None, place={"fid": names["file"]}, subject="root")
+    history.reply(case="stat")
+
+    assert judged(history, "identity")[0] == []
+
+
+def test_denied_lookup_is_no_walk(history, judged, names):
+    """A lookup that was refused gives no ticket."""
+    history.creates()
+    history.subject("other", names["other"])
+    history.root("other", names["other"])
+    history.recv("Mds/Lookup", None, place={"parent": names["root"], "name": "f"}, subject="other")
+    history.reply(13)
+    history.recv("Mds/Getattr", None, place={"fid": names["file"]}, subject="other")
+    history.reply(case="stat")
+
+    assert judged(history, "identity")[0] == ["walk ticket of another subject"]
+
+
+def test_other_subject_than_the_tasks_is_caught(history, judged, names):
+    """The server has to see the subject of the task that asked; each field that differs is named."""
+    history.subject("changed", names["other"], uid=0)
+    op = history.op("statfs", path="/")
+    history.recv("Mds/Statfs", op, subject="changed")
+
+    kinds, verdict = judged(history, "identity")
+    assert kinds == ["subject"]
+    assert "uid, labels" in verdict.because
+
+
+def test_fscreate_is_the_one_at_that_time(history, judged, names):
+    """A task that chose fscreate since then is another subject: the old one on the wire is a finding."""
+    history.subject("chosen", names["app"], fscreate=names["obj"]("data_t"))
+    history.add(
+        "client0", "task", task="t1", phase="setattr", subject="chosen", by="client0", attr="fscreate", value=""
+    )
+    op = history.op("statfs", path="/")
+    history.recv("Mds/Statfs", op, subject="chosen")
+    good = judged(history, "identity")[0]
+    history.recv("Mds/Statfs", op, subject="app")
+
+    assert good == []
+    assert judged(history, "identity")[0] == ["subject"]
+
+
+def test_server_that_acts_for_nobody_is_caught(history, judged, names):
+    """Between servers the subject acted for travels along."""
+    op = history.op("truncate", path="/f", size=0)
+    history.subject("mds", names["kernel"])
+    history.recv("Oss/Punch", op, n="oss0", subject="mds", came="mds0", behalf="app")
+    good = judged(history, "identity")[0]
+    history.recv("Oss/Punch", op, n="oss0", subject="mds", came="mds0")
+
+    assert good == []
+    assert judged(history, "identity")[0] == ["behalf"]
+
+
+def test_lookup_of_something_unknown_is_unknown(history, judged, names):
+    """A history that begins in the middle is not held against anybody."""
+    checks = access.expected("lookup", "name")
+    history.recv("Mds/Lookup", None, place={"parent": names["root"], "name": "older"})
+    history.reply(case="name", fired=history.fires(checks, {"parent": names["root"]}))
+    history.recv("Mds/Getattr", None, place={"fid": names["file"]})
+    history.reply(case="stat")
+
+    assert judged(history, "identity")[1].valid == "unknown"

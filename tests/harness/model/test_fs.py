@@ -1,0 +1,100 @@
+"""The tree as the acknowledged operations made it."""
+
+import pytest
+
+from harness.model.fs import Tree
+
+ROOT, A, B, D = "[0x1:0x1:0x0]", "[0x1:0x2:0x0]", "[0x1:0x3:0x0]", "[0x1:0x4:0x0]"
+
+
+class Feeder:
+    """Makes label and op events, and feeds them."""
+
+    def __init__(self):
+        self.tree, self.count = Tree(), 0
+        self.made(ROOT, None, None, "dir", why="root")
+
+    def made(self, fid, parent, name, tclass="file", why="inherit"):
+        facts = {"class": tclass, "as": name, "mode": 0o100644}
+        self.tree.feed({"e": "label", "role": "mdt", "object": fid, "why": why, "parent": parent, **facts})
+
+    def op(self, f, phase="ok", ret=None, **args):
+        self.count += 1
+        common = {"e": "op", "op": self.count, "client": "client0", "task": "t1"}
+        self.tree.feed({**common, "phase": "invoke", "f": f, "args": args})
+        self.tree.feed({**common, "phase": phase, "ret": ret})
+
+
+@pytest.fixture
+def fed():
+    feeder = Feeder()
+    feeder.made(D, ROOT, "d", "dir")
+    feeder.made(A, D, "a")
+    return feeder
+
+
+def test_paths_lead_to_fids(fed):
+    """Component by component from the root."""
+    assert fed.tree.resolve("/") == ROOT
+    assert fed.tree.resolve("/d/a") == A
+    assert fed.tree.resolve("/d/b") is None
+
+
+@pytest.mark.parametrize(("phase", "found"), [("ok", None), ("fail", A), ("info", None)])
+def test_unlink(fed, phase, found):
+    """Gone, still there, or not sure."""
+    fed.op("unlink", phase, path="/d/a")
+
+    assert fed.tree.resolve("/d/a") == found
+    assert fed.tree.possible(D, "a") == {"ok": frozenset(), "fail": {A}, "info": {A, None}}[phase]
+
+
+def test_rename_moves_and_replaces(fed):
+    """The name leads to the moved object, the old name nowhere."""
+    fed.made(B, ROOT, "b")
+    fed.op("rename", path="/d/a", to="/b")
+
+    assert (fed.tree.resolve("/b"), fed.tree.resolve("/d/a")) == (A, None)
+
+
+def test_rename_that_may_have_happened_leaves_both_possible(fed):
+    """Neither name is certain any more."""
+    fed.op("rename", "info", path="/d/a", to="/b")
+
+    assert fed.tree.possible(D, "a") == {A, None}
+    assert fed.tree.possible(ROOT, "b") == {A, None}
+
+
+def test_rename_of_two_links_of_one_file_changes_nothing(fed):
+    """POSIX: both names stay."""
+    fed.op("link", path="/d/a", to="/b")
+    fed.op("rename", path="/d/a", to="/b")
+
+    assert (fed.tree.resolve("/b"), fed.tree.resolve("/d/a")) == (A, A)
+    assert fed.tree.inodes[A].nlink == 2
+
+
+def test_name_that_was_taken_again_is_not_dropped(fed):
+    """An unlink that ends after somebody else made the name anew does not take the new object's name."""
+    fed.tree.feed({"e": "op", "op": "x", "phase": "invoke", "f": "unlink", "args": {"path": "/d/a"}})
+    fed.made(B, D, "a")
+    fed.tree.feed({"e": "op", "op": "x", "phase": "ok", "ret": None})
+
+    assert fed.tree.resolve("/d/a") == B
+
+
+def test_attributes_follow_acknowledged_changes(fed):
+    """chmod keeps the file type; what may have happened makes the value unknown."""
+    fed.op("chmod", path="/d/a", mode=0o600)
+    fed.op("chown", "info", path="/d/a", uid=0, gid=0)
+    fed.op("setxattr", path="/d/a", name="user.x", value="1")
+
+    inode = fed.tree.inodes[A]
+    assert (inode.mode, inode.uid, inode.xattrs) == (0o100600, None, {"user.x": "1"})
+
+
+def test_open_file_is_known_by_its_number(fed):
+    """fd in the arguments names what open returned."""
+    fed.op("open", ret={"fd": 5, "fid": A}, path="/d/a", flags=0)
+
+    assert fed.tree.subject_of({"client": "client0", "task": "t1", "args": {"fd": 5}}) == A
