@@ -1,0 +1,293 @@
+"""One SQLite connection a target: an op is one step, and its reply leaves after the group commit that contains it.
+
+    async with store.locks.hold(fid):          # may wait
+        with store.op(call) as txn:            # no await inside: checks, then writes, in one savepoint
+            ...
+    await store.committed(call.transno)
+
+A group is what gathered in one turn of the loop. Its COMMIT makes all of it durable (WAL, synchronous=FULL) or, when
+the disk refuses, none of it: then every op of the group fails with ENOSPC or EIO and the target goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from lsm import Fid
+from rpc.call import Call
+from rpc.record import Recorder
+from rpc.replies import ReplyCache, Row
+
+Undo = Callable[[], object]
+Param = int | str | bytes | None
+M = TypeVar("M", bound=Message)
+
+# SQLite's integers are signed; a larger xid cannot be kept, so it cannot be served.
+XID_MAX = (1 << 63) - 1
+FID_BYTES = 16
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replies (
+    client TEXT, xid INTEGER, request BLOB, subject BLOB, reply BLOB, PRIMARY KEY (client, xid)
+) WITHOUT ROWID;
+"""
+
+
+class Txn:
+    """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends."""
+
+    __slots__ = ("_db", "changed", "reply", "undos")
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.changed = False
+        self.reply: Message | None = None
+        self.undos: list[Undo] = []
+
+    def read(self, sql: str, *params: Param) -> sqlite3.Cursor:
+        return self._db.execute(sql, params)
+
+    def write(self, sql: str, *params: Param) -> int:
+        """Runs a statement that changes rows; how many it changed."""
+        self.changed = True
+        return self._db.execute(sql, params).rowcount
+
+    def undo(self, callback: Undo) -> None:
+        """To be called should the step, or later its group, be rolled back: takes back what memory holds of it."""
+        self.undos.append(callback)
+
+    def keep(self, reply: M) -> M:
+        """Keeps the reply in the reply cache, in this step's savepoint, if the step changes something."""
+        self.reply = reply
+        return reply
+
+
+@dataclass(slots=True)
+class _Group:
+    """The steps that one COMMIT will make durable."""
+
+    first: int
+    last: int
+    done: asyncio.Future[None]
+    undos: list[Undo] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+class Locks:
+    """Who may take steps on a FID that belong together over several awaits; first come, first served."""
+
+    def __init__(self) -> None:
+        self._table: dict[Fid, tuple[asyncio.Lock, list[None]]] = {}
+
+    @asynccontextmanager
+    async def hold(self, *fids: Fid) -> AsyncIterator[None]:
+        """Waits for all of `fids`, in FID order, so that no two holders wait for each other."""
+        async with AsyncExitStack() as stack:
+            for fid in sorted(set(fids)):
+                await stack.enter_async_context(self._one(fid))
+            yield
+
+    @asynccontextmanager
+    async def _one(self, fid: Fid) -> AsyncIterator[None]:
+        lock, users = self._table.setdefault(fid, (asyncio.Lock(), []))
+        users.append(None)
+        try:
+            async with lock:
+                yield
+        finally:
+            users.pop()
+            if not users:
+                del self._table[fid]
+
+
+class Store:
+    """The durable state of one target. `schema` is the role's own tables, made if they are missing.
+
+    OSError(EIO) if the file cannot be opened or is no database of ours.
+    """
+
+    def __init__(self, path: Path, target: str, schema: str, recorder: Recorder, replies: ReplyCache) -> None:
+        self.path = path
+        self.target = target
+        self.locks = Locks()
+        self.replies = replies
+        self._recorder = recorder
+        self._group: _Group | None = None
+        self._before: list[Callable[[], None]] = []
+        with disk_errors(path):
+            self.db = _connected(path, SCHEMA + schema)
+            self.transno = self.last_committed = self.meta("transno")
+            self.replies.load(Row(*row) for row in self.db.execute("SELECT * FROM replies ORDER BY client, xid"))
+
+    def close(self) -> None:
+        """Commits what is open, and closes the connection."""
+        self.flush()
+        self.db.close()
+
+    def meta(self, key: str) -> int:
+        """A number of the target's own; 0 if it was never written."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def before_commit(self, prepare: Callable[[], None]) -> None:
+        """`prepare` runs before each COMMIT; its OSError fails the group."""
+        self._before.append(prepare)
+
+    @contextmanager
+    def op(self, call: Call | None, *, verify: bool = True) -> Iterator[Txn]:
+        """One step: checks and writes with no await between. Whatever is raised inside rolls it back.
+
+        As it ends, the call's firings are held against its declaration (`verify` False: a step that asks nothing,
+        of a call that asked before). `call` None is for the target's own steps.
+        """
+        if not self.db.in_transaction:
+            self.db.execute("BEGIN")
+        txn = Txn(self.db)
+        self.db.execute("SAVEPOINT op")
+        try:
+            with disk_errors(self.path):
+                yield txn
+                if call is not None and verify:
+                    call.verify()
+                row = self._numbered(txn, call) if txn.changed else None
+                self.db.execute("RELEASE op")
+        except BaseException as error:
+            self._rolled_back(txn, error)
+            raise
+        if txn.changed:
+            self._join(txn, row)
+        elif self._group is None:
+            self.db.execute("COMMIT")
+
+    async def committed(self, transno: int) -> None:
+        """Returns when the step `transno` is durable; OSError if its group could not be made so."""
+        if transno > self.last_committed:
+            await self.settled()
+
+    async def settled(self) -> None:
+        """Returns when everything that a step has seen so far is durable; OSError if it was rolled back instead."""
+        if self._group is not None:
+            # Several wait for one commit: one of them being cancelled must not cancel it for the others.
+            await asyncio.shield(self._group.done)
+
+    def flush(self) -> None:
+        """Commits the open group now."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        try:
+            with disk_errors(self.path):
+                for prepare in self._before:
+                    prepare()
+                self.db.execute("INSERT OR REPLACE INTO meta VALUES ('transno', ?)", (group.last,))
+                self.db.execute("COMMIT")
+        except OSError as error:
+            self._failed(group, error)
+            return
+        self.last_committed = group.last
+        for row in group.rows:
+            self.replies.keep(row)
+        group.done.set_result(None)
+        self._recorder.event("commit", target=self.target, first=group.first, last=group.last)
+
+    def _numbered(self, txn: Txn, call: Call | None) -> Row | None:
+        """Gives the step its transno, and saves its reply in the step itself."""
+        self.transno += 1
+        if call is None:
+            return None
+        call.transno = self.transno
+        txn.undo(lambda: call.batch.drop("label"))
+        client = call.peer.node
+        if call.xid > XID_MAX:
+            raise OSError(errno.EPROTO, f"xid {call.xid} of {client} is beyond any that can be kept")
+        if call.acked_xid:
+            acked = min(call.acked_xid, XID_MAX)
+            txn.write("DELETE FROM replies WHERE client = ? AND xid <= ?", client, acked)
+        if txn.reply is None:
+            return None
+        row = call.remember(txn.reply)
+        txn.write("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?)", *row)
+        return row
+
+    def _join(self, txn: Txn, row: Row | None) -> None:
+        """Puts the step into the open group, or opens one, which is committed at the end of this turn of the loop."""
+        if self._group is None:
+            loop = asyncio.get_running_loop()
+            self._group = _Group(self.transno, self.transno, loop.create_future())
+            loop.call_soon(self.flush)
+        self._group.last = self.transno
+        self._group.undos += txn.undos
+        if row is not None:
+            self._group.rows.append(row)
+
+    def _rolled_back(self, txn: Txn, error: BaseException) -> None:
+        """Undoes one step. SQLite itself may have ended the whole transaction (a full disk): then the group is lost."""
+        group = self._group
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK TO op")
+            self.db.execute("RELEASE op")
+            if group is None:
+                self.db.execute("ROLLBACK")
+        elif group is not None:
+            self._group = None
+            self._failed(group, error)
+        _take_back(txn.undos)
+
+    def _failed(self, group: _Group, error: BaseException) -> None:
+        """Nothing of the group happened; whoever waits for it hears why, and the target goes on."""
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+        _take_back(group.undos)
+        group.done.set_exception(error if isinstance(error, OSError) else OSError(errno.EIO, str(error)))
+        group.done.exception()  # nobody may be waiting for it: then it is not "never retrieved"
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """SQLite's complaints about the disk as OSError: ENOSPC for a full one, else EIO. Others are bugs, and stay."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = errno.ENOSPC if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL else errno.EIO
+        raise OSError(number, f"{path.name}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        raise OSError(errno.EIO, f"{path.name} is damaged: {error}") from error
+
+
+def fid_bytes(fid: Fid) -> bytes:
+    """A FID as a key of 16 bytes, ordered as the FID is; OSError(EINVAL) for one that is none."""
+    try:
+        return fid.seq.to_bytes(8, "big") + fid.oid.to_bytes(4, "big") + fid.ver.to_bytes(4, "big")
+    except OverflowError:
+        raise OSError(errno.EINVAL, f"{fid} is no FID") from None
+
+
+def fid_from(data: bytes) -> Fid:
+    """The inverse of fid_bytes."""
+    return Fid(int.from_bytes(data[:8], "big"), int.from_bytes(data[8:12], "big"), int.from_bytes(data[12:], "big"))
+
+
+def _connected(path: Path, schema: str) -> sqlite3.Connection:
+    """A connection whose transactions are ours to begin and end."""
+    db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.executescript(schema)
+    return db
+
+
+def _take_back(undos: Sequence[Callable[[], Any]]) -> None:
+    for undo in reversed(undos):
+        undo()

@@ -1,0 +1,120 @@
+"""A new inode: its mode and owner as Linux gives them, its labels as the modules compute them, all in one step."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from host.store import Txn
+from labelproof.v1 import mds_pb2
+from lsm import Obj, file_class, vfs
+from lsm.modules.capability import NUMBER
+from mds import entries, inodes, labels
+from mds.inodes import Inode
+from mds.mdt import Mdt, Named
+from rpc import Call
+
+PERMISSIONS = 0o7777
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks for: `op` of lsm/vfs.py, mode with its type bits, before umask."""
+
+    op: str
+    mode: int
+    umask: int
+    claim: mds_pb2.Claim | None = None
+    rdev: int = 0
+    target: bytes = b""
+
+
+def create(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish) -> Inode:
+    """Checks, then stores the inode, its entry and every label; returns it. EEXIST, EACCES, EPERM, EINVAL."""
+    m, subject, parent = call.lsm, call.subject, named.parent
+    exists = named.child is not None
+    if not exists and subject.fscreate is not None:
+        # The client's word that the task may do this is not enough (process{setfscreate}).
+        m.check("setprocattr", "fscreate", subject.fscreate)
+    directory = mdt.obj(parent, "parent")
+    new = Obj("new", file_class(wish.mode), mode=wish.mode, name=_text(named.name), rdev=wish.rdev)
+    vfs.run(wish.op, m, parent=directory, new=new, fs=mdt.fs, exists=exists, what=_text(named.name))
+    if parent.nlink == 0:
+        raise FileNotFoundError(errno.ENOENT, "the directory was removed", _text(named.name))
+    computed = m.labels("inode_init_security", directory, new)
+    stored = {xattr: computed[module].encode() for xattr, module in mdt.modules.items() if module in computed}
+    _check_claim(call, wish.claim, stored)
+    inode = replace(_shaped(mdt, txn, call, parent, wish), labels=stored)
+    _store(mdt, txn, call, named, inode)
+    return inode
+
+
+def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
+    """The `label` events of a new inode; after its step, when it has its transno."""
+    for xattr, module in mdt.modules.items():
+        if xattr in inode.labels:
+            why = _why(call, module, mdt.obj(named.parent), mdt.obj(inode))
+            labels.record(
+                mdt.node, call.batch, inode, xattr, None, why, call.transno, call=call, parent=named.parent.fid,
+                name=named.name,
+            )  # fmt: skip
+
+
+def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
+    """Mode and owner (fs/inode.c, inode_init_owner and mode_strip_sgid)."""
+    kind, bits = stat.S_IFMT(wish.mode), wish.mode & PERMISSIONS & ~(wish.umask & 0o777)
+    gid = call.subject.gid
+    if parent.mode & stat.S_ISGID:
+        gid = parent.gid
+        if stat.S_ISDIR(kind):
+            bits |= stat.S_ISGID
+        elif bits & stat.S_ISGID and bits & stat.S_IXGRP and not _may_setgid(call, gid):
+            bits &= ~stat.S_ISGID
+    if stat.S_ISLNK(kind):
+        bits = 0o777
+    inode = mdt.blank(mdt.allocate(txn), kind | bits, call.subject.uid, gid)
+    return replace(inode, rdev=wish.rdev, target=wish.target, size=len(wish.target))
+
+
+def _may_setgid(call: Call, gid: int) -> bool:
+    return call.subject.in_group(gid) or call.lsm.capable(NUMBER["fsetid"])
+
+
+def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:
+    inodes.insert(txn, inode)
+    entries.add(txn, named.parent.fid, named.name, inode.fid)
+    more = {"nlink": named.parent.nlink + 1} if inode.is_dir else {}
+    mdt.touch(txn, named.parent, **more)
+    call.fid = inode.fid
+
+
+def _check_claim(call: Call, claim: mds_pb2.Claim | None, stored: Mapping[str, bytes]) -> None:
+    """The MDS computes labels itself; a client that says otherwise is wrong, unless it only says the fscreate."""
+    if claim is None:
+        return
+    name, value = claim.label.name, claim.label.value.removesuffix(b"\0")
+    if not claim.label.HasField("value"):
+        raise OSError(errno.EPROTO, f"a claim for {name!r} without a label")
+    if name not in stored:
+        raise OSError(errno.EOPNOTSUPP, f"no module here labels new objects in {name!r}")
+    if value != stored[name] and value != (call.subject.fscreate or "").encode():
+        computed = stored[name].decode()
+        raise PermissionError(errno.EACCES, f"the client claims {name} {value!r}; the server computes {computed}")
+
+
+def _why(call: Call, module: str, parent: Obj, new: Obj) -> str:
+    """Where the label came from: the subject's choice, a transition of its type, or the directory."""
+    if call.subject.fscreate is not None:
+        return "fscreate"
+    return "transition" if _type(new.labels.get(module)) != _type(parent.labels.get(module)) else "inherit"
+
+
+def _type(label: str | None) -> str:
+    """user:role:TYPE:range"""
+    return [*(label or "").split(":"), "", "", ""][2]
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -1,0 +1,66 @@
+"""Open files and directories: in memory only, so that a restart makes every handle stale."""
+
+from __future__ import annotations
+
+import errno
+import random
+from dataclasses import dataclass
+
+from lsm import Fid
+from lsm.hooks import MAY_WRITE, Opened
+
+HANDLE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """One open file of one subject on one client node; `mask` of MAY_*."""
+
+    id: bytes
+    node: str
+    subject: bytes
+    fid: Fid
+    mask: int
+    opened: Opened
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.mask & MAY_WRITE)
+
+
+class Handles:
+    """The table of handles; `rng` draws their ids."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._by_id: dict[bytes, Handle] = {}
+        self._by_fid: dict[Fid, dict[bytes, Handle]] = {}
+
+    def open(self, node: str, subject: bytes, fid: Fid, mask: int, opened: Opened) -> Handle:
+        handle = Handle(self._rng.randbytes(HANDLE_BYTES), node, subject, fid, mask, opened)
+        self._by_id[handle.id] = handle
+        self._by_fid.setdefault(fid, {})[handle.id] = handle
+        return handle
+
+    def get(self, handle: bytes, node: str, subject: bytes) -> Handle:
+        """The handle, for the subject that opened it and from the same node; ESTALE for any other."""
+        found = self._by_id.get(handle)
+        if found is None or (found.node, found.subject) != (node, subject):
+            raise OSError(errno.ESTALE, "no such open handle of this subject; open the file again", handle.hex())
+        return found
+
+    def close(self, handle: Handle) -> None:
+        """Forgets a handle; one that is gone already stays gone."""
+        if self._by_id.pop(handle.id, None) is None:
+            return
+        of_file = self._by_fid[handle.fid]
+        del of_file[handle.id]
+        if not of_file:
+            del self._by_fid[handle.fid]
+
+    def is_open(self, fid: Fid) -> bool:
+        return fid in self._by_fid
+
+    def writers(self, fid: Fid) -> int:
+        """How many have the file open for writing."""
+        return sum(handle.writes for handle in self._by_fid.get(fid, {}).values())

@@ -1,0 +1,181 @@
+"""Inodes and their xattrs: values in memory, rows in the store. A label is the xattr that its module keeps it in."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from host.store import Param, Txn, fid_bytes, fid_from
+from labelproof.v1 import context_pb2
+from lsm import Fid, Obj, file_class
+from rpc import fid_message
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS inodes (
+    fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
+    atime_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, rdev INTEGER, target BLOB, label_version INTEGER,
+    stripe_size INTEGER, osts TEXT, objects INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xattrs (fid BLOB, name TEXT, value BLOB, PRIMARY KEY (fid, name)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inode:
+    """One inode. `labels`: security.* xattr -> value as stored. Times are ns of wall time.
+
+    `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
+    the OSTs may hold something of this file. `osts`: the layout, one name a stripe.
+    """
+
+    fid: Fid
+    mode: int
+    uid: int
+    gid: int
+    nlink: int = 1
+    size: int = 0
+    size_valid: bool = True
+    atime_ns: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    rdev: int = 0
+    target: bytes = b""
+    label_version: int = 1
+    stripe_size: int = 0
+    osts: tuple[str, ...] = ()
+    objects: bool = False
+    labels: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def is_dir(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def tclass(self) -> str:
+        return file_class(self.mode)
+
+
+_COLUMNS = (
+    "mode", "uid", "gid", "nlink", "size", "size_valid", "atime_ns", "mtime_ns", "ctime_ns", "rdev", "target",
+    "label_version", "stripe_size", "osts", "objects",
+)  # fmt: skip
+
+
+def get(txn: Txn, fid: Fid) -> Inode | None:
+    """The inode of a FID, with its labels, if there is one."""
+    key = fid_bytes(fid)
+    row = txn.read(f"SELECT {', '.join(_COLUMNS)} FROM inodes WHERE fid = ?", key).fetchone()
+    if row is None:
+        return None
+    # From "security." up to, not including, the first name behind that prefix ("/" follows ".").
+    labels = txn.read("SELECT name, value FROM xattrs WHERE fid = ? AND name > 'security.' AND name < 'security/'", key)
+    return _inode(fid, row, dict(labels))
+
+
+def insert(txn: Txn, inode: Inode) -> None:
+    """Stores a new inode and its labels."""
+    marks = ", ".join("?" * (1 + len(_COLUMNS)))
+    values = (_stored(name, getattr(inode, name)) for name in _COLUMNS)
+    txn.write(f"INSERT INTO inodes VALUES ({marks})", fid_bytes(inode.fid), *values)
+    for name, value in inode.labels.items():
+        set_xattr(txn, inode.fid, name, value)
+
+
+def update(txn: Txn, fid: Fid, **columns: object) -> None:
+    """Changes columns of an inode that is there."""
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    values = (_stored(name, value) for name, value in columns.items())
+    txn.write(f"UPDATE inodes SET {changes} WHERE fid = ?", *values, fid_bytes(fid))
+
+
+def delete(txn: Txn, fid: Fid) -> None:
+    """The end of an inode and its xattrs."""
+    txn.write("DELETE FROM inodes WHERE fid = ?", fid_bytes(fid))
+    txn.write("DELETE FROM xattrs WHERE fid = ?", fid_bytes(fid))
+
+
+def everything(txn: Txn) -> Iterable[Inode]:
+    """All inodes, in FID order."""
+    keys = [row[0] for row in txn.read("SELECT fid FROM inodes ORDER BY fid")]
+    return (inode for key in keys if (inode := get(txn, fid_from(key))) is not None)
+
+
+# --- xattrs ------------------------------------------------------------------------------------------------------
+
+
+def xattr(txn: Txn, fid: Fid, name: str) -> bytes | None:
+    """The value of an xattr; None if it is absent."""
+    row = txn.read("SELECT value FROM xattrs WHERE fid = ? AND name = ?", fid_bytes(fid), name).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def xattr_names(txn: Txn, fid: Fid) -> list[str]:
+    """The names of an inode's xattrs, in order."""
+    return [row[0] for row in txn.read("SELECT name FROM xattrs WHERE fid = ? ORDER BY name", fid_bytes(fid))]
+
+
+def set_xattr(txn: Txn, fid: Fid, name: str, value: bytes) -> None:
+    """Stores an xattr, over the one that is there."""
+    txn.write("INSERT OR REPLACE INTO xattrs VALUES (?, ?, ?)", fid_bytes(fid), name, value)
+
+
+def remove_xattr(txn: Txn, fid: Fid, name: str) -> bool:
+    """Whether there was one to remove."""
+    return txn.write("DELETE FROM xattrs WHERE fid = ? AND name = ?", fid_bytes(fid), name) > 0
+
+
+# --- the inode as others see it ----------------------------------------------------------------------------------
+
+
+def obj(inode: Inode, role: str, modules: Mapping[str, str], name: bytes = b"") -> Obj:
+    """The inode as an object of hooks; `modules`: the labels' xattrs -> their modules."""
+    labels = {
+        module: value.decode("utf-8", "surrogateescape")
+        for xattr, module in modules.items()
+        if (value := inode.labels.get(xattr)) is not None
+    }
+    return Obj(
+        role, inode.tclass, labels, inode.label_version, inode.uid, inode.gid, inode.mode, inode.fid,
+        name.decode("utf-8", "surrogateescape"), inode.rdev,
+    )  # fmt: skip
+
+
+def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
+    """What a client needs for checks of its own; a label in `xattrs` that is not stored is said to be absent."""
+    return context_pb2.Entry(
+        fid=fid_message(inode.fid), mode=inode.mode, uid=inode.uid, gid=inode.gid, label_version=inode.label_version,
+        labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs],
+    )  # fmt: skip
+
+
+def attr(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Attr:
+    """The attributes, as stat gives them; blocks of 512 bytes are counted as if there were no holes."""
+    return context_pb2.Attr(
+        entry=entry(inode, xattrs), nlink=inode.nlink, size=inode.size, blocks=-(-inode.size // 512), rdev=inode.rdev,
+        atime_ns=inode.atime_ns, mtime_ns=inode.mtime_ns, ctime_ns=inode.ctime_ns,
+    )  # fmt: skip
+
+
+def layout(inode: Inode) -> context_pb2.Layout:
+    return context_pb2.Layout(stripe_size=inode.stripe_size, osts=inode.osts)
+
+
+def _stored(name: str, value: object) -> Param:
+    if name == "osts":
+        assert isinstance(value, tuple)
+        return " ".join(value)
+    assert isinstance(value, int | str | bytes)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _inode(fid: Fid, row: tuple[object, ...], labels: dict[str, bytes]) -> Inode:
+    columns: dict[str, object] = dict(zip(_COLUMNS, row, strict=True))
+    columns["osts"] = tuple(str(columns["osts"]).split())
+    columns["size_valid"] = bool(columns["size_valid"])
+    columns["objects"] = bool(columns["objects"])
+    return Inode(fid, labels=labels, **columns)  # type: ignore[arg-type]  # the columns are the fields

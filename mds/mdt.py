@@ -1,0 +1,195 @@
+"""What every op of the MDS works with: the store, a place resolved under its checks, a new object, a recorded label."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from host.node import Node
+from host.store import Store, Txn
+from labelproof.v1 import mds_pb2
+from lsm import Fid, Obj, vfs
+from mds import entries, inodes, labels, reaper, relabels
+from mds.handles import Handle, Handles
+from mds.inodes import Inode
+from mds.osts import Osts
+from mds.reaper import Reaper
+from mds.relabels import Relabels
+from rpc import Call, fid_of
+
+# Lustre's FID_SEQ_ROOT, and its first sequence for ordinary files (lustre/include/uapi/linux/lustre/lustre_fid.h).
+ROOT = Fid(0x200000007, 1)
+SEQ_FIRST = 0x200000400
+OID_MAX = (1 << 32) - 1
+# As /tmp: whoever the policy lets may add names, and only their owners may remove them.
+ROOT_MODE = stat.S_IFDIR | 0o1777
+NAME_BYTES_MAX = 255
+
+SCHEMA = inodes.SCHEMA + entries.SCHEMA + reaper.SCHEMA + relabels.SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name in a directory that the caller may search, and what it stands for, if anything."""
+
+    parent: Inode
+    name: bytes
+    child: Inode | None
+
+
+class Mdt:
+    """The state of one metadata target."""
+
+    def __init__(self, node: Node, store: Store) -> None:
+        self.node = node
+        self.store = store
+        self.handles = Handles(node.env.rng(f"{node.name}:handles"))
+        self.osts = Osts(node)
+        self.relabels = Relabels(node, store, self.osts)
+        self.reaper = Reaper(store, self.osts, self.relabels)
+        self.fs = Obj("fs", "filesystem")
+        self._next_oid = store.meta("next_oid") or 1
+
+    # --- policy ------------------------------------------------------------------------------------------------
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The xattrs of labels -> the modules that keep them there, in call order."""
+        return labels.kept(self.node)
+
+    def policy_changed(self) -> None:
+        """The superblock's label is the policy's to give."""
+        self.fs = self.node.superblock()
+
+    # --- places ------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def locked(self, call: Call, *places: mds_pb2.Place | mds_pb2.Name | Fid) -> AsyncIterator[None]:
+        """Holds the locks of what `places` stand for; again if a name came to stand for another while it waited.
+
+        Names are looked up without a check: who is not allowed to learns nothing but how long it waited.
+        """
+        while True:
+            fids = self._fids(call, places)
+            async with self.store.locks.hold(*fids):
+                if self._fids(call, places) == fids:
+                    yield
+                    return
+
+    def find(self, txn: Txn, call: Call, place: mds_pb2.Place) -> Inode:
+        """The inode of a place, after the checks of the way to it. ENOENT, ESTALE, or the walk's own refusal."""
+        kind = place.WhichOneof("by")
+        if kind == "name":
+            return existing(self.look_up(txn, call, place.name))
+        if kind == "handle":
+            return self.inode(txn, self.handle(call, place.handle).fid)
+        if kind is None:
+            raise OSError(errno.EPROTO, "the request names no object")
+        return self.reached(txn, call, fid_of(place.fid))
+
+    def look_up(
+        self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
+    ) -> Named:
+        """One path component: the directory by its ticket, search in it, then the name. EINVAL, ENAMETOOLONG."""
+        call.walked()
+        checked_name(name.name)
+        parent = self.reached(txn, call, fid_of(name.parent), ticket)
+        vfs.run("lookup", call.lsm, parent=self.obj(parent, role))
+        child = entries.find(txn, parent.fid, name.name)
+        return Named(parent, name.name, None if child is None else self.inode(txn, child))
+
+    def reached(self, txn: Txn, call: Call, fid: Fid, ticket: bytes | None = None) -> Inode:
+        """The inode of a FID that the subject has a walk ticket for."""
+        self.node.seal.check_ticket(call, fid, self.node.policy.seqno, ticket)
+        return self.inode(txn, fid)
+
+    def inode(self, txn: Txn, fid: Fid) -> Inode:
+        """The inode of a FID; ESTALE if it is gone, or only waits for its objects to be destroyed."""
+        found = inodes.get(txn, fid)
+        if found is None or (found.nlink == 0 and not self.handles.is_open(fid)):
+            raise OSError(errno.ESTALE, f"{fid} is gone")
+        return found
+
+    def handle(self, call: Call, handle: bytes) -> Handle:
+        return self.handles.get(handle, call.peer.node, call.subject.digest)
+
+    def obj(self, inode: Inode, role: str = "object", name: bytes = b"") -> Obj:
+        return inodes.obj(inode, role, self.modules, name)
+
+    def ticket(self, call: Call, fid: Fid) -> bytes:
+        return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.seqno)
+
+    def _fids(self, call: Call, places: Sequence[mds_pb2.Place | mds_pb2.Name | Fid]) -> list[Fid]:
+        txn = Txn(self.store.db)
+        return [fid for place in places for fid in self._peeked(txn, call, place)]
+
+    def _peeked(self, txn: Txn, call: Call, place: mds_pb2.Place | mds_pb2.Name | Fid) -> list[Fid]:
+        if isinstance(place, Fid):
+            return [place]
+        if isinstance(place, mds_pb2.Name):
+            parent = fid_of(place.parent)
+            child = entries.find(txn, parent, place.name)
+            return [parent] if child is None else [parent, child]
+        kind = place.WhichOneof("by")
+        if kind == "name":
+            return self._peeked(txn, call, place.name)
+        if kind == "handle":
+            return [self.handle(call, place.handle).fid]
+        return [fid_of(place.fid)]
+
+    # --- new objects -------------------------------------------------------------------------------------------
+
+    def allocate(self, txn: Txn) -> Fid:
+        """A FID that was never given before and never will be again."""
+        number = self._next_oid
+        self._next_oid += 1
+        txn.write("INSERT OR REPLACE INTO meta VALUES ('next_oid', ?)", self._next_oid)
+        return Fid(SEQ_FIRST + number // (OID_MAX + 1), number % (OID_MAX + 1))
+
+    def now(self) -> int:
+        return self.node.clock.wall_ns()
+
+    def blank(self, fid: Fid, mode: int, uid: int, gid: int) -> Inode:
+        """An inode as it begins; a regular file with its layout over all OSTs."""
+        now = self.now()
+        inode = Inode(
+            fid, mode, uid, gid, nlink=2 if stat.S_ISDIR(mode) else 1, atime_ns=now, mtime_ns=now, ctime_ns=now
+        )
+        if not inode.is_file:
+            return inode
+        return replace(inode, stripe_size=self.node.config.stripe_size, osts=self.node.peers("oss"))
+
+    def touch(self, txn: Txn, inode: Inode, **columns: object) -> None:
+        """A directory whose entries changed, or an inode: mtime and ctime are now."""
+        now = self.now()
+        inodes.update(txn, inode.fid, mtime_ns=now, ctime_ns=now, **columns)
+
+    def drop_name(self, txn: Txn, inode: Inode) -> None:
+        """One name less. Without any: gone, or an orphan until the last Close and until its objects are destroyed."""
+        left = 0 if inode.is_dir else inode.nlink - 1
+        inodes.update(txn, inode.fid, nlink=left, ctime_ns=self.now())
+        if left == 0:
+            self.last_name_gone(txn, replace(inode, nlink=0))
+
+    def last_name_gone(self, txn: Txn, inode: Inode) -> None:
+        if not self.handles.is_open(inode.fid):
+            self.reaper.bury(txn, inode)
+
+
+def checked_name(name: bytes) -> None:
+    """EINVAL for what is no name of an entry ("." and ".." are the client's to resolve), ENAMETOOLONG."""
+    if len(name) > NAME_BYTES_MAX:
+        raise OSError(errno.ENAMETOOLONG, f"a name of {len(name)} bytes; {NAME_BYTES_MAX} are the most")
+    if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
+        raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an entry")
+
+
+def existing(named: Named) -> Inode:
+    """What the name stands for; ENOENT if nothing."""
+    if named.child is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(named.name))
+    return named.child

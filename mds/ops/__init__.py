@@ -1,0 +1,25 @@
+"""The handlers of the service Mds, by family.
+
+In reading order:
+  base       what a handler has: the MDT
+  session    connect, get_root, statfs
+  namespace  lookup, mkdir, mknod, symlink, readlink, link, unlink, rmdir
+  rename     rename
+  attr       getattr, setattr
+  xattr      getxattr, setxattr, removexattr, listxattr
+  label      setxattr of a label: prepare, tell the OSTs, check again and store
+  open       open, close, readdir
+
+Each takes its locks, then checks and writes in one step of the store, then waits for that to be durable.
+"""
+
+from mds.ops.attr import Attr
+from mds.ops.namespace import Namespace
+from mds.ops.open import Open
+from mds.ops.rename import Rename
+from mds.ops.session import Session
+from mds.ops.xattr import Xattr
+
+
+class Ops(Session, Namespace, Rename, Attr, Xattr, Open):
+    """All of them, as the service is bound."""

@@ -1,0 +1,147 @@
+"""Attributes: stat, and what chmod, chown, utimes and truncate change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+
+from host.store import Txn
+from labelproof.v1 import mds_pb2
+from lsm import Obj, vfs
+from lsm.modules.capability import NUMBER
+from mds import inodes
+from mds.inodes import Inode
+from mds.ops.base import Base
+from mds.stripes import OBJECT_BYTES_MAX
+from rpc import Call
+
+PERMISSIONS = 0o7777
+# (uid_t)-1 and (gid_t)-1 are nobody's (kernel/user_namespace.c).
+NO_ID = (1 << 32) - 1
+_SET_ID = stat.S_ISUID | stat.S_ISGID
+
+
+class Attr(Base):
+    """Getattr and setattr."""
+
+    async def getattr(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
+        """Attributes as of the check; the size of a file that may be growing is asked of its OSTs after it."""
+        call.takes("open" if req.place.WhichOneof("by") == "handle" else "stat")
+        with self.mdt.store.op(call) as txn:
+            inode = self.mdt.find(txn, call, req.place)
+            vfs.run("getattr", call.lsm, object=self.mdt.obj(inode))
+        await self.mdt.store.settled()
+        if inode.is_file and not inode.size_valid:
+            inode = replace(inode, size=await self.mdt.osts.glimpse(inode, call, call.subject))
+        return self.attr_reply(call, inode)
+
+    async def setattr(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
+        """chmod, chown, utimes in one step; a size is told to the OSTs between two."""
+        if req.HasField("size"):
+            return await self._truncate(call, req)
+        attrs = _validated(req)
+        call.takes("attr")
+        async with self.mdt.locked(call, req.place):
+            with self.mdt.store.op(call) as txn:
+                inode = self.mdt.find(txn, call, req.place)
+                wanted = {"uid": req.uid, "gid": req.gid}
+                vfs.run("setattr", call.lsm, object=self.mdt.obj(inode), attrs=attrs, new_attrs=wanted)
+                inodes.update(txn, inode.fid, **self._changes(call, inode, req))
+                call.fid = inode.fid
+                reply = txn.keep(self.attr_reply(call, self.mdt.inode(txn, inode.fid)))
+        await self.mdt.store.committed(call.transno)
+        return reply
+
+    def _changes(self, call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> Mapping[str, int]:
+        """The columns that a setattr changes (fs/attr.c, setattr_copy)."""
+        now = self.mdt.now()
+        changes: dict[str, int] = {"ctime_ns": now}
+        for field, column in (("uid", "uid"), ("gid", "gid"), ("atime_ns", "atime_ns"), ("mtime_ns", "mtime_ns")):
+            if req.HasField(field):
+                changes[column] = getattr(req, field)
+        if req.now:
+            changes |= {"atime_ns": now, "mtime_ns": now}
+        mode = _new_mode(call, inode, req)
+        return changes if mode == inode.mode else changes | {"mode": mode}
+
+    async def _truncate(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
+        """Check and note that the OSTs know the size; cut there; check again and store the size."""
+        if {field.name for field, _ in req.ListFields()} - {"place", "size"}:
+            raise OSError(errno.EINVAL, "a size is set alone")
+        opened = req.place.WhichOneof("by") == "handle"
+        call.takes("ftruncate" if opened else "truncate")
+        async with self.mdt.locked(call, req.place):
+            with self.mdt.store.op(call) as txn:
+                inode = self._may_truncate(txn, call, req)
+                inodes.update(txn, inode.fid, size_valid=False, objects=True)
+            await self.mdt.store.committed(call.transno)
+            await self.mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
+            with self.mdt.store.op(call) as txn:
+                inode = self._may_truncate(txn, call, req)
+                reply = txn.keep(self._truncated(txn, call, inode, req.size))
+        await self.mdt.store.committed(call.transno)
+        return reply
+
+    def _may_truncate(self, txn: Txn, call: Call, req: mds_pb2.SetattrRequest) -> Inode:
+        inode = self.mdt.find(txn, call, req.place)
+        opened = req.place.WhichOneof("by") == "handle"
+        if opened and not self.mdt.handle(call, req.place.handle).writes:
+            raise OSError(errno.EINVAL, "the file is not open for writing")
+        obj: Obj = self.mdt.obj(inode)
+        attrs = frozenset({"size", "file"} if opened else {"size"})
+        vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs)
+        limit = OBJECT_BYTES_MAX * len(inode.osts)
+        if req.size > limit:
+            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: {req.size} bytes; {limit} are the most")
+        return inode
+
+    def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int) -> mds_pb2.AttrReply:
+        settled = self.mdt.handles.writers(inode.fid) == 0
+        mode = inode.mode & ~_killed(call, inode)
+        self.mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
+        call.fid = inode.fid
+        return self.attr_reply(call, self.mdt.inode(txn, inode.fid))
+
+
+def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
+    """What is to change, in the words of inode_setattr; EINVAL for values that no inode can have."""
+    if req.HasField("mode") and req.mode & ~PERMISSIONS:
+        raise OSError(errno.EINVAL, f"mode {req.mode:o} holds more than permissions")
+    if NO_ID in (req.uid, req.gid):
+        raise OSError(errno.EINVAL, f"{NO_ID} is no uid or gid")
+    if req.now and (req.HasField("atime_ns") or req.HasField("mtime_ns")):
+        raise OSError(errno.EINVAL, "times are either the server's or the caller's")
+    words = {"mode": "mode", "uid": "uid", "gid": "gid", "atime_ns": "atime_set", "mtime_ns": "mtime_set"}
+    attrs = {word for field, word in words.items() if req.HasField(field)}
+    if req.now:
+        attrs.add("touch")
+    if not attrs:
+        raise OSError(errno.EINVAL, "nothing to change")
+    return frozenset(attrs)
+
+
+def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
+    """chmod without a set-gid that is not the caller's to give; chown's loss of set-id (fs/attr.c, fs/open.c)."""
+    mode = inode.mode
+    if req.HasField("mode"):
+        mode = stat.S_IFMT(mode) | req.mode
+        gid = req.gid if req.HasField("gid") else inode.gid
+        if not call.subject.in_group(gid) and not call.lsm.capable(NUMBER["fsetid"]):
+            mode &= ~stat.S_ISGID
+    elif (req.HasField("uid") or req.HasField("gid")) and not inode.is_dir:
+        mode &= ~_set_id(mode)
+    return mode
+
+
+def _set_id(mode: int) -> int:
+    """The set-id bits that a change of owner or content takes; set-gid without group-execute is not one."""
+    return mode & (_SET_ID if mode & stat.S_IXGRP else stat.S_ISUID)
+
+
+def _killed(call: Call, inode: Inode) -> int:
+    """fs/inode.c, setattr_should_drop_suidgid: who writes a file takes its set-id bits, but for CAP_FSETID."""
+    bits = _set_id(inode.mode)
+    return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits

@@ -1,0 +1,250 @@
+"""Open, which may create or truncate; what an open file can then be asked."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, replace
+
+from host.store import Txn
+from labelproof.v1 import context_pb2, mds_pb2
+from lsm import Denied, vfs
+from lsm.hooks import MAY_EXEC, MAY_READ, Opened
+from mds import entries, inodes
+from mds.create import PERMISSIONS, Wish, create, record_created
+from mds.handles import Handle
+from mds.inodes import Inode
+from mds.mdt import Named, existing
+from mds.ops.base import Base
+from rpc import Call, fid_message
+
+# How long the OSTs take a token; ns.
+TOKEN_NS = 3600 * 10**9
+COOKIE_MAX = (1 << 63) - 1
+PAGE_ENTRIES = 256
+
+# O_PATH opens nothing and O_TMPFILE has no name: both are for a later stage. The rest is unknown.
+_PATH, _TMPFILE = 0o10000000, 0o20000000
+# What concerns the client's own end of an open file, and is ignored here.
+_CLIENTS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_SYNC | os.O_DSYNC | 0o100000  # O_LARGEFILE
+_KNOWN = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | _CLIENTS
+_SIZE = frozenset({"size", "file", "open"})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one open came to: the inode and its handle, or the denial that a created file leaves behind."""
+
+    inode: Inode
+    handle: Handle | None = None
+    created: Named | None = None
+    denied: Denied | None = None
+
+
+class Open(Base):
+    """Open, close, readdir."""
+
+    async def open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
+        """Opens a regular file or directory, creating it with O_CREAT, emptying it with O_TRUNC."""
+        _check_flags(req)
+        async with self.mdt.locked(call, req.place):
+            with self.mdt.store.op(call) as txn:
+                named, inode = self._target(txn, call, req)
+                outcome = self._existing(txn, call, req, inode) if inode else self._new(txn, call, req, named)
+                reply = self._reply(txn, call, outcome)
+            if outcome.created is not None:
+                return await self._created(call, outcome, reply)
+            await self.mdt.store.committed(call.transno)
+            await self.mdt.store.settled()
+            if outcome.handle is None:
+                reply = await self._emptied(call, req, outcome.inode)
+        return reply
+
+    async def close(self, call: Call, req: mds_pb2.CloseRequest) -> mds_pb2.CloseReply:
+        """Gives up a handle; the last writer's leaves the size behind, the last one of a nameless file ends it."""
+        handle = self.mdt.handle(call, req.handle)
+        async with self.mdt.store.locks.hold(handle.fid):
+            self.mdt.handle(call, req.handle)
+            self.mdt.handles.close(handle)
+            size = await self._final_size(call, handle)
+            with self.mdt.store.op(call) as txn:
+                inode = inodes.get(txn, handle.fid)
+                if inode is not None:
+                    self._settle(txn, inode, size)
+        await self.mdt.store.committed(call.transno)
+        return mds_pb2.CloseReply()
+
+    async def readdir(self, call: Call, req: mds_pb2.ReaddirRequest) -> mds_pb2.ReaddirReply:
+        """One page; with `plus` each entry as Lookup gives it, for who may search the directory too."""
+        call.takes("plus" if req.plus else "names")
+        if req.cookie > COOKIE_MAX:
+            raise OSError(errno.EINVAL, f"no such place in a directory: {req.cookie}")
+        limit = min(req.count or PAGE_ENTRIES, PAGE_ENTRIES)
+        with self.mdt.store.op(call) as txn:
+            handle = self.mdt.handle(call, req.handle)
+            inode = self.mdt.inode(txn, handle.fid)
+            if not inode.is_dir:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(inode.fid))
+            obj = self.mdt.obj(inode)
+            vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
+            if req.plus:
+                vfs.permission(call.lsm, obj, MAY_EXEC)
+            found = entries.page(txn, inode.fid, req.cookie, limit + 1)
+            reply = mds_pb2.ReaddirReply(eof=len(found) <= limit)
+            reply.entries.extend(self._dirent(txn, each, req.plus) for each in found[:limit])
+        await self.mdt.store.settled()
+        return reply
+
+    # --- open --------------------------------------------------------------------------------------------------
+
+    def _target(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> tuple[Named | None, Inode | None]:
+        """What is to be opened; no inode: it is to be created, under the name."""
+        if req.place.WhichOneof("by") != "name":
+            return None, self.mdt.find(txn, call, req.place)
+        named = self.mdt.look_up(txn, call, req.place.name)
+        return named, named.child if req.flags & os.O_CREAT else existing(named)
+
+    def _new(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, named: Named | None) -> Outcome:
+        """The file, then the open; a denied open leaves the created file behind, as in the kernel."""
+        assert named is not None
+        call.takes("new")
+        claim = req.claim if req.HasField("claim") else None
+        wish = Wish("create", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
+        inode = create(self.mdt, txn, call, named, wish)
+        mask = vfs.file_mask(req.flags)
+        try:
+            vfs.run("open_new", call.lsm, object=self.mdt.obj(inode, name=named.name), mask=mask)
+        except Denied as denied:
+            return Outcome(inode, created=named, denied=denied)
+        inode, handle = self._opened(txn, call, inode, mask)
+        return Outcome(inode, handle, created=named)
+
+    def _existing(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> Outcome:
+        """No handle in the outcome: the file is to be emptied first."""
+        cut = self._may_open(call, req, inode)
+        if cut and not (inode.size_valid and inode.size == 0):
+            inodes.update(txn, inode.fid, size_valid=False, objects=True)
+            return Outcome(inode)
+        if cut:
+            self.mdt.touch(txn, inode)
+        inode, handle = self._opened(txn, call, inode, vfs.file_mask(req.flags))
+        return Outcome(inode, handle)
+
+    def _may_open(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> bool:
+        """The checks of an open of what is there; whether it is to be emptied."""
+        if req.flags & os.O_CREAT and req.flags & os.O_EXCL:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
+        cut = bool(req.flags & os.O_TRUNC) and inode.is_file
+        call.takes("truncate" if cut else "existing")
+        obj, mask = self.mdt.obj(inode), vfs.file_mask(req.flags)
+        vfs.run("open", call.lsm, object=obj, flags=req.flags, mask=mask, what=str(inode.fid))
+        if cut:
+            vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE)
+        return cut
+
+    async def _emptied(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> mds_pb2.OpenReply:
+        """O_TRUNC, second half: the OSTs cut their objects, then everything is asked again, and opened."""
+        await self.mdt.osts.punch(inode, self.entry(inode), 0, call, call.subject)
+        with self.mdt.store.op(call) as txn:
+            _, found = self._target(txn, call, req)
+            if found is None or found.fid != inode.fid:
+                raise OSError(errno.ESTALE, f"{inode.fid} is gone")
+            self._may_open(call, req, found)
+            self.mdt.touch(txn, found, size=0, size_valid=True)
+            found = self.mdt.inode(txn, found.fid)
+            found, handle = self._opened(txn, call, found, vfs.file_mask(req.flags))
+            reply = self._reply(txn, call, Outcome(found, handle))
+        await self.mdt.store.committed(call.transno)
+        return reply
+
+    def _opened(self, txn: Txn, call: Call, inode: Inode, mask: int) -> tuple[Inode, Handle]:
+        """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
+        opened = Opened(inode.label_version, self.mdt.node.policy.seqno)
+        handle = self.mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened)
+        txn.undo(lambda: self.mdt.handles.close(handle))
+        if handle.writes and inode.is_file and inode.size_valid:
+            inodes.update(txn, inode.fid, size_valid=False, objects=True)
+            inode = replace(inode, size_valid=False, objects=True)
+        call.fid = inode.fid
+        return inode, handle
+
+    async def _created(self, call: Call, outcome: Outcome, reply: mds_pb2.OpenReply) -> mds_pb2.OpenReply:
+        assert outcome.created is not None
+        if outcome.denied is None:
+            record_created(self.mdt, call, outcome.created, outcome.inode)
+            await self.mdt.store.committed(call.transno)
+            return reply
+        await self.mdt.store.committed(call.transno)
+        # The file stays though the call fails, so its label is told apart from the call's own events.
+        batch, call.batch = call.batch, self.mdt.node.recorder.batch()
+        record_created(self.mdt, call, outcome.created, outcome.inode)
+        call.batch.flush()
+        call.batch = batch
+        raise outcome.denied
+
+    def _reply(self, txn: Txn, call: Call, outcome: Outcome) -> mds_pb2.OpenReply:
+        inode, handle = outcome.inode, outcome.handle
+        if handle is None:
+            return mds_pb2.OpenReply()
+        reply = mds_pb2.OpenReply(
+            attr=inodes.attr(inode, self.mdt.modules), ticket=self.mdt.ticket(call, inode.fid), handle=handle.id,
+            created=outcome.created is not None,
+        )  # fmt: skip
+        if inode.is_file:
+            reply.layout.CopyFrom(inodes.layout(inode))
+            reply.token = self._token(call, inode, handle)
+        return txn.keep(reply)
+
+    def _token(self, call: Call, inode: Inode, handle: Handle) -> bytes:
+        token = context_pb2.Token(
+            fid=fid_message(inode.fid), subject=call.subject.digest, rights=handle.mask,
+            policy_seqno=handle.opened.seqno, expires_ns=self.mdt.now() + TOKEN_NS, entry=self.entry(inode),
+            layout=inodes.layout(inode),
+        )  # fmt: skip
+        return self.mdt.node.seal.token(token)
+
+    # --- close and readdir -------------------------------------------------------------------------------------
+
+    async def _final_size(self, call: Call, handle: Handle) -> int | None:
+        """The size when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
+        if not handle.writes or self.mdt.handles.writers(handle.fid):
+            return None
+        inode = inodes.get(Txn(self.mdt.store.db), handle.fid)
+        if inode is None or not inode.is_file or inode.nlink == 0:
+            return None
+        try:
+            return await self.mdt.osts.glimpse(inode, call)
+        except OSError:
+            # The size stays the OSTs' to know: whoever asks for it asks them again.
+            return None
+
+    def _settle(self, txn: Txn, inode: Inode, size: int | None) -> None:
+        if inode.nlink == 0:
+            self.mdt.last_name_gone(txn, inode)
+        elif size is not None:
+            inodes.update(txn, inode.fid, size=size, size_valid=True)
+            if size != inode.size:
+                # Writes go past this server: a size that moved is what it sees of them.
+                self.mdt.touch(txn, inode)
+
+    def _dirent(self, txn: Txn, found: entries.Dirent, plus: bool) -> mds_pb2.Dirent:
+        inode = self.mdt.inode(txn, found.fid)
+        dirent = mds_pb2.Dirent(
+            name=found.name, cookie=found.cookie, type=inode.mode & 0o170000, fid=fid_message(found.fid)
+        )
+        if plus:
+            dirent.entry.CopyFrom(self.entry(inode))
+        return dirent
+
+
+def _check_flags(req: mds_pb2.OpenRequest) -> None:
+    """EINVAL for what no open understands, EOPNOTSUPP for what this one does not do yet."""
+    if req.flags & (_PATH | _TMPFILE):
+        raise OSError(errno.EOPNOTSUPP, "O_PATH and O_TMPFILE are not served")
+    if req.flags & ~_KNOWN or req.flags & os.O_ACCMODE == os.O_ACCMODE:
+        raise OSError(errno.EINVAL, f"open flags {req.flags:#o}")
+    if req.flags & os.O_CREAT and req.flags & os.O_DIRECTORY:
+        raise OSError(errno.EINVAL, "O_CREAT and O_DIRECTORY together")
+    by = req.place.WhichOneof("by")
+    if by == "handle":
+        raise OSError(errno.EINVAL, "what is open already is opened by its FID")

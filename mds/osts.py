@@ -1,0 +1,96 @@
+"""This server as a client of the OSTs. Each request goes to the owner of each stripe of a file, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from host.node import Node
+from labelproof.v1 import context_pb2, oss_pb2
+from lsm import Subject
+from mds import stripes
+from mds.inodes import Inode
+from rpc import Call, Caller, Stub, fid_message
+from rpc.status import failure
+
+T = TypeVar("T")
+SERVICE = oss_pb2.DESCRIPTOR.services_by_name["Oss"]
+# How often a request is sent again when it is not known whether it was served; resends are recognised.
+RETRIES = 1
+
+
+class Osts:
+    """The requests to a file's objects. What fails is EIO, definite, and names the OST; denials are passed on."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def glimpse(self, inode: Inode, call: Call | None = None, behalf: Subject | None = None) -> int:
+        """The file's size, by the ends of its objects."""
+
+        async def one(stub: Stub, stripe: int, caller: Caller) -> int:
+            request = oss_pb2.GlimpseRequest(fid=fid_message(inode.fid), stripe=stripe)
+            return int((await stub.glimpse(request, caller, retry=RETRIES)).size)
+
+        sizes = await self._each(inode, call, behalf, one)
+        return stripes.file_size(sizes, inode.stripe_size)
+
+    async def punch(
+        self, inode: Inode, entry: context_pb2.Entry, size: int, call: Call, behalf: Subject | None
+    ) -> None:
+        """Cuts or grows each object to its share of a file of `size` bytes."""
+
+        async def one(stub: Stub, stripe: int, caller: Caller) -> None:
+            share = stripes.object_size(size, stripe, len(inode.osts), inode.stripe_size)
+            await stub.punch(oss_pb2.PunchRequest(stripe=stripe, size=share, entry=entry), caller, retry=RETRIES)
+
+        await self._each(inode, call, behalf, one)
+
+    async def set_label(
+        self, inode: Inode, entry: context_pb2.Entry, label: context_pb2.Label, call: Call | None,
+        behalf: Subject | None,
+    ) -> None:  # fmt: skip
+        """Gives each object the label, under the version in `entry`."""
+
+        async def one(stub: Stub, stripe: int, caller: Caller) -> None:
+            request = oss_pb2.SetLabelRequest(
+                fid=entry.fid, stripe=stripe, label=label, label_version=entry.label_version, entry=entry
+            )
+            await stub.set_label(request, caller, retry=RETRIES)
+
+        await self._each(inode, call, behalf, one)
+
+    async def destroy(self, inode: Inode) -> None:
+        """Destroys the objects; those that are gone are no error."""
+
+        async def one(stub: Stub, stripe: int, caller: Caller) -> None:
+            await stub.destroy(oss_pb2.DestroyRequest(fid=fid_message(inode.fid), stripe=stripe), caller, retry=RETRIES)
+
+        await self._each(inode, None, None, one)
+
+    async def _each(
+        self, inode: Inode, call: Call | None, behalf: Subject | None,
+        one: Callable[[Stub, int, Caller], Coroutine[Any, Any, T]],
+    ) -> list[T]:  # fmt: skip
+        """Asks all, waits for all, then raises the first error in stripe order, if there was any."""
+        caller = self._node.caller(call, behalf=behalf)
+        asked = [self._named(name, stripe, one, caller) for stripe, name in enumerate(inode.osts)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _named(
+        self, name: str, stripe: int, one: Callable[[Stub, int, Caller], Awaitable[T]], caller: Caller
+    ) -> T:
+        try:
+            return await one(Stub(SERVICE, self._node.channel(name)), stripe, caller)
+        except PermissionError:
+            raise
+        except OSError as error:
+            number = error.errno if error.errno in (errno.ENOSPC, errno.EFBIG) else errno.EIO
+            words = error.strerror or str(error)
+            raise failure(number or errno.EIO, f"OST {name}, stripe {stripe}: {words}", sure=True) from error
