@@ -128,6 +128,15 @@ def test_decisions_of_the_clients_lsm_are_recorded_as_the_clients_own(guarded, w
     assert "inode_getattr" in [d.hook for d in guarded.last.lsm.decisions]
 
 
+def test_decisions_of_this_node_are_audited_as_the_tasks_also_when_they_refuse(guarded, world):
+    _fill(world)
+    guarded.toy.denies = {"inode_getattr"}
+
+    guarded.reply("stat", path="/f")
+
+    assert guarded.node.audit[-1] == ("task", "inode_getattr")
+
+
 @pytest.mark.parametrize("lsm", [False, True])
 def test_fscreate_is_asked_of_this_node_whatever_the_mount_says(world, make_client, lsm):
     client = make_client(world, lsm=lsm)
