@@ -49,9 +49,10 @@ class Decisions:
 
     def judge(self, event: Event) -> list[Fault | Unknown]:
         """What is wrong with the decision; an empty list: the second engine agrees with it."""
-        mode, policy = (self._world.mode(event["n"], event.get("seqno")), None)
-        if mode is not None:
-            policy = self._world.policies.policy(mode.digest)
+        mode, policy = (
+            self._world.mode(event["n"], event.get("seqno")),
+            self._world.policy(event["n"], event.get("seqno")),
+        )
         if mode is None or policy is None:
             return [Unknown(f"the policy that {event['n']} decided on is not in the run")]
         contexts = self._contexts(event, policy)
@@ -176,23 +177,32 @@ class Decisions:
 
     def _stored(self, event: Event, policy: Policy) -> str | None:
         """The label of an object that is there; an object made in this very rpc has the label it was made with."""
-        fid, rpc = event.get("object"), self._world.rpc(event)
-        place = (rpc.recv.get("place") or {}) if rpc else {}
-        if event["tclass"] == "dir" and {"add_name", "remove_name"} & set(event["requested"]):
-            fid = fid if fid in self._parents(event, place) or not place.get("parent") else place["parent"]
-        elif fid is not None and fid == place.get("parent") and _of_the_child(event):
-            fid = self._world.tree.child(fid, place["name"])
+        fid = self._fid(event)
         true = self._world.true_label(fid, event.get("version")) if fid else None
         if true is None:
             return self._new(event, policy) if event["hook"] == "file_open" else None
         return labels.effective(policy, true[0])
 
-    def _parents(self, event: Event, place: dict[str, str]) -> set[str]:
-        """The directories that the operation may change: what the rpc names, and the new parent."""
+    def _fid(self, event: Event) -> str | None:
+        """The object that a query is about: the one in the event, unless that is only the first object of the hook."""
+        fid, rpc, perms = event.get("object"), self._world.rpc(event), set(event["requested"])
+        place = (rpc.recv.get("place") or {}) if rpc else {}
+        if event["hook"] == "inode_rename" and perms & {"add_name", "unlink", "rmdir"}:
+            return self._renamed_to(event, above="add_name" in perms) or fid
+        if event["tclass"] == "dir" and perms & {"add_name", "remove_name"}:
+            return place.get("parent") or fid
+        if fid is not None and fid == place.get("parent") and _of_the_child(event):
+            return self._world.tree.child(fid, place["name"])
+        return fid
+
+    def _renamed_to(self, event: Event, *, above: bool) -> str | None:
+        """What the new name of a rename leads to now, or the directory above it."""
         op = self._world.op_of(event)
         to = (op.invoke.get("args") or {}).get("to") if op else None
-        newparent = self._world.tree.resolve(to.rstrip("/").rpartition("/")[0] or "/") if isinstance(to, str) else None
-        return {fid for fid in (place.get("parent"), newparent) if fid}
+        if not isinstance(to, str):
+            return None
+        path = to.rstrip("/")
+        return self._world.tree.resolve(path.rpartition("/")[0] or "/") if above else self._world.tree.resolve(path)
 
 
 def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:

@@ -57,6 +57,7 @@ CIL = """
 ROOT, FILE = "[0x1:0x1:0x0]", "[0x1:0x2:0x0]"
 APP, OTHER, LOOSE, KERNEL = "u:r:app_t:s0", "u:r:other_t:s0", "u:r:loose_t:s0", "u:r:kernel_t:s0"
 FS = "u:object_r:fs_t:s0"
+MADE, DATA = "u:object_r:made_t:s0", "u:object_r:data_t:s0"
 
 
 def obj(kind: str, level: str = "s0") -> str:
@@ -161,7 +162,7 @@ class History:
         self.asked(checks, {"fs": FS}, {}, scontext=context)
         self.reply(case="mount", fired=self.fires(checks, {}))
 
-    def creates(self, name: str = "f", fid: str = FILE, *, stored=obj("made_t"), skip=(), late=False, why="transition"):
+    def creates(self, name: str = "f", fid: str = FILE, *, stored=MADE, skip=(), late=False, why="transition"):
         """A whole open(O_CREAT): made_t by the type transition."""
         op = self.op("open", path=f"/{name}", flags=os.O_CREAT | os.O_WRONLY, mode=0o644)
         checks = [c for c in access.expected("open", "new", access="w", walk=True) if c.hook not in skip]
@@ -184,7 +185,7 @@ class History:
         self.asked(checks, {"parent": obj("dir_t")}, {"parent": ROOT}, scontext=context)
         self.reply(case="name", fired=self.fires(checks, {"parent": ROOT}))
 
-    def stats(self, fid: str = FILE, *, label=obj("made_t"), told=None, subject="app", task="t1", path="/f", **fields):
+    def stats(self, fid: str = FILE, *, label=MADE, told=None, subject="app", task="t1", path="/f", **fields):
         """A stat by FID, allowed."""
         op = self.op("stat", task, path=path)
         checks = access.expected("getattr", "stat")
@@ -194,7 +195,7 @@ class History:
         self.end(op, ret={"fid": fid, "labels": {"security.selinux": told or label}})
         return op
 
-    def relabels(self, value: str = obj("data_t"), *, stored=None, old=obj("made_t"), version=2, fid=FILE) -> str:
+    def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE) -> str:
         op = self.op("setxattr", path="/f", name="security.selinux", value=value)
         checks = access.expected("setxattr", "label")
         self.recv("Mds/Setxattr", op, place={"fid": fid})

@@ -75,10 +75,15 @@ def test_summary_counts_what_was_judged(history, held, names):
     control = history.stats()
     facts = {"hook": "inode_getattr", "tclass": "file", "permission": "getattr"}
     before = summary(history.events, held)
+    history.add("harness", "control", denial=denied, control=denied, changed=[], **facts)
+    unproven = summary(history.events, held)
+    history.add("harness", "control", denial=denied, control=control, changed=["mode"], **facts)
+    changed = summary(history.events, held)
     history.add("harness", "control", denial=denied, control=control, changed=[], **facts)
 
     numbers = summary(history.events, held)
     assert (before["denials"], before["denials_with_control"]) == (1, 0)
+    assert unproven["denials_with_control"] == changed["denials_with_control"] == 0
     assert (numbers["denials"], numbers["denials_with_control"]) == (1, 1)
     assert numbers["operations"] == 3
     assert numbers["decisions"] == 9

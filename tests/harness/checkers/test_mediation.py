@@ -152,6 +152,24 @@ def test_boolean_decides_from_its_event_on(history, judged, names):
     assert judged(history, "mediation")[0] == ["unexpected-allow"]
 
 
+@pytest.mark.parametrize("carried", ["about", "first"])
+def test_rename_over_a_file_is_valid(history, judged, names, carried):
+    """Each query is compared with the label of what it is about, whichever FID of the hook its event carries."""
+    root, other = names["root"], "[0x1:0x3:0x0]"
+    history.creates("f")
+    history.creates("g", other)
+    op = history.op("rename", path="/f", to="/g")
+    checks = access.expected("rename", "replace", walk=True)
+    labels = {"parent": names["obj"]("dir_t"), "newparent": names["obj"]("dir_t")}
+    labels |= dict.fromkeys(("object", "target"), names["obj"]("made_t"))
+    fids = {"parent": root, "newparent": root, "object": names["file"], "target": other}
+    history.recv("Mds/Rename", op, place={"parent": root, "name": "f"})
+    history.asked(checks, labels, fids if carried == "about" else dict.fromkeys(fids, root))
+    history.reply(case="replace", fired=history.fires(checks, fids))
+
+    assert judged(history, "mediation")[0] == []
+
+
 @pytest.mark.parametrize("hook", ["inode_permission", "inode_create", "inode_init_security", "file_open"])
 def test_skipped_hook_is_caught_by_name(history, judged, hook):
     """A server that skips one hook of a create is found, and the finding names the hook."""
