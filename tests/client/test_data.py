@@ -136,6 +136,19 @@ def test_a_read_within_the_file_asks_no_object_twice(client, world):
     assert world.calls == ["Read", "Read"]
 
 
+def test_a_hole_within_the_file_needs_no_more_than_the_objects_read(client, world):
+    fd = client("open", path="/f", flags=os.O_CREAT | os.O_RDWR)["fd"]
+    client("pwrite", fd=fd, data=b"x", offset=32)
+    world.calls.clear()
+
+    assert client("pread", fd=fd, length=16, offset=0) == bytes(16)
+    assert world.calls == ["Read", "Read"]
+
+
+def test_empty_objects_make_an_empty_file_also_when_not_all_are_known():
+    assert stripe.file_size({0: 0}, 8, 3) == 0
+
+
 def test_an_append_asks_for_the_size_first(client, world):
     fd = client("open", path="/f", flags=os.O_CREAT | os.O_WRONLY | os.O_APPEND)["fd"]
     world.size_asked_of_mds = 5

@@ -71,6 +71,24 @@ def test_links_on_the_way_and_at_the_end_are_followed(client, world, target):
     assert client("open", path="/m")["fid"] == client("stat", path="/a/b/f")["fid"]
 
 
+def test_an_absolute_target_begins_at_the_root_again(client, world):
+    world.make("/a", DIR)
+    world.make("/b", DIR)
+    world.make("/a/l", LINK, "/b")
+
+    assert client("stat", path="/a/l/../b")["fid"] == client("stat", path="/b")["fid"]
+
+
+def test_a_slash_behind_a_link_asks_for_a_directory_at_its_end(client, world):
+    world.make("/f")
+    world.make("/d", DIR)
+    world.make("/l", LINK, "f")
+    world.make("/m", LINK, "d")
+
+    assert failed(client, "stat", path="/l/") == errno.ENOTDIR
+    assert client("lstat", path="/m/")["fid"] == client("stat", path="/d")["fid"]
+
+
 def test_a_link_is_not_followed_where_the_call_is_about_the_link(client, world):
     world.make("/f")
     world.make("/l", LINK, "f")
@@ -215,6 +233,15 @@ def test_a_walk_that_stays_stale_is_not_repeated_for_ever(client, world):
 
     assert failed(client, "stat", path="/") == errno.ESTALE
     assert world.calls == ["GetRoot", "GetRoot"]
+
+
+def test_what_may_have_happened_is_not_walked_to_again(client, world):
+    stale = OSError(errno.ESTALE, "perhaps")
+    stale.definite = False
+    world.refuse["Mds/Mkdir"] = [stale]
+
+    assert failed(client, "mkdir", path="/d") == errno.ESTALE
+    assert world.calls == ["GetRoot", "Mkdir"]
 
 
 def test_a_stale_handle_is_not_used_twice(client, world):
