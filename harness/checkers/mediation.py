@@ -94,8 +94,6 @@ class Mediation(Checker):
         op = self.world.op_of(event)
         if event["method"] == "Mds/Removexattr" and op and (op.invoke.get("args") or {}).get("name") == LABEL:
             self.find("label-removed", f"{event['n']} let {LABEL} be removed; that is always EACCES", event)
-        if event.get("case") == "plus":
-            found = [way for way in found if way.case == "plus"]
         problems = [(list(self._problems(event, rpc, way)), way) for way in found]
         wrong, way = min(problems, key=lambda problem: len(problem[0]))
         for kind, because, expected, actual in wrong:

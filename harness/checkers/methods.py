@@ -171,8 +171,9 @@ def _rename(asked: Asked) -> Iterator[Way]:
 
 
 def _readdir(asked: Asked) -> Iterator[Way]:
-    yield Way("plus", access.expected("readdir", "plus"))
-    yield Way("names", access.expected("readdir", "names"))
+    plus = asked.args.get("plus") if asked.f == "readdir" else None
+    for case in ("names", "plus") if plus is None else ("plus",) if plus else ("names",):
+        yield Way(case, access.expected("readdir", case))
 
 
 def _load(asked: Asked) -> Iterator[Way]:

@@ -27,6 +27,7 @@ _CLASS_OF_FORMAT = {
     stat.S_IFIFO: "fifo_file",
     stat.S_IFSOCK: "sock_file",
 }
+_NEVER_FOLLOWS = frozenset({"lstat", "readlink", "unlink", "rmdir", "rename", "link"})
 _FORMAT_OF_CLASS = {tclass: form for form, tclass in _CLASS_OF_FORMAT.items()}
 
 
@@ -69,7 +70,7 @@ class Tree:
 
     def resolve(self, path: str) -> str | None:
         """The FID that an absolute path surely leads to; links in it are not followed."""
-        fid = self.root
+        fid = self.root if path.startswith("/") else None
         for name in PurePosixPath(path).parts[1:]:
             if fid is None:
                 return None
@@ -77,13 +78,19 @@ class Tree:
         return fid
 
     def subject_of(self, op: Event) -> str | None:
-        """The FID of the object that an operation is about, by its `fd` or its `path`, else None."""
+        """The FID of the object that an operation is about, by its `fd` or its `path`, else None.
+
+        Where the path ends in a link that the operation follows, it is about something else: None.
+        """
         args = op.get("args") or {}
         number = args.get("fd")
         if isinstance(number, int):
             return self._fds.get((op.get("client", ""), op.get("task", ""), number))
         path = args.get("path")
-        return self.resolve(path) if isinstance(path, str) else None
+        fid = self.resolve(path) if isinstance(path, str) else None
+        inode = self.inodes.get(fid or "")
+        followed = inode is not None and inode.tclass == "lnk_file" and op.get("f") not in _NEVER_FOLLOWS
+        return None if followed and args.get("follow", True) else fid
 
     def feed(self, event: Event) -> None:
         """Takes `label` events of MDTs and `op` events; leaves others alone."""

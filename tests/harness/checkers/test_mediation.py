@@ -224,6 +224,15 @@ def test_failed_call_in_wrong_order_is_caught(history, judged, names):
     assert judged(history, "mediation")[0] == ["check-order"]
 
 
+def test_readdir_with_attributes_owes_a_search(history, judged, names):
+    """Telling the entries' attributes without asking for search is found, whatever case the reply claims."""
+    op = history.op("readdir", path="/", plus=True)
+    history.recv("Mds/Readdir", op, place={"handle": "00"})
+    history.reply(case="names", fired=[["file_permission", "object", names["root"], 1]])
+
+    assert "hook-missing" in judged(history, "mediation")[0]
+
+
 def test_false_case_is_caught(history, judged, names):
     """The case that the handler took is recomputed."""
     history.creates()

@@ -98,3 +98,17 @@ def test_open_file_is_known_by_its_number(fed):
     fed.op("open", ret={"fd": 5, "fid": A}, path="/d/a", flags=0)
 
     assert fed.tree.subject_of({"client": "client0", "task": "t1", "args": {"fd": 5}}) == A
+
+
+def test_path_that_ends_in_a_link_is_about_what_it_leads_to(fed):
+    """An operation that follows links is about something that the path alone does not tell; lstat is about the link."""
+    fed.made(B, ROOT, "l", "lnk_file")
+
+    assert fed.tree.subject_of({"f": "stat", "args": {"path": "/l"}}) is None
+    assert fed.tree.subject_of({"f": "getxattr", "args": {"path": "/l", "follow": False}}) == B
+    assert fed.tree.subject_of({"f": "lstat", "args": {"path": "/l"}}) == B
+
+
+def test_relative_path_leads_nowhere(fed):
+    """Paths begin at the root of the mount."""
+    assert fed.tree.resolve("d") is None
