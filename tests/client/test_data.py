@@ -145,6 +145,16 @@ def test_a_hole_within_the_file_needs_no_more_than_the_objects_read(client, worl
     assert world.calls == ["Read", "Read"]
 
 
+def test_a_hole_is_told_from_the_end_of_the_file_by_the_objects_not_read(client, world):
+    fd = client("open", path="/f", flags=os.O_CREAT | os.O_RDWR)["fd"]
+    client("pwrite", fd=fd, data=b"x", offset=16)
+    world.calls.clear()
+
+    assert client("pread", fd=fd, length=8, offset=0) == bytes(8)
+    assert client("pread", fd=fd, length=8, offset=12) == bytes(4) + b"x"
+    assert client("pread", fd=fd, length=8, offset=17) == b""
+
+
 def test_empty_objects_make_an_empty_file_also_when_not_all_are_known():
     assert stripe.file_size({0: 0}, 8, 3) == 0
 
