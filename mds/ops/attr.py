@@ -30,12 +30,12 @@ class Attr(Base):
     async def getattr(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
         """Attributes as of the check; the size of a file that may be growing is asked of its OSTs after it."""
         call.takes("open" if req.place.WhichOneof("by") == "handle" else "stat")
-        with self.mdt.store.op(call) as txn:
-            inode = self.mdt.find(txn, call, req.place)
-            vfs.run("getattr", call.lsm, object=self.mdt.obj(inode))
-        await self.mdt.store.settled()
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place)
+            vfs.run("getattr", call.lsm, object=self._mdt.obj(inode))
+        await self._mdt.store.settled()
         if inode.is_file and not inode.size_valid:
-            inode = replace(inode, size=await self.mdt.osts.glimpse(inode, call, call.subject))
+            inode = replace(inode, size=await self._mdt.osts.glimpse(inode, call, call.subject))
         return self.attr_reply(call, inode)
 
     async def setattr(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
@@ -44,20 +44,20 @@ class Attr(Base):
             return await self._truncate(call, req)
         attrs = _validated(req)
         call.takes("attr")
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
-                inode = self.mdt.find(txn, call, req.place)
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
+                inode = self._mdt.find(txn, call, req.place)
                 wanted = {"uid": req.uid, "gid": req.gid}
-                vfs.run("setattr", call.lsm, object=self.mdt.obj(inode), attrs=attrs, new_attrs=wanted)
+                vfs.run("setattr", call.lsm, object=self._mdt.obj(inode), attrs=attrs, new_attrs=wanted)
                 inodes.update(txn, inode.fid, **self._changes(call, inode, req))
                 call.fid = inode.fid
-                reply = txn.keep(self.attr_reply(call, self.mdt.inode(txn, inode.fid)))
-        await self.mdt.store.committed(call.transno)
+                reply = txn.keep(self.attr_reply(call, self._mdt.inode(txn, inode.fid)))
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _changes(self, call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> Mapping[str, int]:
         """The columns that a setattr changes (fs/attr.c, setattr_copy)."""
-        now = self.mdt.now()
+        now = self._mdt.now()
         changes: dict[str, int] = {"ctime_ns": now}
         for field, column in (("uid", "uid"), ("gid", "gid"), ("atime_ns", "atime_ns"), ("mtime_ns", "mtime_ns")):
             if req.HasField(field):
@@ -73,24 +73,24 @@ class Attr(Base):
             raise OSError(errno.EINVAL, "a size is set alone")
         opened = req.place.WhichOneof("by") == "handle"
         call.takes("ftruncate" if opened else "truncate")
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
                 inode = self._may_truncate(txn, call, req)
                 inodes.update(txn, inode.fid, size_valid=False, objects=True)
-            await self.mdt.store.committed(call.transno)
-            await self.mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
-            with self.mdt.store.op(call) as txn:
+            await self._mdt.store.committed(call.transno)
+            await self._mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
+            with self._mdt.store.op(call) as txn:
                 inode = self._may_truncate(txn, call, req)
                 reply = txn.keep(self._truncated(txn, call, inode, req.size))
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _may_truncate(self, txn: Txn, call: Call, req: mds_pb2.SetattrRequest) -> Inode:
-        inode = self.mdt.find(txn, call, req.place)
+        inode = self._mdt.find(txn, call, req.place)
         opened = req.place.WhichOneof("by") == "handle"
-        if opened and not self.mdt.handle(call, req.place.handle).writes:
+        if opened and not self._mdt.handle(call, req.place.handle).writes:
             raise OSError(errno.EINVAL, "the file is not open for writing")
-        obj: Obj = self.mdt.obj(inode)
+        obj: Obj = self._mdt.obj(inode)
         attrs = frozenset({"size", "file"} if opened else {"size"})
         vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs)
         limit = OBJECT_BYTES_MAX * len(inode.osts)
@@ -99,11 +99,11 @@ class Attr(Base):
         return inode
 
     def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int) -> mds_pb2.AttrReply:
-        settled = self.mdt.handles.writers(inode.fid) == 0
+        settled = self._mdt.handles.writers(inode.fid) == 0
         mode = inode.mode & ~_killed(call, inode)
-        self.mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
+        self._mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
         call.fid = inode.fid
-        return self.attr_reply(call, self.mdt.inode(txn, inode.fid))
+        return self.attr_reply(call, self._mdt.inode(txn, inode.fid))
 
 
 def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:

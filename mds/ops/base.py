@@ -25,13 +25,13 @@ class Base:
         self._owner = owner
 
     @property
-    def mdt(self) -> Mdt:
+    def _mdt(self) -> Mdt:
         return self._owner.mdt
 
     def entry(self, inode: Inode) -> context_pb2.Entry:
-        return inodes.entry(inode, self.mdt.modules)
+        return inodes.entry(inode, self._mdt.modules)
 
     def attr_reply(self, call: Call, inode: Inode) -> mds_pb2.AttrReply:
         """Attributes, and the right to name the object by its FID."""
-        attr = inodes.attr(inode, self.mdt.modules)
-        return mds_pb2.AttrReply(attr=attr, ticket=self.mdt.ticket(call, inode.fid))
+        attr = inodes.attr(inode, self._mdt.modules)
+        return mds_pb2.AttrReply(attr=attr, ticket=self._mdt.ticket(call, inode.fid))

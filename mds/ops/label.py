@@ -31,8 +31,8 @@ class Label(Base):
 
     async def _relabel(self, call: Call, req: mds_pb2.SetxattrRequest) -> mds_pb2.SetxattrReply:
         call.takes("label")
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
                 inode, relabel = self._wanted(txn, call, req)
                 if inode.is_file:
                     relabels.begin(txn, relabel)
@@ -40,45 +40,45 @@ class Label(Base):
                 else:
                     reply = self._set(txn, call, inode, relabel)
             if not inode.is_file:
-                await self.mdt.store.committed(call.transno)
+                await self._mdt.store.committed(call.transno)
                 return reply
-            await self.mdt.store.committed(call.transno)
+            await self._mdt.store.committed(call.transno)
             try:
                 return await self._distributed(call, req, inode, relabel)
             except Exception:
-                await self.mdt.relabels.undo(relabel)
+                await self._mdt.relabels.undo(relabel)
                 raise
 
     async def _distributed(
         self, call: Call, req: mds_pb2.SetxattrRequest, inode: Inode, relabel: Relabel
     ) -> mds_pb2.SetxattrReply:
-        await self.mdt.relabels.push(inode, relabel, call, call.subject)
-        with self.mdt.store.op(call) as txn:
+        await self._mdt.relabels.push(inode, relabel, call, call.subject)
+        with self._mdt.store.op(call) as txn:
             inode, _ = self._wanted(txn, call, req)
             relabels.end(txn, inode.fid)
             reply = self._set(txn, call, inode, relabel)
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _wanted(self, txn: Txn, call: Call, req: mds_pb2.SetxattrRequest) -> tuple[Inode, Relabel]:
         """The whole check, and the relabel that it allows, with the label as its module will keep it."""
-        inode = self.mdt.find(txn, call, req.place)
-        obj = self.mdt.obj(inode)
-        vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self.mdt.fs)
+        inode = self._mdt.find(txn, call, req.place)
+        obj = self._mdt.obj(inode)
+        vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
         old = inode.labels.get(req.name)
         check_flags(req, old)
-        canonical = dict(call.framework.overriders("inode_setsecurity"))[self.mdt.modules[req.name]]
+        canonical = dict(call.framework.overriders("inode_setsecurity"))[self._mdt.modules[req.name]]
         new: str = canonical(call.subject, obj, req.name, req.value)
         return inode, Relabel(inode.fid, req.name, old, new.encode(), inode.label_version + 1)
 
     def _set(self, txn: Txn, call: Call, inode: Inode, relabel: Relabel) -> mds_pb2.SetxattrReply:
         inodes.set_xattr(txn, inode.fid, relabel.name, relabel.new)
-        inodes.update(txn, inode.fid, label_version=relabel.version, ctime_ns=self.mdt.now())
+        inodes.update(txn, inode.fid, label_version=relabel.version, ctime_ns=self._mdt.now())
         call.fid = inode.fid
         new = labelled(inode, relabel)
         # The step gets its transno as it ends; it is the next one, since nothing comes between.
-        transno = self.mdt.store.transno + 1
-        labels.record(self.mdt.node, call.batch, new, relabel.name, relabel.old, "set", transno, call=call)
+        transno = self._mdt.store.transno + 1
+        labels.record(self._mdt.node, call.batch, new, relabel.name, relabel.old, "set", transno, call=call)
         return txn.keep(mds_pb2.SetxattrReply(label_version=new.label_version))
 
 

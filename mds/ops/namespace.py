@@ -30,10 +30,10 @@ class Namespace(Base):
     async def lookup(self, call: Call, req: mds_pb2.LookupRequest) -> mds_pb2.LookupReply:
         """One component: search on the directory, then the name."""
         call.takes("name")
-        with self.mdt.store.op(call) as txn:
-            inode = existing(self.mdt.look_up(txn, call, req.name))
-            reply = mds_pb2.LookupReply(entry=self.entry(inode), ticket=self.mdt.ticket(call, inode.fid))
-        await self.mdt.store.settled()
+        with self._mdt.store.op(call) as txn:
+            inode = existing(self._mdt.look_up(txn, call, req.name))
+            reply = mds_pb2.LookupReply(entry=self.entry(inode), ticket=self._mdt.ticket(call, inode.fid))
+        await self._mdt.store.settled()
         return reply
 
     async def mkdir(self, call: Call, req: mds_pb2.MkdirRequest) -> mds_pb2.AttrReply:
@@ -73,29 +73,29 @@ class Namespace(Base):
     async def readlink(self, call: Call, req: mds_pb2.ReadlinkRequest) -> mds_pb2.ReadlinkReply:
         """The target of a link; EINVAL for anything else."""
         call.takes("read")
-        with self.mdt.store.op(call) as txn:
-            inode = self.mdt.find(txn, call, req.place)
-            vfs.run("readlink", call.lsm, object=self.mdt.obj(inode))
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place)
+            vfs.run("readlink", call.lsm, object=self._mdt.obj(inode))
             reply = mds_pb2.ReadlinkReply(target=inode.target)
-        await self.mdt.store.settled()
+        await self._mdt.store.settled()
         return reply
 
     async def link(self, call: Call, req: mds_pb2.LinkRequest) -> mds_pb2.AttrReply:
         """Another name for an object, whose labels stay."""
         call.takes("link", walk=True)
         source = fid_of(req.object)
-        async with self.mdt.locked(call, req.name, source):
-            with self.mdt.store.op(call) as txn:
-                named = self.mdt.look_up(txn, call, req.name)
-                inode = self.mdt.reached(txn, call, source, req.object_ticket)
+        async with self._mdt.locked(call, req.name, source):
+            with self._mdt.store.op(call) as txn:
+                named = self._mdt.look_up(txn, call, req.name)
+                inode = self._mdt.reached(txn, call, source, req.object_ticket)
                 vfs.run(
-                    "link", call.lsm, object=self.mdt.obj(inode), parent=self.mdt.obj(named.parent, "parent"),
+                    "link", call.lsm, object=self._mdt.obj(inode), parent=self._mdt.obj(named.parent, "parent"),
                     exists=named.child is not None, what=os.fsdecode(named.name),
                 )  # fmt: skip
                 linked = self._linked(txn, named, inode)
                 call.fid = inode.fid
                 reply = txn.keep(self.attr_reply(call, linked))
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     async def unlink(self, call: Call, req: mds_pb2.UnlinkRequest) -> mds_pb2.UnlinkReply:
@@ -109,13 +109,13 @@ class Namespace(Base):
         return await self._remove(call, req.name, "rmdir")
 
     async def _make(self, call: Call, name: mds_pb2.Name, wish: Wish) -> mds_pb2.AttrReply:
-        async with self.mdt.locked(call, name):
-            with self.mdt.store.op(call) as txn:
-                named = self.mdt.look_up(txn, call, name)
-                inode = create(self.mdt, txn, call, named, wish)
+        async with self._mdt.locked(call, name):
+            with self._mdt.store.op(call) as txn:
+                named = self._mdt.look_up(txn, call, name)
+                inode = create(self._mdt, txn, call, named, wish)
                 reply = txn.keep(self.attr_reply(call, inode))
-            record_created(self.mdt, call, named, inode)
-        await self.mdt.store.committed(call.transno)
+            record_created(self._mdt, call, named, inode)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _linked(self, txn: Txn, named: Named, inode: Inode) -> Inode:
@@ -124,30 +124,30 @@ class Namespace(Base):
         if inode.nlink >= LINKS_MAX:
             raise OSError(errno.EMLINK, f"{inode.fid} has {inode.nlink} names")
         entries.add(txn, named.parent.fid, named.name, inode.fid)
-        self.mdt.touch(txn, named.parent)
-        inodes.update(txn, inode.fid, nlink=inode.nlink + 1, ctime_ns=self.mdt.now())
-        return self.mdt.inode(txn, inode.fid)
+        self._mdt.touch(txn, named.parent)
+        inodes.update(txn, inode.fid, nlink=inode.nlink + 1, ctime_ns=self._mdt.now())
+        return self._mdt.inode(txn, inode.fid)
 
     async def _remove(self, call: Call, name: mds_pb2.Name, op: str) -> mds_pb2.UnlinkReply:
-        async with self.mdt.locked(call, name):
-            with self.mdt.store.op(call) as txn:
-                named = self.mdt.look_up(txn, call, name)
+        async with self._mdt.locked(call, name):
+            with self._mdt.store.op(call) as txn:
+                named = self._mdt.look_up(txn, call, name)
                 child = named.child
                 vfs.run(
-                    op, call.lsm, parent=self.mdt.obj(named.parent, "parent"),
-                    object=child and self.mdt.obj(child, name=named.name), what=os.fsdecode(named.name),
+                    op, call.lsm, parent=self._mdt.obj(named.parent, "parent"),
+                    object=child and self._mdt.obj(child, name=named.name), what=os.fsdecode(named.name),
                     entries=entries.count(txn, child.fid) if child else 0,
                 )  # fmt: skip
                 self._unnamed(txn, call, named, existing(named))
                 reply = txn.keep(mds_pb2.UnlinkReply())
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _unnamed(self, txn: Txn, call: Call, named: Named, child: Inode) -> None:
         entries.remove(txn, named.parent.fid, named.name)
         fewer = {"nlink": named.parent.nlink - 1} if child.is_dir else {}
-        self.mdt.touch(txn, named.parent, **fewer)
-        self.mdt.drop_name(txn, child)
+        self._mdt.touch(txn, named.parent, **fewer)
+        self._mdt.drop_name(txn, child)
         call.fid = child.fid
 
 

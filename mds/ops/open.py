@@ -47,31 +47,31 @@ class Open(Base):
     async def open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
         """Opens a regular file or directory, creating it with O_CREAT, emptying it with O_TRUNC."""
         _check_flags(req)
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
                 named, inode = self._target(txn, call, req)
                 outcome = self._existing(txn, call, req, inode) if inode else self._new(txn, call, req, named)
                 reply = self._reply(txn, call, outcome)
             if outcome.created is not None:
                 return await self._created(call, outcome, reply)
-            await self.mdt.store.committed(call.transno)
-            await self.mdt.store.settled()
+            await self._mdt.store.committed(call.transno)
+            await self._mdt.store.settled()
             if outcome.handle is None:
                 reply = await self._emptied(call, req, outcome.inode)
         return reply
 
     async def close(self, call: Call, req: mds_pb2.CloseRequest) -> mds_pb2.CloseReply:
         """Gives up a handle; the last writer's leaves the size behind, the last one of a nameless file ends it."""
-        handle = self.mdt.handle(call, req.handle)
-        async with self.mdt.store.locks.hold(handle.fid):
-            self.mdt.handle(call, req.handle)
-            self.mdt.handles.close(handle)
+        handle = self._mdt.handle(call, req.handle)
+        async with self._mdt.store.locks.hold(handle.fid):
+            self._mdt.handle(call, req.handle)
+            self._mdt.handles.close(handle)
             size = await self._final_size(call, handle)
-            with self.mdt.store.op(call) as txn:
+            with self._mdt.store.op(call) as txn:
                 inode = inodes.get(txn, handle.fid)
                 if inode is not None:
                     self._settle(txn, inode, size)
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return mds_pb2.CloseReply()
 
     async def readdir(self, call: Call, req: mds_pb2.ReaddirRequest) -> mds_pb2.ReaddirReply:
@@ -80,19 +80,19 @@ class Open(Base):
         if req.cookie > COOKIE_MAX:
             raise OSError(errno.EINVAL, f"no such place in a directory: {req.cookie}")
         limit = min(req.count or PAGE_ENTRIES, PAGE_ENTRIES)
-        with self.mdt.store.op(call) as txn:
-            handle = self.mdt.handle(call, req.handle)
-            inode = self.mdt.inode(txn, handle.fid)
+        with self._mdt.store.op(call) as txn:
+            handle = self._mdt.handle(call, req.handle)
+            inode = self._mdt.inode(txn, handle.fid)
             if not inode.is_dir:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(inode.fid))
-            obj = self.mdt.obj(inode)
+            obj = self._mdt.obj(inode)
             vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
             if req.plus:
                 vfs.permission(call.lsm, obj, MAY_EXEC)
             found = entries.page(txn, inode.fid, req.cookie, limit + 1)
             reply = mds_pb2.ReaddirReply(eof=len(found) <= limit)
             reply.entries.extend(self._dirent(txn, each, req.plus) for each in found[:limit])
-        await self.mdt.store.settled()
+        await self._mdt.store.settled()
         return reply
 
     # --- open --------------------------------------------------------------------------------------------------
@@ -100,8 +100,8 @@ class Open(Base):
     def _target(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> tuple[Named | None, Inode | None]:
         """What is to be opened; no inode: it is to be created, under the name."""
         if req.place.WhichOneof("by") != "name":
-            return None, self.mdt.find(txn, call, req.place)
-        named = self.mdt.look_up(txn, call, req.place.name)
+            return None, self._mdt.find(txn, call, req.place)
+        named = self._mdt.look_up(txn, call, req.place.name)
         return named, named.child if req.flags & os.O_CREAT else existing(named)
 
     def _new(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, named: Named | None) -> Outcome:
@@ -110,10 +110,10 @@ class Open(Base):
         call.takes("new")
         claim = req.claim if req.HasField("claim") else None
         wish = Wish("create", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
-        inode = create(self.mdt, txn, call, named, wish)
+        inode = create(self._mdt, txn, call, named, wish)
         mask = vfs.file_mask(req.flags)
         try:
-            vfs.run("open_new", call.lsm, object=self.mdt.obj(inode, name=named.name), mask=mask)
+            vfs.run("open_new", call.lsm, object=self._mdt.obj(inode, name=named.name), mask=mask)
         except Denied as denied:
             return Outcome(inode, created=named, denied=denied)
         inode, handle = self._opened(txn, call, inode, mask)
@@ -126,7 +126,7 @@ class Open(Base):
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
             return Outcome(inode)
         if cut:
-            self.mdt.touch(txn, inode)
+            self._mdt.touch(txn, inode)
         inode, handle = self._opened(txn, call, inode, vfs.file_mask(req.flags))
         return Outcome(inode, handle)
 
@@ -136,7 +136,7 @@ class Open(Base):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
         cut = bool(req.flags & os.O_TRUNC) and inode.is_file
         call.takes("truncate" if cut else "existing")
-        obj, mask = self.mdt.obj(inode), vfs.file_mask(req.flags)
+        obj, mask = self._mdt.obj(inode), vfs.file_mask(req.flags)
         vfs.run("open", call.lsm, object=obj, flags=req.flags, mask=mask, what=str(inode.fid))
         if cut:
             vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE)
@@ -144,24 +144,24 @@ class Open(Base):
 
     async def _emptied(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> mds_pb2.OpenReply:
         """O_TRUNC, second half: the OSTs cut their objects, then everything is asked again, and opened."""
-        await self.mdt.osts.punch(inode, self.entry(inode), 0, call, call.subject)
-        with self.mdt.store.op(call) as txn:
+        await self._mdt.osts.punch(inode, self.entry(inode), 0, call, call.subject)
+        with self._mdt.store.op(call) as txn:
             _, found = self._target(txn, call, req)
             if found is None or found.fid != inode.fid:
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
             self._may_open(call, req, found)
-            self.mdt.touch(txn, found, size=0, size_valid=True)
-            found = self.mdt.inode(txn, found.fid)
+            self._mdt.touch(txn, found, size=0, size_valid=True)
+            found = self._mdt.inode(txn, found.fid)
             found, handle = self._opened(txn, call, found, vfs.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _opened(self, txn: Txn, call: Call, inode: Inode, mask: int) -> tuple[Inode, Handle]:
         """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
-        opened = Opened(inode.label_version, self.mdt.node.policy.seqno)
-        handle = self.mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened)
-        txn.undo(lambda: self.mdt.handles.close(handle))
+        opened = Opened(inode.label_version, self._mdt.node.policy.seqno)
+        handle = self._mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened)
+        txn.undo(lambda: self._mdt.handles.close(handle))
         if handle.writes and inode.is_file and inode.size_valid:
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
             inode = replace(inode, size_valid=False, objects=True)
@@ -171,13 +171,13 @@ class Open(Base):
     async def _created(self, call: Call, outcome: Outcome, reply: mds_pb2.OpenReply) -> mds_pb2.OpenReply:
         assert outcome.created is not None
         if outcome.denied is None:
-            record_created(self.mdt, call, outcome.created, outcome.inode)
-            await self.mdt.store.committed(call.transno)
+            record_created(self._mdt, call, outcome.created, outcome.inode)
+            await self._mdt.store.committed(call.transno)
             return reply
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         # The file stays though the call fails, so its label is told apart from the call's own events.
-        batch, call.batch = call.batch, self.mdt.node.recorder.batch()
-        record_created(self.mdt, call, outcome.created, outcome.inode)
+        batch, call.batch = call.batch, self._mdt.node.recorder.batch()
+        record_created(self._mdt, call, outcome.created, outcome.inode)
         call.batch.flush()
         call.batch = batch
         raise outcome.denied
@@ -187,7 +187,7 @@ class Open(Base):
         if handle is None:
             return mds_pb2.OpenReply()
         reply = mds_pb2.OpenReply(
-            attr=inodes.attr(inode, self.mdt.modules), ticket=self.mdt.ticket(call, inode.fid), handle=handle.id,
+            attr=inodes.attr(inode, self._mdt.modules), ticket=self._mdt.ticket(call, inode.fid), handle=handle.id,
             created=outcome.created is not None,
         )  # fmt: skip
         if inode.is_file:
@@ -198,37 +198,37 @@ class Open(Base):
     def _token(self, call: Call, inode: Inode, handle: Handle) -> bytes:
         token = context_pb2.Token(
             fid=fid_message(inode.fid), subject=call.subject.digest, rights=handle.mask,
-            policy_seqno=handle.opened.seqno, expires_ns=self.mdt.now() + TOKEN_NS, entry=self.entry(inode),
+            policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS, entry=self.entry(inode),
             layout=inodes.layout(inode),
         )  # fmt: skip
-        return self.mdt.node.seal.token(token)
+        return self._mdt.node.seal.token(token)
 
     # --- close and readdir -------------------------------------------------------------------------------------
 
     async def _final_size(self, call: Call, handle: Handle) -> int | None:
         """The size when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
-        if not handle.writes or self.mdt.handles.writers(handle.fid):
+        if not handle.writes or self._mdt.handles.writers(handle.fid):
             return None
-        inode = inodes.get(Txn(self.mdt.store.db), handle.fid)
+        inode = inodes.get(Txn(self._mdt.store.db), handle.fid)
         if inode is None or not inode.is_file or inode.nlink == 0:
             return None
         try:
-            return await self.mdt.osts.glimpse(inode, call)
+            return await self._mdt.osts.glimpse(inode, call)
         except OSError:
             # The size stays the OSTs' to know: whoever asks for it asks them again.
             return None
 
     def _settle(self, txn: Txn, inode: Inode, size: int | None) -> None:
         if inode.nlink == 0:
-            self.mdt.last_name_gone(txn, inode)
+            self._mdt.last_name_gone(txn, inode)
         elif size is not None:
             inodes.update(txn, inode.fid, size=size, size_valid=True)
             if size != inode.size:
                 # Writes go past this server: a size that moved is what it sees of them.
-                self.mdt.touch(txn, inode)
+                self._mdt.touch(txn, inode)
 
     def _dirent(self, txn: Txn, found: entries.Dirent, plus: bool) -> mds_pb2.Dirent:
-        inode = self.mdt.inode(txn, found.fid)
+        inode = self._mdt.inode(txn, found.fid)
         dirent = mds_pb2.Dirent(
             name=found.name, cookie=found.cookie, type=inode.mode & 0o170000, fid=fid_message(found.fid)
         )

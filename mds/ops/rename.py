@@ -25,8 +25,8 @@ class Rename(Base):
         """Moves a name; labels stay. Two names of one inode: nothing is asked, nothing happens."""
         if req.flags & ~RENAME_NOREPLACE:
             raise OSError(errno.EINVAL, f"rename flags {req.flags:#x}: only RENAME_NOREPLACE is known")
-        async with self.mdt.locked(call, req.source, req.target):
-            with self.mdt.store.op(call) as txn:
+        async with self._mdt.locked(call, req.source, req.target):
+            with self._mdt.store.op(call) as txn:
                 source, target = self._sides(txn, call, req)
                 moved = existing(source)
                 self._structure(txn, req, source, target)
@@ -37,13 +37,13 @@ class Rename(Base):
                     self._move(txn, source, target, moved)
                     call.fid = moved.fid
                 reply = txn.keep(mds_pb2.RenameReply())
-        await self.mdt.store.committed(call.transno)
-        await self.mdt.store.settled()
+        await self._mdt.store.committed(call.transno)
+        await self._mdt.store.settled()
         return reply
 
     def _sides(self, txn: Txn, call: Call, req: mds_pb2.RenameRequest) -> tuple[Named, Named]:
-        source = self.mdt.look_up(txn, call, req.source)
-        return source, self.mdt.look_up(txn, call, req.target, role="newparent", ticket=req.target_ticket)
+        source = self._mdt.look_up(txn, call, req.source)
+        return source, self._mdt.look_up(txn, call, req.target, role="newparent", ticket=req.target_ticket)
 
     def _structure(self, txn: Txn, req: mds_pb2.RenameRequest, source: Named, target: Named) -> None:
         """fs/namei.c, do_renameat2: what needs no permission to be refused."""
@@ -63,19 +63,19 @@ class Rename(Base):
         call.takes("plain" if target.child is None else "replace", walk=True)
         moved, replaced = existing(source), target.child
         vfs.run(
-            "rename", call.lsm, parent=self.mdt.obj(source.parent, "parent"),
-            object=self.mdt.obj(moved, name=source.name), newparent=self.mdt.obj(target.parent, "newparent"),
-            target=replaced and self.mdt.obj(replaced, "target", target.name), what=os.fsdecode(target.name),
+            "rename", call.lsm, parent=self._mdt.obj(source.parent, "parent"),
+            object=self._mdt.obj(moved, name=source.name), newparent=self._mdt.obj(target.parent, "newparent"),
+            target=replaced and self._mdt.obj(replaced, "target", target.name), what=os.fsdecode(target.name),
             entries=entries.count(txn, replaced.fid) if replaced else 0,
         )  # fmt: skip
 
     def _move(self, txn: Txn, source: Named, target: Named, moved: Inode) -> None:
         if target.child is not None:
             entries.remove(txn, target.parent.fid, target.name)
-            self.mdt.drop_name(txn, target.child)
+            self._mdt.drop_name(txn, target.child)
         entries.remove(txn, source.parent.fid, source.name)
         entries.add(txn, target.parent.fid, target.name, moved.fid)
-        inodes.update(txn, moved.fid, ctime_ns=self.mdt.now())
+        inodes.update(txn, moved.fid, ctime_ns=self._mdt.now())
         self._count(txn, source, target, moved)
 
     def _count(self, txn: Txn, source: Named, target: Named, moved: Inode) -> None:
@@ -87,5 +87,5 @@ class Rename(Base):
             links[target.parent.fid] += 1
             if target.child is not None:
                 links[target.parent.fid] -= 1
-        self.mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
-        self.mdt.touch(txn, target.parent, nlink=links[target.parent.fid])
+        self._mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
+        self._mdt.touch(txn, target.parent, nlink=links[target.parent.fid])

@@ -36,71 +36,71 @@ class Xattr(Label):
         """A value; absent where there is none. A label that is not stored reads as what the inode counts as."""
         self._check_name(req.name)
         call.takes(_case(req.name))
-        with self.mdt.store.op(call) as txn:
-            inode = self.mdt.find(txn, call, req.place)
-            vfs.run("getxattr", call.lsm, object=self.mdt.obj(inode), name=req.name)
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place)
+            vfs.run("getxattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
             value = inodes.xattr(txn, inode.fid, req.name)
-        await self.mdt.store.settled()
+        await self._mdt.store.settled()
         if value is None:
-            value = labels.default(self.mdt.node, req.name)
+            value = labels.default(self._mdt.node, req.name)
         return mds_pb2.GetxattrReply(label=context_pb2.Label(name=req.name, value=value))
 
     async def listxattr(self, call: Call, req: mds_pb2.ListxattrRequest) -> mds_pb2.ListxattrReply:
         """The names of what is stored; trusted.* for CAP_SYS_ADMIN only."""
         call.takes("list")
-        with self.mdt.store.op(call) as txn:
-            inode = self.mdt.find(txn, call, req.place)
-            vfs.run("listxattr", call.lsm, object=self.mdt.obj(inode))
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place)
+            vfs.run("listxattr", call.lsm, object=self._mdt.obj(inode))
             names = inodes.xattr_names(txn, inode.fid)
             if any(map(_trusted, names)) and not call.lsm.capable(NUMBER["sys_admin"]):
                 names = [name for name in names if not _trusted(name)]
-        await self.mdt.store.settled()
+        await self._mdt.store.settled()
         return mds_pb2.ListxattrReply(names=names)
 
     async def setxattr(self, call: Call, req: mds_pb2.SetxattrRequest) -> mds_pb2.SetxattrReply:
         """Sets a value. E2BIG for a large one, EEXIST and ENODATA by the flags, after the checks."""
         self._check_name(req.name)
         _check_value(req)
-        if req.name in self.mdt.modules:
+        if req.name in self._mdt.modules:
             return await self._relabel(call, req)
         if req.name in UNSETTABLE or req.name.startswith("system."):
             raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
         call.takes(_case(req.name))
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
-                inode = self.mdt.find(txn, call, req.place)
-                obj = self.mdt.obj(inode)
-                vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self.mdt.fs)
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
+                inode = self._mdt.find(txn, call, req.place)
+                obj = self._mdt.obj(inode)
+                vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
                 check_flags(req, inodes.xattr(txn, inode.fid, req.name))
                 _check_room(txn, inode, req.name)
                 inodes.set_xattr(txn, inode.fid, req.name, req.value)
                 reply = txn.keep(self._changed(txn, call, inode))
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     async def removexattr(self, call: Call, req: mds_pb2.RemovexattrRequest) -> mds_pb2.SetxattrReply:
         """Removes one; ENODATA if there is none. A label never goes: its module refuses."""
         self._check_name(req.name)
         call.takes(_case(req.name))
-        async with self.mdt.locked(call, req.place):
-            with self.mdt.store.op(call) as txn:
-                inode = self.mdt.find(txn, call, req.place)
-                vfs.run("removexattr", call.lsm, object=self.mdt.obj(inode), name=req.name)
+        async with self._mdt.locked(call, req.place):
+            with self._mdt.store.op(call) as txn:
+                inode = self._mdt.find(txn, call, req.place)
+                vfs.run("removexattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
                 if not inodes.remove_xattr(txn, inode.fid, req.name):
                     raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), req.name)
                 reply = txn.keep(self._changed(txn, call, inode))
-        await self.mdt.store.committed(call.transno)
+        await self._mdt.store.committed(call.transno)
         return reply
 
     def _changed(self, txn: Txn, call: Call, inode: Inode) -> mds_pb2.SetxattrReply:
-        inodes.update(txn, inode.fid, ctime_ns=self.mdt.now())
+        inodes.update(txn, inode.fid, ctime_ns=self._mdt.now())
         call.fid = inode.fid
         return mds_pb2.SetxattrReply(label_version=inode.label_version)
 
     def _check_name(self, name: str) -> None:
         """EOPNOTSUPP for a namespace, or a module's label, that is not kept here; ERANGE, EINVAL for no name at all."""
         prefix = next((p for p in NAMESPACES if name.startswith(p)), None)
-        if prefix is None or (name in LABELS and name not in self.mdt.modules):
+        if prefix is None or (name in LABELS and name not in self._mdt.modules):
             raise OSError(errno.EOPNOTSUPP, f"no xattr {name[:NAME_CHARS_MAX]!r} is kept here")
         if len(name.encode()) > NAME_CHARS_MAX:
             raise OSError(errno.ERANGE, f"the name of an xattr has {NAME_CHARS_MAX} bytes at most")

@@ -1,0 +1,85 @@
+"""The objects' bytes: one sparse file each. The store's row says how long an object is, the file may be longer.
+
+Bytes behind that end are leavings of a step that was rolled back, and are cut before the object grows over them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from lsm import Fid
+
+
+class Files:
+    """The folder of object files. Every method may raise OSError, ENOSPC above all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._unsynced: set[Path] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, fid: Fid, stripe: int, offset: int, length: int, size: int) -> bytes:
+        """At most `length` bytes of an object of `size` bytes; holes are NULs."""
+        wanted = max(min(length, size - offset), 0)
+        try:
+            fd = os.open(self._path(fid, stripe), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return bytes(wanted)
+        try:
+            return os.pread(fd, wanted, offset).ljust(wanted, b"\0")
+        finally:
+            os.close(fd)
+
+    def write(self, fid: Fid, stripe: int, offset: int, data: bytes, size: int) -> None:
+        """Writes into an object of `size` bytes, all of `data` or OSError."""
+        path = self._path(fid, stripe)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(fd).st_size > size:
+                os.ftruncate(fd, size)
+            while data:
+                done = os.pwrite(fd, data, offset)
+                data, offset = data[done:], offset + done
+        finally:
+            os.close(fd)
+        self._unsynced.add(path)
+
+    def cut(self, fid: Fid, stripe: int, size: int) -> None:
+        """Frees what lies behind `size`; a file that is not there has nothing there."""
+        path = self._path(fid, stripe)
+        if path.exists() and path.stat().st_size > size:
+            os.truncate(path, size)
+
+    def remove(self, fid: Fid, stripe: int) -> None:
+        path = self._path(fid, stripe)
+        self._unsynced.discard(path)
+        path.unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Makes what was written durable; called before each commit, so that no row speaks of bytes that may vanish."""
+        while self._unsynced:
+            path = next(iter(self._unsynced))
+            self._sync(path)
+            self._unsynced.discard(path)
+
+    def keep_only(self, known: Iterable[tuple[Fid, int]]) -> None:
+        """Removes the files of objects that the store does not know: never acknowledged, or destroyed."""
+        paths = {self._path(fid, stripe) for fid, stripe in known}
+        for path in self._folder.iterdir():
+            if path not in paths:
+                path.unlink()
+
+    def _sync(self, path: Path) -> None:
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+    def _path(self, fid: Fid, stripe: int) -> Path:
+        return self._folder / f"{fid.seq:016x}-{fid.oid:08x}-{fid.ver:08x}.{stripe}"

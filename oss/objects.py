@@ -1,0 +1,93 @@
+"""Objects as rows of the store: whose file's, which labels, how long. Their bytes are in files.py."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from host.store import Txn, fid_bytes, fid_from
+from labelproof.v1 import context_pb2
+from lsm import Fid, Obj
+from rpc import fid_of
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    fid BLOB, stripe INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, label_version INTEGER,
+    PRIMARY KEY (fid, stripe)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels (
+    fid BLOB, stripe INTEGER, name TEXT, value BLOB, PRIMARY KEY (fid, stripe, name)
+) WITHOUT ROWID;
+"""
+COLUMNS = "mode, uid, gid, size, label_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object: the file's FID, owner and labels, and what of the file lies here. `size` in bytes."""
+
+    fid: Fid
+    stripe: int
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    label_version: int = 0
+    labels: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: context_pb2.Entry, stripe: int) -> Object:
+        """An empty object for the file that a server describes."""
+        labels = {label.name: label.value for label in entry.labels if label.HasField("value")}
+        return cls(
+            fid_of(entry.fid), stripe, entry.mode, entry.uid, entry.gid, 0, entry.label_version, labels
+        )  # fmt: skip
+
+    def obj(self, modules: Mapping[str, str]) -> Obj:
+        """It, as an object of hooks; `modules`: the labels' xattrs -> their modules."""
+        labels = {
+            module: value.decode("utf-8", "surrogateescape")
+            for xattr, module in modules.items()
+            if (value := self.labels.get(xattr)) is not None
+        }
+        mode = stat.S_IFREG | stat.S_IMODE(self.mode)
+        return Obj("object", "file", labels, self.label_version, self.uid, self.gid, mode, self.fid)
+
+
+def get(txn: Txn, fid: Fid, stripe: int) -> Object | None:
+    """The object with its labels, if there is one."""
+    key = fid_bytes(fid)
+    row = txn.read(f"SELECT {COLUMNS} FROM objects WHERE fid = ? AND stripe = ?", key, stripe).fetchone()
+    if row is None:
+        return None
+    labels = dict(txn.read("SELECT name, value FROM labels WHERE fid = ? AND stripe = ?", key, stripe))
+    mode, uid, gid, size, version = row
+    return Object(fid, stripe, mode, uid, gid, size, version, labels)
+
+
+def put(txn: Txn, o: Object) -> None:
+    """Stores an object, over what is there of it, with exactly its labels."""
+    key = fid_bytes(o.fid)
+    txn.write(
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+        key, o.stripe, o.mode, o.uid, o.gid, o.size, o.label_version,
+    )  # fmt: skip
+    txn.write("DELETE FROM labels WHERE fid = ? AND stripe = ?", key, o.stripe)
+    for name, value in o.labels.items():
+        txn.write("INSERT INTO labels VALUES (?, ?, ?, ?)", key, o.stripe, name, value)
+
+
+def resize(txn: Txn, o: Object, size: int) -> None:
+    txn.write("UPDATE objects SET size = ? WHERE fid = ? AND stripe = ?", size, fid_bytes(o.fid), o.stripe)
+
+
+def delete(txn: Txn, fid: Fid, stripe: int) -> None:
+    for table in ("objects", "labels"):
+        txn.write(f"DELETE FROM {table} WHERE fid = ? AND stripe = ?", fid_bytes(fid), stripe)
+
+
+def everything(txn: Txn) -> Iterable[Object]:
+    """All objects, in order of FID and stripe."""
+    keys = txn.read("SELECT fid, stripe FROM objects ORDER BY fid, stripe").fetchall()
+    return (o for fid, stripe in keys if (o := get(txn, fid_from(fid), stripe)) is not None)

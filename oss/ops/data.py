@@ -1,0 +1,84 @@
+"""Data for a token: the MDT decided at open; MAC is asked again when label or policy have moved since."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+
+from host.store import Txn
+from labelproof.v1 import context_pb2, oss_pb2
+from lsm import vfs
+from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE, Opened
+from oss import objects
+from oss.objects import Object
+from oss.ops.base import Base
+from oss.ost import OBJECT_BYTES_MAX
+from rpc import Call
+
+LENGTH_MAX = 1 << 20
+
+
+class Data(Base):
+    """Reads and writes of one object."""
+
+    async def read(self, call: Call, req: oss_pb2.ReadRequest) -> oss_pb2.ReadReply:
+        """What the object holds there, short at its end. An object that was never written is empty."""
+        call.takes("token")
+        token = self._token(call, req.token, req.stripe, MAY_READ)
+        if req.length > LENGTH_MAX:
+            raise OSError(errno.EINVAL, f"a read of {req.length} bytes; {LENGTH_MAX} are the most")
+        wanted = Object.of(token.entry, req.stripe)
+        with self._ost.store.op(call) as txn:
+            o, _ = self._allowed(txn, call, token, wanted, MAY_READ)
+            data = self._ost.files.read(o.fid, o.stripe, req.offset, req.length, o.size)
+        await self._ost.store.settled()
+        return oss_pb2.ReadReply(data=data, size=o.size)
+
+    async def write(self, call: Call, req: oss_pb2.WriteRequest) -> oss_pb2.WriteReply:
+        """Writes all of it, making the object with its labels first. EFBIG beyond what an object may hold."""
+        call.takes("token")
+        token = self._token(call, req.token, req.stripe, MAY_WRITE)
+        end = req.offset + len(req.data)
+        if len(req.data) > LENGTH_MAX:
+            raise OSError(errno.EINVAL, f"a write of {len(req.data)} bytes; {LENGTH_MAX} are the most")
+        if end > OBJECT_BYTES_MAX:
+            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
+        wanted = Object.of(token.entry, req.stripe)
+        async with self._ost.store.locks.hold(wanted.fid):
+            with self._ost.store.op(call) as txn:
+                o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
+                # The bytes cannot be rolled back, so complete mediation is held before them.
+                call.verify()
+                grown = replace(o, size=max(o.size, end)) if req.data else o
+                if not stored:
+                    objects.put(txn, grown)
+                    self._ost.record_labels(call, grown, {}, "token")
+                else:
+                    objects.resize(txn, o, grown.size)
+                if req.data:
+                    self._ost.files.write(o.fid, o.stripe, req.offset, req.data, o.size)
+                call.fid = o.fid
+                reply = txn.keep(oss_pb2.WriteReply(size=grown.size))
+        await self._ost.store.committed(call.transno)
+        return reply
+
+    def _token(self, call: Call, data: bytes, stripe: int, right: int) -> context_pb2.Token:
+        """The token, if it is good for this stripe, here, and for that. EACCES, EINVAL, EBADF."""
+        token = self._ost.node.seal.check_token(call, data, call.clock.wall_ns())
+        if stripe >= len(token.layout.osts):
+            raise OSError(errno.EINVAL, f"stripe {stripe} of a file with {len(token.layout.osts)}")
+        if token.layout.osts[stripe] != self._ost.node.name:
+            raise OSError(errno.EINVAL, f"stripe {stripe} is on {token.layout.osts[stripe]}, not {self._ost.node.name}")
+        if not token.rights & right:
+            raise OSError(errno.EBADF, "the file was not opened for that")
+        return token
+
+    def _allowed(
+        self, txn: Txn, call: Call, token: context_pb2.Token, wanted: Object, mask: int
+    ) -> tuple[Object, bool]:
+        """The object, after MAC was asked as for an open file; the labels that count are those stored here."""
+        o, stored = self._ost.object_or(txn, wanted)
+        opened = Opened(token.entry.label_version, token.policy_seqno)
+        vfs.run("file", call.lsm, object=o.obj(self._ost.modules), mask=mask, opened=opened)
+        return o, stored

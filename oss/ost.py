@@ -1,0 +1,55 @@
+"""What every op of the OSS works with: the store, the object files, and the history's label event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from host.node import Node
+from host.store import Store, Txn
+from lsm import Mediator, Obj
+from oss import objects
+from oss.files import Files
+from oss.objects import Object
+from rpc import Call
+
+# What one object may hold, bytes; the same for every OST (mds/stripes.py says it to clients).
+OBJECT_BYTES_MAX = 1 << 40
+
+
+class Ost:
+    """The state of one object-storage target."""
+
+    def __init__(self, node: Node, store: Store, files: Files) -> None:
+        self.node = node
+        self.store = store
+        self.files = files
+        self.fs = Obj("fs", "filesystem")
+        store.before_commit(files.sync)
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The xattrs of labels -> the modules that keep them there, in call order."""
+        return {m.xattr: m.name for m in self.node.framework.modules if m.xattr}
+
+    def policy_changed(self) -> None:
+        """The superblock's label is the policy's to give."""
+        self.fs = self.node.superblock()
+
+    def object_or(self, txn: Txn, absent: Object) -> tuple[Object, bool]:
+        """The object as stored, else as `absent` describes it; whether it is stored."""
+        found = objects.get(txn, absent.fid, absent.stripe)
+        return (absent, False) if found is None else (found, True)
+
+    def record_labels(self, call: Call, o: Object, old: Mapping[str, bytes], why: str) -> None:
+        """A `label` event for each label that the object has now; inside the step, whose transno is the next one."""
+        for name, value in o.labels.items():
+            call.batch.label(
+                o.fid, role="ost", target=self.node.name, name=name, old=old.get(name), new=value,
+                version=o.label_version, why=why, tclass="file", mode=o.mode, subject=call.behalf or call.subject,
+                rpc=call.rpc, transno=self.store.transno + 1, stripe=o.stripe,
+            )  # fmt: skip
+
+
+def mediators(call: Call) -> list[Mediator]:
+    """Who is asked about: the calling server itself, and whom it acts for."""
+    return [call.lsm] if call.lsm_behalf is None else [call.lsm, call.lsm_behalf]
