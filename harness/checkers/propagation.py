@@ -163,8 +163,7 @@ def _fid(op: Op, entry: Mapping[str, Any], world: World) -> str | None:
         return str(entry["fid"])
     name = entry.get("name")
     if not isinstance(name, str):
-        path = (op.invoke.get("args") or {}).get("path")
-        return op.about or (world.tree.resolve(path) if isinstance(path, str) else None)
+        return op.about
     return {".": op.about}.get(name) or (world.tree.child(op.about, name) if op.about else None)
 
 
