@@ -1,11 +1,16 @@
-"""Nodes inside this process, each as the app, tables and store that a node process would have."""
+"""Nodes inside this process, each as the app, tables and store that a node process would have.
+
+What they log at warning and above goes to one file of the run, since the loggers are the process's and not a node's.
+"""
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol
 
 from harness.clusters import apps
 from harness.clusters.errors import ClusterError
@@ -14,8 +19,8 @@ from host.node import Node, PeerAddress
 from host.serve import Server
 from rpc import Channel, Clock, Peer, Recorder, Table
 
-T = TypeVar("T")
-Run = Callable[[Coroutine[Any, Any, T]], T]
+# The loggers of what runs in a node.
+LOGGERS = ("rpc", "host", "mds", "oss", "client")
 
 
 class Listener(Protocol):
@@ -53,11 +58,22 @@ class _Environment:
 class Hosted:
     """The nodes of one cluster on the loop of this process; `own` is the harness's configuration as a peer."""
 
-    def __init__(self, transport: Transport, clock: Clock, own: NodeConfig) -> None:
+    def __init__(self, transport: Transport, clock: Clock, own: NodeConfig, logs: Path) -> None:
         self.clock = clock
         self._transport = transport
         self._own = own
         self._nodes: dict[str, tuple[Server, Listener]] = {}
+        self._log = logging.FileHandler(logs / "nodes.log", delay=True)
+        self._log.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        self._log.setLevel(logging.WARNING)
+        for name in LOGGERS:
+            logging.getLogger(name).addHandler(self._log)
+
+    def close(self) -> None:
+        """Gives the loggers back; the nodes are stopped before."""
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(self._log)
+        self._log.close()
 
     async def start(self, configs: Sequence[NodeConfig]) -> dict[str, str]:
         """Starts nodes one after the other; ClusterError names the first that cannot be started."""

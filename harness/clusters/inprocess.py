@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from harness.clusters import loops, real
 from harness.clusters.cluster import Cluster
 from harness.clusters.hosted import Hosted, Listener
+from harness.clusters.machine import Machine
 from harness.clusters.plan import Runs
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Clock, Peer, Recorder, SystemClock, Table, transport_grpc
+from rpc.tls import Identity
 
 T = TypeVar("T")
 
@@ -29,15 +31,17 @@ class InProcess:
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as real.boot."""
         runs = Runs(self.name, real.boot_id())
-        return real.boot(spec, run_dir, runs, lambda identity: _Machine(real.own_config(spec, identity, run_dir)))
+        return real.boot(
+            spec, run_dir, runs, lambda identity: _Machine(real.own_config(spec, identity), run_dir / "logs")
+        )
 
 
 class _Machine:
     """See machine.Machine."""
 
-    def __init__(self, own: NodeConfig) -> None:
+    def __init__(self, own: NodeConfig, logs: Path) -> None:
         self.clock: Clock = SystemClock()
-        self._hosted = Hosted(_Grpc(), self.clock, own)
+        self._hosted = Hosted(_Grpc(), self.clock, own, logs)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return loops.shared().run(work)
@@ -57,6 +61,7 @@ class _Machine:
 
     def close(self) -> None:
         self.stop(self._hosted.running)
+        self._hosted.close()
 
 
 class _Grpc:

@@ -45,6 +45,6 @@ def connect(identity: Identity, address: str, peer: Peer, recorder: Recorder) ->
     return transport_grpc.connect(address, identity=identity, peer=peer, recorder=recorder)
 
 
-def own_config(spec: ClusterSpec, identity: Identity, folder: Path) -> NodeConfig:
-    """The harness as a peer of nodes in its own process."""
-    return NodeConfig(HARNESS, HARNESS, spec.name, folder, b"", identity=identity)
+def own_config(spec: ClusterSpec, identity: Identity) -> NodeConfig:
+    """The harness as a peer of nodes in its own process; it stores nothing."""
+    return NodeConfig(HARNESS, HARNESS, spec.name, Path(), b"", identity=identity)

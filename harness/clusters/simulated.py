@@ -39,7 +39,7 @@ class Sim:
         try:
             runs = plan.Runs(self.name, f"virtual:{spec.seed}")
             configs = plan.configs(spec, run_dir, data, runs, plan.sim_key(spec.seed), lambda role, name: None)
-            cluster = Cluster(self.name, _Machine(spec), spec, run_dir, data, configs)
+            cluster = Cluster(self.name, _Machine(spec, run_dir / "logs"), spec, run_dir, data, configs)
         except BaseException:
             owner.remove(data)
             raise
@@ -49,11 +49,11 @@ class Sim:
 class _Machine:
     """See machine.Machine."""
 
-    def __init__(self, spec: ClusterSpec) -> None:
+    def __init__(self, spec: ClusterSpec, logs: Path) -> None:
         self._loop = SimLoop()
         self.clock: Clock = SimClock(self._loop)
         own = NodeConfig(HARNESS, HARNESS, spec.name, Path(), b"")
-        self._hosted = Hosted(_Memory(SimNetwork(spec.seed)), self.clock, own)
+        self._hosted = Hosted(_Memory(SimNetwork(spec.seed)), self.clock, own, logs)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run(work)
@@ -74,6 +74,7 @@ class _Machine:
 
     def close(self) -> None:
         self.stop(self._hosted.running)
+        self._hosted.close()
         self._loop.shutdown()
 
 
