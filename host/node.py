@@ -13,7 +13,7 @@ from host.config import NodeConfig
 from host.policy import PolicyState
 from lsm.framework import Framework, Mediator
 from lsm.modules.capability import ALL
-from lsm.objects import Caps, Decision, Obj, Subject
+from lsm.objects import Caps, Obj, Subject
 from rpc.admission import Admission
 from rpc.call import Call
 from rpc.channel import Caller, Channel
@@ -136,11 +136,7 @@ class Node:
         for channel in channels.values():
             await channel.close()
 
-    # --- evidence ----------------------------------------------------------------------------------------------
-
-    def audited(self, decisions: list[Decision], subject: Subject) -> None:
-        """Writes the audit records of what was decided for `subject`."""
-        self.audit.write(decisions, subject)
+    # --- inside ------------------------------------------------------------------------------------------------
 
     def _unready(self) -> str | None:
         return None if self.policy.loaded else f"{self.name} has no policy"

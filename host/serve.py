@@ -43,6 +43,7 @@ class Server:
         await self.app.stop()
         await self.node.close()
         self._log.close()
+        self._recorder.close()
 
     def _services(self) -> list[tuple[ServiceDescriptor, object]]:
         admin = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
@@ -52,6 +53,7 @@ class Server:
         return bind(
             service, ops, self.node.admission, self._recorder, seal=self.node.seal, target=self.config.name,
             last_committed=lambda: self.app.last_committed, replies=self.app.replies,
+            audited=self._log.write,
         )  # fmt: skip
 
     def _stats(self) -> dict[str, int]:
@@ -65,6 +67,8 @@ def _recorder(config: NodeConfig, env: Environment) -> Recorder:
     if config.history is None:
         return Recorder(config.name, None, env.clock)
     recorder = Recorder.to_file(config.history, config.name, env.clock)
+    if not recorder.fresh:
+        return recorder
     recorder.header(
         schema=SCHEMA, role=config.role, versions=versions(), seed=config.seed, runtime=config.runtime,
         clock_domain=config.clock_domain,

@@ -65,13 +65,18 @@ class Admission:
         roles: Mapping[str, frozenset[str]] = ROLES,
     ) -> None:
         self.cluster = cluster
-        self.framework = framework
         self.sepol = sepol
         self.ready = ready
         self._roles = roles
-        self._modules = tuple(m.name for m in framework.modules if m.xattr)
         self._cache: OrderedDict[tuple[bytes, Peer | None], Subject] = OrderedDict()
+        self.use(framework)
         self.set_nodemaps(nodemaps)
+
+    def use(self, framework: Framework) -> None:
+        """Judges by these modules from now on: the ones of a policy that was just loaded."""
+        self.framework = framework
+        self._modules = tuple(m.name for m in framework.modules if m.xattr)
+        self._cache.clear()
 
     def set_nodemaps(self, nodemaps: Iterable[Nodemap]) -> None:
         """Replaces all of them. Without one called `default`, nodes that none lists are trusted as they are."""

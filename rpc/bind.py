@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from lsm.objects import Decision, Subject
 from rpc.admission import Admission
 from rpc.call import Peer
 from rpc.mediation import declared
@@ -33,20 +34,23 @@ def bind(
     target: str,
     last_committed: Callable[[], int] = lambda: 0,
     replies: ReplyCache | None = None,
+    audited: Callable[[Decision, Subject], None] = lambda decision, subject: None,
 ) -> Table:
     """The table that serves `service` with the coroutine methods of `ops`, found by name (GetRoot -> get_root).
 
-    `target` names the store in receipts. TypeError if an rpc has no handler, a public coroutine method of `ops` is
+    `target` names the store in receipts; `audited` is told of each decision that asks for an audit record. TypeError if an rpc has no handler, a public coroutine method of `ops` is
     no rpc, or a declaration of mediation is malformed.
     """
     rpcs = methods(service)
     known = {m.handler for m in rpcs}
-    given = {n for n in dir(ops) if not n.startswith("_") and inspect.iscoroutinefunction(getattr(ops, n, None))}
+    # Looked up without running properties, which may need what is there after start only.
+    public = (n for n in dir(ops) if not n.startswith("_"))
+    given = {n for n in public if inspect.iscoroutinefunction(inspect.getattr_static(ops, n))}
     if known != given:
         faults = [f"no handler {n}" for n in sorted(known - given)] + [f"no rpc for {n}" for n in sorted(given - known)]
         raise TypeError(f"{service.name} cannot be bound to {type(ops).__name__}: {'; '.join(faults)}")
     bound = {m.path: Bound(m, getattr(ops, m.handler), declared(m.descriptor)) for m in rpcs}
-    return Table(bound, Site(admission, recorder, seal, target, last_committed, replies or ReplyCache()))
+    return Table(bound, Site(admission, recorder, seal, target, last_committed, replies or ReplyCache(), audited))
 
 
 class Table:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,44 @@ class Recorder:
     It also keeps the node's two counters: the Lamport clock and the serial numbers of rpcs and xids.
     """
 
-    def __init__(self, node: str, sink: Sink | None, clock: Clock) -> None:
+    def __init__(self, node: str, sink: Sink | None, clock: Clock, *, index: int = 0, lamport: int = 0) -> None:
         self.node = node
         self.clock = clock
-        self.lamport = 0
+        self.lamport = lamport
         self._sink = sink
-        self._index = 0
+        self._index = index
         self._interned: set[str] = set()
+        self._file: FileIO | None = None
         # Microseconds: a node that comes back counts on above what it used before.
         self._serial = clock.wall_ns() // 1000
 
     @classmethod
     def to_file(cls, path: Path, node: str, clock: Clock) -> Recorder:
-        """A recorder that appends to `path`, one write a batch; OSError if it cannot be opened."""
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        """A recorder that appends to `path`, one write a batch; OSError if it cannot be opened.
+
+        A node that comes back goes on where its file ends; a line that was torn when it was killed is cut off.
+        """
+        index, lamport = _resumed(path)
+        file = path.open("ab", buffering=0)
 
         def append(data: bytes) -> None:
-            if os.write(fd, data) != len(data):
+            if os.write(file.fileno(), data) != len(data):
                 raise OSError(errno.ENOSPC, "the history was written in part: make room on the disk", str(path))
 
-        return cls(node, append, clock)
+        recorder = cls(node, append, clock, index=index, lamport=lamport)
+        recorder._file = file
+        return recorder
+
+    def close(self) -> None:
+        """Closes the file; what is recorded after that is lost."""
+        if self._file is not None:
+            self._file.close()
+        self._sink = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was written to the file yet."""
+        return self._index == 0
 
     @property
     def on(self) -> bool:
@@ -97,9 +116,11 @@ class Recorder:
 class Batch:
     """The events of one rpc, or of one step, until `flush` writes them together."""
 
-    __slots__ = ("_events", "_recorder", "_subjects")
+    __slots__ = ("_events", "_recorder", "_subjects", "before_label")
 
     def __init__(self, recorder: Recorder) -> None:
+        # Called before a `label` event, so that what was decided by then stands before what was done.
+        self.before_label: Callable[[], None] | None = None
         self._recorder = recorder
         self._events: list[dict[str, Any]] = []
         self._subjects: dict[str, Subject] = {}
@@ -119,26 +140,22 @@ class Batch:
 
     def decisions(
         self,
-        decisions: Iterable[Decision],
+        decisions: Sequence[Decision],
         *,
         rpc: str | None,
         op: str | None,
         vantage: str,
         behalf: Container[int] = (),
-        at: int | None = None,
+        first: int = 0,
     ) -> None:
-        """One `avc` event a decision, put at position `at` (default: the end).
+        """One `avc` event for each of `decisions` from position `first` on.
 
         `behalf` holds the positions, among `decisions`, of those asked for the subject acted for.
         """
         if not self._recorder.on:
             return
-        events = [
-            self._recorder.stamped("avc", {"rpc": rpc, "op": op, "vantage": vantage, **_avc(d), "behalf": i in behalf})
-            for i, d in enumerate(decisions)
-        ]
-        where = len(self._events) if at is None else at
-        self._events[where:where] = events
+        for i, d in enumerate(decisions[first:], first):
+            self.event("avc", rpc=rpc, op=op, vantage=vantage, **_avc(d), behalf=i in behalf)
 
     def label(
         self,
@@ -163,6 +180,8 @@ class Batch:
         """A `label` event: the security xattr `name` of an object went from `old` to `new` (None: absent)."""
         if not self._recorder.on:
             return
+        if self.before_label is not None:
+            self.before_label()
         fields: dict[str, Any] = {
             "object": str(fid), "role": role, "target": target, "name": name, "old": text(old), "new": text(new),
             "version": version, "why": why, "class": tclass, "mode": mode, "parent": str(parent) if parent else None,
@@ -181,6 +200,19 @@ class Batch:
         """Writes what was gathered; OSError if the sink cannot."""
         events, self._events = self._events, []
         self._recorder.write(events, self._subjects)
+
+
+def _resumed(path: Path) -> tuple[int, int]:
+    """How many events a file holds and the last one's Lamport clock; a torn last line is cut off."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return 0, 0
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    lines = whole.splitlines()
+    return len(lines), json.loads(lines[-1])["c"] if lines else 0
 
 
 def text(value: str | bytes | None) -> str | dict[str, str] | None:

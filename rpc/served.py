@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from labelproof.v1 import context_pb2
 from lsm.framework import Mediator
-from lsm.objects import Subject
+from lsm.objects import Decision, Subject
 from rpc import admission as doors
 from rpc import context, status
 from rpc.admission import Admission
@@ -58,6 +58,7 @@ class Site:
     target: str
     last_committed: Callable[[], int]
     replies: ReplyCache
+    audited: Callable[[Decision, Subject], None] = lambda decision, subject: None
 
     def settle(self, call: Call, reply: Message) -> Row:
         """Fills the receipt (where the change stands, and the proof of what was allowed); the reply as a row."""
@@ -90,8 +91,8 @@ class Served:
         self.entry = context_pb2.CallContext()
         self.call: Call | None = None
         self.resent = False
-        # Position of the first event after `recv`: decisions come before what the handler wrote.
-        self.mark = 0
+        # How many decisions stand in the batch already.
+        self.told = 0
         self.place: Any = None
 
     async def answered(self, body: bytes, metadata: Metadata) -> Answer:
@@ -143,6 +144,7 @@ class Served:
             settle=self.site.settle if self.method.receipt else None,
         )  # fmt: skip
         self.call = call
+        self.batch.before_label = self._tell_decisions
         return request, call
 
     async def _once(self, call: Call, request: Message, body: bytes) -> bytes:
@@ -213,7 +215,6 @@ class Served:
         self.site.recorder.tick(self.entry.clock)
         if self.site.recorder.on:
             self.batch.event("rpc", **self._common("recv", subject, behalf), place=self.place)
-        self.mark = len(self.batch)
 
     def _common(self, phase: str, subject: Subject | None, behalf: Subject | None) -> dict[str, Any]:
         return {
@@ -224,9 +225,11 @@ class Served:
         }  # fmt: skip
 
     def _record(self, body: bytes, error: OSError | None) -> None:
-        if not self.site.recorder.on:
-            return
         call = self.call
+        if not self.site.recorder.on:
+            if call is not None:
+                self._audit(call)
+            return
         sure = error is None or status.definite(error)
         if call is not None:
             self._record_mediation(call, error)
@@ -239,13 +242,30 @@ class Served:
         self.batch.flush()
 
     def _record_mediation(self, call: Call, error: OSError | None) -> None:
-        if error is not None and status.definite(error):
+        if error is not None and status.definite(error) and not call.transno:
             # The step was rolled back, so the labels that it wrote of are not there.
             self.batch.drop("label")
+        self._tell_decisions()
+        self._audit(call)
+
+    def _tell_decisions(self) -> None:
+        """Records what was decided since the last time: in front of a label, where it was decided before."""
+        call = self.call
+        if call is None:
+            return
         marks = call.lsm_behalf.marks if call.lsm_behalf else ()
+        made = call.lsm.decisions
         self.batch.decisions(
-            call.lsm.decisions, rpc=call.rpc, op=call.op or None, vantage=call.vantage, behalf=marks, at=self.mark
+            made, rpc=call.rpc, op=call.op or None, vantage=call.vantage, behalf=marks, first=self.told
         )
+        self.told = len(made)
+
+    def _audit(self, call: Call) -> None:
+        marks = call.lsm_behalf.marks if call.lsm_behalf else ()
+        for position, decision in enumerate(call.lsm.decisions):
+            if decision.audited:
+                subject = call.behalf if position in marks and call.behalf else call.lsm.subject
+                self.site.audited(decision, subject)
 
 
 def _fired(call: Call) -> list[list[Any]]:

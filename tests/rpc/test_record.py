@@ -94,8 +94,8 @@ def test_decisions_are_events_in_order(recorder, writes) -> None:
         role="parent", fid=Fid(1, 1), name="d", version=4, seqno=2, digest="abc", audited=True,
     )  # fmt: skip
     batch = recorder.batch()
+    batch.decisions([denied, denied, denied], rpc="c0:1", op="op1", vantage="server", behalf={2}, first=1)
     batch.event("note", text="after")
-    batch.decisions([denied, denied], rpc="c0:1", op="op1", vantage="server", behalf={1}, at=0)
     batch.flush()
 
     first, second, note = lines(writes)
@@ -121,12 +121,24 @@ def test_without_a_sink_nothing_is_written(caller) -> None:
 
 
 def test_the_file_is_appended_to(tmp_path) -> None:
-    """A recorder opened again goes on behind what is there."""
+    """A node that comes back goes on where its file ends: index and clock, without the line that was torn."""
     path = tmp_path / "n0.jsonl"
-    for _ in range(2):
-        rpc.Recorder.to_file(path, "n0", Clock()).header(schema=1)
+    first = rpc.Recorder.to_file(path, "n0", Clock())
+    first.tick(6)
+    first.header(schema=1)
+    first.close()
+    with path.open("ab") as file:
+        file.write(b'{"e": "torn')
 
-    assert [json.loads(line)["e"] for line in path.read_text().splitlines()] == ["run", "run"]
+    second = rpc.Recorder.to_file(path, "n0", Clock())
+    second.event("note", text="back")
+    second.close()
+
+    assert not second.fresh
+    assert [(e["e"], e["i"], e["c"]) for e in map(json.loads, path.read_text().splitlines())] == [
+        ("run", 0, 7),
+        ("note", 1, 7),
+    ]
 
 
 def test_a_full_disk_is_an_error(monkeypatch, tmp_path) -> None:
@@ -138,6 +150,7 @@ def test_a_full_disk_is_an_error(monkeypatch, tmp_path) -> None:
         recorder.event("note", text="x")
 
     assert raised.value.errno == errno.ENOSPC
+    recorder.close()
 
 
 def test_a_call_is_whole_in_the_history(run, caller, mkdir) -> None:
