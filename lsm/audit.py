@@ -14,14 +14,15 @@ def record(decision: Decision, subject: Subject, wall_ns: int, serial: int, node
     """One line, without newline. `wall_ns` since the epoch; `serial` counts the node's records."""
     d = decision
     verdict, perms = ("denied", d.denied) if d.denied else ("granted", d.requested)
+    perms = d.told or perms
     stamp = f"{wall_ns // 1_000_000_000}.{wall_ns // 1_000_000 % 1000:03d}"
     fields = [f"pid={subject.pid}", f"comm={untrusted(subject.comm)}"]
     if d.name:
         fields.append(f"name={untrusted(d.name)}")
     if d.fid is not None:
         fields.append(f"dev={untrusted(node)} ino={d.fid.oid}")
-    if d.hook == "capable":
-        fields.append(f"capability={NUMBER[d.requested[0]]}")
+    if d.tclass in ("capability", "capability2"):
+        fields.append(f"capability={NUMBER[d.requested[0]]} ")  # the kernel's own second blank
     where = f"scontext={d.scontext} tcontext={d.tcontext} tclass={d.tclass}"
     mode = f" permissive={int(d.permissive)}" if d.denied else ""
     return (

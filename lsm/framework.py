@@ -22,7 +22,7 @@ class Framework:
     """The enabled modules of one node, in call order; `capability` is always first (LSM_ORDER_FIRST)."""
 
     def __init__(self, modules: Sequence[Hooks]) -> None:
-        self.modules = tuple(modules)
+        self.modules = tuple(sorted(modules, key=lambda module: module.name != "capability"))
         self._bound = {hook: _overriders(self.modules, hook) for hook in HOOKS}
 
     def overriders(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
@@ -88,12 +88,11 @@ class Mediator:
         wanted = tuple(requested)
         owner = f"uid={obj.uid} gid={obj.gid} mode={obj.mode:o}"
         who = f"uid={self.subject.uid} gid={self.subject.gid}"
-        self.settle(
-            Decision(
-                hook, "vfs", wanted, wanted, who, owner, obj.tclass, False, "dac",
-                role=obj.role, fid=obj.fid, name=obj.name, version=obj.version, errno=error,
-            )  # fmt: skip
-        )
+        refusal = Decision(
+            hook, "vfs", wanted, wanted, who, owner, obj.tclass, False, "dac",
+            role=obj.role, fid=obj.fid, name=obj.name, version=obj.version, errno=error,
+        )  # fmt: skip
+        self.settle(refusal)
 
     def _fire(self, hook: str, args: Sequence[object]) -> Obj | None:
         about = next((a for a in args if isinstance(a, Obj)), None)

@@ -89,9 +89,7 @@ class Hooks:
         """Before a directory goes (security_inode_rmdir); whether it is empty is asked after."""
         return ()
 
-    def inode_rename(
-        self, subject: Subject, parent: Obj, obj: Obj, newparent: Obj, target: Obj | None
-    ) -> Checks:
+    def inode_rename(self, subject: Subject, parent: Obj, obj: Obj, newparent: Obj, target: Obj | None) -> Checks:
         """Before `obj` moves from `parent` to `newparent`, over `target` if there is one (security_inode_rename)."""
         return ()
 

@@ -99,7 +99,8 @@ class Decision:
 
     `allowed` is the verdict after the mode of enforcement; `denied` names the missing permissions only, also
     where a permissive domain or mode let them pass. `reason` is te, constraint, rbac, bounds, mls, dac,
-    capability or rule; empty where nothing was missing.
+    capability or rule; empty where nothing was missing. `told` are the permissions that the audit record names,
+    where dontaudit or auditallow speak of some of them only.
     """
 
     hook: str
@@ -120,6 +121,7 @@ class Decision:
     seqno: int = 0
     digest: str = ""
     errno: int = errno.EACCES
+    told: tuple[str, ...] = ()
 
 
 class Denied(PermissionError):

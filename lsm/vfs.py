@@ -81,8 +81,11 @@ def access_mask(flags: int) -> int:
 
 
 def file_mask(flags: int) -> int:
-    """MAY_* of an open file, by its mode alone (security/selinux/hooks.c, file_to_av): O_TRUNC adds nothing."""
-    return access_mask(flags & ~os.O_TRUNC)
+    """MAY_* of an open file, by its mode alone (security/selinux/hooks.c, file_to_av): O_TRUNC adds nothing.
+
+    The access mode 3 is asked for as read and write, and then may do neither (fs.h, OPEN_FMODE): no bit.
+    """
+    return 0 if flags & os.O_ACCMODE == os.O_ACCMODE else access_mask(flags & ~os.O_TRUNC)
 
 
 def _dac_words(mask: int) -> tuple[str, ...]:
@@ -157,6 +160,12 @@ def _mknod_capability(m: Mediator, p: P) -> None:
     """vfs_mknod: character and block devices only, and before the directory is asked anything but write."""
     if stat.S_IFMT(p["new"].mode) in (stat.S_IFCHR, stat.S_IFBLK):
         _needs("mknod")(m, p)
+
+
+def _noatime(m: Mediator, p: P) -> None:
+    """fs/namei.c, may_open: O_NOATIME is the owner's."""
+    if p["flags"] & os.O_NOATIME and not owner_or_capable(m, p["object"]):
+        m.refuse_dac(p["object"], ("noatime",), errno.EPERM, "may_open")
 
 
 def _may_setattr(m: Mediator, p: P) -> None:
@@ -257,8 +266,9 @@ _MAY_OPEN: tuple[Step, ...] = (
     Refuse(errno.ENOTDIR, lambda m, p: bool(p["flags"] & os.O_DIRECTORY) and not p["object"].is_dir),
     Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode)),
     Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(access_mask(p["flags"]) & MAY_WRITE)),
-    Refuse(errno.ENXIO, lambda m, p: not p["object"].is_dir and not stat.S_ISREG(p["object"].mode)),
 )
+# The cluster serves no devices, fifos or sockets: who may open one learns that (fs/inode.c, no_open).
+_NO_DEVICE = Refuse(errno.ENXIO, lambda m, p: not p["object"].is_dir and not stat.S_ISREG(p["object"].mode))
 
 OPS: dict[str, tuple[Step, ...]] = {
     # a path component, and the last one before the operation itself
@@ -272,7 +282,7 @@ OPS: dict[str, tuple[Step, ...]] = {
     "mknod": (_EXISTS, May("parent", _WX), _mknod_capability, hook("inode_mknod", "parent", "new", "fs")),
     "mknod_regular": _making("inode_create"),
     "open_new": (hook("file_open", "object", "mask"),),
-    "open": (*_MAY_OPEN, May("object", access_mask), hook("file_open", "object", "mask")),
+    "open": (*_MAY_OPEN, May("object", access_mask), _noatime, hook("file_open", "object", "mask"), _NO_DEVICE),
     # names
     "link": (
         _EXISTS,

@@ -42,13 +42,25 @@ class Capability(Hooks):
 
     def _security_xattr(self, subject: Subject, name: str) -> Checks:
         """cap_inode_setxattr and cap_inode_removexattr: only the security namespace."""
-        if name.startswith("security.") and name not in self._guarded:
-            yield _capable(subject, NUMBER["setfcap" if name == "security.capability" else "sys_admin"])
+        if name not in self._guarded and (cap := xattr_capability(name)):
+            yield _capable(subject, NUMBER[cap])
+
+
+def xattr_capability(name: str) -> str | None:
+    """The capability that setting or removing a security.* xattr needs; None for other namespaces."""
+    if not name.startswith("security."):
+        return None
+    return "setfcap" if name == "security.capability" else "sys_admin"
+
+
+def has(subject: Subject, cap: str) -> bool:
+    """Whether the effective set holds `cap`; a module that decides on it asks its own policy besides."""
+    return bool(subject.caps.effective >> NUMBER[cap] & 1)
 
 
 def _capable(subject: Subject, cap: int) -> Decision:
-    allowed = bool(subject.caps.effective >> cap & 1)
     name = NAMES[cap]
+    allowed = has(subject, name)
     who = f"uid={subject.uid} caps={subject.caps.effective:#x}"
     missing = () if allowed else (name,)
     reason = "" if allowed else "capability"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from lsm.avc import Avc
 from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
-from lsm.modules.capability import NAMES, NUMBER
+from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.server import SecurityServer
 from lsm.objects import Decision, Obj, Subject
@@ -98,23 +98,24 @@ class Selinux(Hooks):
         if name == XATTR:
             yield from self._may_relabel(subject, obj, value, fs)
         else:
-            yield self._about(subject, obj, "setattr")
+            yield from self._may_change_xattr(subject, obj, name)
 
     def inode_removexattr(self, subject: Subject, obj: Obj, name: str) -> Checks:
         """An xattr may go with setattr; a label never: EACCES, without a query, in permissive mode too."""
         if name == XATTR:
             raise PermissionError(errno.EACCES, "a security label can be changed, never removed", name)
-        yield self._about(subject, obj, "setattr")
+        yield from self._may_change_xattr(subject, obj, name)
 
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
-        return self.server.sid_to_context(self._parse(value)) if name == XATTR else None
+        """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it)."""
+        return self.server.sid_to_context(self._parse(value, defer=True), force=True) if name == XATTR else None
 
     # --- file --------------------------------------------------------------------------------------------------
 
     def file_open(self, subject: Subject, obj: Obj, mask: int) -> Checks:
         """The open file's mode as permissions, plus `open` (selinux_file_open, open_file_to_av)."""
         opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
-        yield self._about(subject, obj, *_mask_to_perms(obj, mask), *opens)
+        yield self._about(subject, obj, *(_mask_to_perms(obj, mask) or ("ioctl",)), *opens)
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
         """Nothing while label and policy are those of the open (selinux_file_permission)."""
@@ -127,15 +128,18 @@ class Selinux(Hooks):
         """process{set<attr>} on oneself, then the context must parse (selinux_setprocattr)."""
         own = Obj("subject", "process", subject.labels)
         yield self._about(subject, own, f"set{attr}")
-        if value is not None:
-            self._parse(value.encode("utf-8", "surrogateescape"))
+        if value is None:
+            return
+        text = value.encode("utf-8", "surrogateescape")
+        sid = (yield from self._known_or_forced(subject, text)) if attr == "fscreate" else self._parse(text)
+        if attr == "keycreate":
+            yield self._about(subject, Obj("key", "key", {self.name: self.server.sid_to_context(sid)}), "create")
 
     # --- capability --------------------------------------------------------------------------------------------
 
     def capable(self, subject: Subject, cap: int) -> Checks:
         """The domain must have the capability too (cred_has_capability)."""
-        own = Obj("subject", "capability" if cap < 32 else "capability2", subject.labels)
-        yield self._about(subject, own, NAMES[cap])
+        yield self._capability(subject, NAMES[cap])
 
     # --- policy ------------------------------------------------------------------------------------------------
 
@@ -169,9 +173,9 @@ class Selinux(Hooks):
         if subject.uid != obj.uid:
             yield self._fowner(subject)
         yield self._about(subject, obj, "relabelfrom")
-        new = self._parse(value)
+        new = yield from self._known_or_forced(subject, value)
         relabelled = Obj(
-            obj.role, obj.tclass, {self.name: self.server.sid_to_context(new)},
+            obj.role, obj.tclass, {self.name: self.server.sid_to_context(new, force=True)},
             obj.version, obj.uid, obj.gid, obj.mode, obj.fid, obj.name,
         )  # fmt: skip
         yield self._about(subject, relabelled, "relabelto")
@@ -181,10 +185,25 @@ class Selinux(Hooks):
 
     def _fowner(self, subject: Subject) -> Decision:
         """Not the owner: CAP_FOWNER, else EPERM before any label is looked at (inode_owner_or_capable)."""
-        if not subject.caps.effective >> NUMBER["fowner"] & 1:
+        if not has(subject, "fowner"):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may relabel")
-        own = Obj("subject", "capability", subject.labels)
-        return self._about(subject, own, "fowner")
+        return self._capability(subject, "fowner")
+
+    def _known_or_forced(self, subject: Subject, value: bytes) -> Generator[Decision, None, int]:
+        """The SID of a caller's context; one that this policy does not know needs mac_admin, else EINVAL."""
+        try:
+            return self._parse(value)
+        except OSError:
+            if not has(subject, "mac_admin"):
+                raise
+        yield self._capability(subject, "mac_admin", errno.EINVAL)
+        return self._parse(value, defer=True)
+
+    def _may_change_xattr(self, subject: Subject, obj: Obj, name: str) -> Iterator[Decision]:
+        """Another's xattr: the capability that its namespace needs (cap_inode_setxattr), then setattr."""
+        if cap := xattr_capability(name):
+            yield self._capability(subject, cap)
+        yield self._about(subject, obj, "setattr")
 
     def _invalid_transition(self, subject: Subject, obj: Obj) -> Decision:
         """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help)."""
@@ -199,11 +218,15 @@ class Selinux(Hooks):
         target = Obj("security", "security", {self.name: self._initial("security")})
         return self._about(subject, target, perm)
 
+    def _capability(self, subject: Subject, cap: str, error: int = errno.EPERM) -> Decision:
+        """cred_has_capability: of the subject on itself. capable() answers EPERM, where a hook says nothing else."""
+        own = Obj("subject", "capability" if cap in NAMES[:32] else "capability2", subject.labels)
+        sid = self._sid(subject)
+        return self._decide(sid, sid, own, (cap,), "", error)
+
     def _about(self, subject: Subject, obj: Obj, *perms: str, name: str = "") -> Decision:
         """One query: all of `perms` of `subject` on `obj`."""
-        # A capability has its own errno in the kernel: capable() answers EPERM.
-        error = errno.EPERM if obj.tclass.startswith("capability") else errno.EACCES
-        return self._decide(self._sid(subject), self._object_sid(obj), obj, perms, name, error)
+        return self._decide(self._sid(subject), self._object_sid(obj), obj, perms, name, errno.EACCES)
 
     def _between(self, source: Obj, target: Obj, perm: str, name: str = "") -> Decision:
         """A query whose source is an object: `associate` of a file's label with the filesystem's."""
@@ -226,7 +249,7 @@ class Selinux(Hooks):
             "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
             not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
             permissive, bool(audit) or (bool(denied) and not missing), obj.role, obj.fid, name or obj.name,
-            obj.version, server.seqno, server.policy.digest, error,
+            obj.version, server.seqno, server.policy.digest, error, server.policy.names(obj.tclass, audit),
         )  # fmt: skip
 
     def _requested(self, tclass: str, perms: tuple[str, ...]) -> tuple[bool, int]:
@@ -240,29 +263,51 @@ class Selinux(Hooks):
     def _new_sid(self, subject: Subject, parent: Obj, new: Obj) -> int:
         """determine_inode_label: fscreate, else the transition from the directory with the last component."""
         if subject.fscreate is not None:
-            return self._parse(subject.fscreate.encode("utf-8", "surrogateescape"))
-        return self.server.compute_create(self._sid(subject), self._object_sid(parent), new.tclass, new.name)
+            return self._parse(subject.fscreate.encode("utf-8", "surrogateescape"), defer=True)
+        try:
+            return self.server.compute_create(self._sid(subject), self._object_sid(parent), new.tclass, new.name)
+        except ContextError as error:
+            raise PermissionError(errno.EACCES, str(error), new.name) from None
 
     def _sid(self, subject: Subject) -> int:
-        return self.server.context_to_sid(subject.labels[self.name])
+        """A subject whose context this policy does not know behaves as `unlabeled`; one without any is refused."""
+        label = subject.labels.get(self.name)
+        if label is None:
+            raise PermissionError(errno.EACCES, "the subject has no SELinux context")
+        try:
+            return self.server.context_to_sid(label, defer=True)
+        except ContextError as error:
+            raise PermissionError(errno.EACCES, f"the subject has no SELinux context: {error}") from None
 
     def _object_sid(self, obj: Obj) -> int:
-        """No xattr: the initial SID `file`. A context that this policy does not know behaves as `unlabeled`."""
-        label = obj.labels.get(self.name)
+        """No xattr: the initial SID `file`, whose range also stands in for a missing one (inode_doinit_with_dentry).
+
+        A context that this policy does not know behaves as `unlabeled` until one is loaded that does.
+        """
+        label, server = obj.labels.get(self.name), self.server
         if label is None:
-            return self.server.initial_sid("file")
+            return server.initial_sid("file")
         try:
-            return self.server.context_to_sid(label)
+            return server.context_to_sid(label)
+        except ContextError:
+            return self._unknown_sid(label)
+
+    def _unknown_sid(self, label: str) -> int:
+        try:
+            return self.server.context_to_sid(label, default=self.server.initial_sid("file"), defer=True)
         except ContextError:
             return self.server.initial_sid("unlabeled")
 
     def _initial(self, name: str) -> str:
         return self.server.sid_to_context(self.server.initial_sid(name))
 
-    def _parse(self, value: bytes) -> int:
-        """A context from a caller: one trailing NUL is accepted; what does not parse or is not valid is EINVAL."""
+    def _parse(self, value: bytes, *, defer: bool = False) -> int:
+        """A context from a caller: one trailing NUL is accepted; what does not parse or is not valid is EINVAL.
+
+        With `defer`, what a policy might know one day gets a SID all the same (security_context_to_sid_force).
+        """
         try:
-            return self.server.context_to_sid(value.removesuffix(b"\0").decode("utf-8"))
+            return self.server.context_to_sid(value.removesuffix(b"\0").decode("utf-8"), defer=defer)
         except (ContextError, UnicodeDecodeError) as error:
             raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 
