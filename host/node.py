@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from host.config import NodeConfig
 from host.policy import PolicyState
 from lsm.framework import Framework, Mediator
 from lsm.modules.capability import ALL
-from lsm.objects import Caps, Obj, Subject
+from lsm.objects import Caps, Decision, Obj, Subject
 from rpc.admission import Admission
 from rpc.call import Call
 from rpc.channel import Caller, Channel
@@ -135,6 +136,12 @@ class Node:
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             await channel.close()
+
+    def audited(self, decisions: Iterable[Decision], subject: Subject) -> None:
+        """Writes the audit records of what was decided for `subject` outside any rpc of this node's own."""
+        for decision in decisions:
+            if decision.audited:
+                self.audit.write(decision, subject)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
