@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from rpc.tls import Identity
 
 LSM = ("capability", "selinux")
+ROLES = ("mds", "oss", "client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,36 @@ class NodeConfig:
     def from_json(cls, line: str) -> NodeConfig:
         """The inverse of to_json; ValueError for what it did not write."""
         try:
-            return cls(**_restored(json.loads(line)))
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not a node's configuration: {error}") from None
+            config = cls(**_restored(json.loads(line)))
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+            raise ValueError(f"not a node's configuration: {type(error).__name__}: {error}") from None
+        config.validate()
+        return config
+
+    def validate(self) -> None:
+        """ValueError names the first field that cannot be."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, _TYPES.get(field.name, str)):
+                raise ValueError(f"a node's {field.name} cannot be {value!r}")
+        if self.role not in ROLES:
+            raise ValueError(f"no role {self.role!r}; there are {', '.join(ROLES)}")
+        if not self.name or not self.cluster or not self.key:
+            raise ValueError("a node needs a name, a cluster and the cluster's key")
+
+
+# Of the fields that are not text.
+_TYPES: Mapping[str, type | UnionType] = {
+    "data_dir": Path, "key": bytes, "history": Path | None, "audit": Path | None, "lsm": tuple, "seed": int,
+    "identity": Identity | None, "root_context": str | None, "stripe_size": int, "ephemeral": bool,
+}  # fmt: skip
 
 
 def _restored(fields: dict[str, Any]) -> dict[str, Any]:
     for name in ("data_dir", "history", "audit"):
         fields[name] = None if fields[name] is None else Path(fields[name])
-    fields["key"] = base64.b64decode(fields["key"])
-    fields["lsm"] = tuple(fields["lsm"])
+    fields["key"] = base64.b64decode(fields["key"], validate=True)
+    fields["lsm"] = tuple(fields["lsm"]) if isinstance(fields["lsm"], list) else fields["lsm"]
     identity = fields["identity"]
     fields["identity"] = identity and Identity(**{k: v.encode() for k, v in identity.items()})
     return fields

@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from host import policy
 from host.app import App
 from host.config import NodeConfig
 from host.node import Node, PeerAddress
@@ -40,7 +41,7 @@ class Machine:
 
     def rng(self, name: str) -> random.Random:
         """Seeded by the cluster's seed and the name alone."""
-        return random.Random(f"{self._config.seed}:{name}")
+        return random.Random(f"{self._config.seed}:{name}")  # noqa: S311  # repeats by design
 
     def connect(self, node: Node, peer: PeerAddress) -> Channel:
         assert self._config.identity is not None
@@ -55,8 +56,12 @@ def main(make_app: Callable[[Node], App]) -> None:
     )
     try:
         config = NodeConfig.from_json(sys.stdin.readline())
+        policy.framework(config.lsm, None)
+        if config.identity is None:
+            raise ValueError("it has no certificate; only the memory transport needs none")
     except ValueError as error:
-        sys.exit(f"labelproof node: {error}; the harness starts nodes, people do not")
+        sys.stderr.write(f"labelproof node: {error}; the harness starts nodes, people do not\n")
+        sys.exit(EXIT_USAGE)
     sys.exit(asyncio.run(_run(config, make_app)))
 
 
@@ -69,7 +74,7 @@ async def _run(config: NodeConfig, make_app: Callable[[Node], App]) -> int:
     try:
         await _serve(config, make_app, stop)
     except OSError as error:
-        print(f"{config.name}: {error.strerror or error}", file=sys.stderr)
+        sys.stderr.write(f"{config.name}: {error.strerror or error}\n")
         return EXIT_FAILED
     finally:
         if orphaned.is_set() and config.ephemeral:
@@ -78,7 +83,7 @@ async def _run(config: NodeConfig, make_app: Callable[[Node], App]) -> int:
 
 
 async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyncio.Event) -> None:
-    assert config.identity is not None, "the harness gives every node process its certificate"
+    assert config.identity is not None
     server = Server(config, Machine(config), make_app)
     await server.start()
     listener = await transport_grpc.serve(config.listen, config.identity, server.tables)
@@ -86,7 +91,8 @@ async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyn
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await stop.wait()
-    await asyncio.wait_for(listener.stop(), _STOP_S)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(listener.stop(), _STOP_S)
     await server.stop()
 
 

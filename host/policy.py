@@ -29,6 +29,7 @@ class PolicyState:
     """The policy of one node. Until it is loaded nothing is admitted (fail closed), unless no module needs one."""
 
     def __init__(self, modules: Sequence[str]) -> None:
+        _known(modules)
         self._modules = tuple(modules)
         self.name = ""
         self.version = 0
@@ -118,14 +119,19 @@ class PolicyState:
 
 def framework(names: Sequence[str], server: SecurityServer | None) -> Framework:
     """The modules named, in the call order of lsm.modules.MODULES. ValueError names one that there is not."""
-    known = {module.name: module for module in MODULES}
-    if unknown := set(names) - known.keys():
-        raise ValueError(f"no LSM module {sorted(unknown)[0]!r}; there are {', '.join(known)}")
+    known = _known(names)
     guarded = frozenset(known[name].xattr or "" for name in names) - {""}
     makers: dict[str, Callable[[], Hooks]] = {"capability": lambda: Capability(guarded)}
     if server is not None:
         makers["selinux"] = lambda: Selinux(server)
     return Framework([makers[name]() for name in known if name in names and name in makers])
+
+
+def _known(names: Sequence[str]) -> dict[str, type[Hooks]]:
+    known = {module.name: module for module in MODULES}
+    if unknown := set(names) - known.keys():
+        raise ValueError(f"no LSM module {sorted(unknown)[0]!r}; there are {', '.join(known)}")
+    return known
 
 
 def _parsed(name: str, digest: str, packed: bytes) -> Policy:
