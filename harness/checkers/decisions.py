@@ -177,7 +177,15 @@ class Decisions:
 
     def _stored(self, event: Event, policy: Policy) -> str | None:
         """The label of an object that is there; an object made in this very rpc has the label it was made with."""
-        fid = self._fid(event)
+        fid, truth = self._fid(event), self._world.truth
+        if (
+            event["hook"] == "inode_setxattr"
+            and fid
+            and truth.known(fid)
+            and (event.get("version") or 0) > truth.version(fid)
+        ):
+            # A server that has no object of the file yet is told of the label before it is acknowledged.
+            return self._new(event, policy)
         true = self._world.true_label(fid, event.get("version")) if fid else None
         if true is None:
             return self._new(event, policy) if event["hook"] == "file_open" else None

@@ -154,23 +154,25 @@ def _asked(rpc: Rpc, behalf: bool) -> list[Event]:
 def _matched(wanted: list[access.Check], asked: list[Event]) -> tuple[access.Check | None, list[Event]]:
     """The first check that is wanted and was not asked, and the queries that are left over; none of either: they agree.
 
-    Floating hooks may stand anywhere. Where a wanted check is missing, what was asked stands as far as it goes: a query
-    is left over only if it does not come next.
+    Queries of floating classes may stand anywhere. Where a wanted check is missing, what was asked stands as far as it
+    goes: a query is left over only if it does not come next.
     """
     todo, missing = list(asked), None
     for check in wanted:
-        while todo and todo[0]["hook"] in access.FLOATING and not _is(todo[0], check):
+        while todo and todo[0]["tclass"] in access.FLOATING and not _is(todo[0], check):
             todo.pop(0)
         if todo and _is(todo[0], check):
             todo.pop(0)
         elif not check.optional:
             missing = check
             break
-    return missing, [avc for avc in todo if avc["hook"] not in access.FLOATING]
+    return missing, [avc for avc in todo if avc["tclass"] not in access.FLOATING]
 
 
 def _is(avc: Event, check: access.Check) -> bool:
-    return (avc["hook"], avc["tclass"], frozenset(avc["requested"])) == (check.hook, check.tclass, check.perms)
+    """A capability may be asked inside another hook, and is the same query there."""
+    same = avc["hook"] == check.hook or avc["tclass"] in access.FLOATING
+    return same and (avc["tclass"], frozenset(avc["requested"])) == (check.tclass, check.perms)
 
 
 def _object(rpc: Rpc) -> str:

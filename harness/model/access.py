@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import cache
 
 FILE_CLASSES = ("file", "dir", "lnk_file", "chr_file", "blk_file", "fifo_file", "sock_file")
-# Asked where DAC needs them or a claim is weighed: anywhere in an operation, and never demanded by its place.
-FLOATING = frozenset({"capable", "setprocattr"})
+# Asked where DAC needs them or a claim is weighed: anywhere in an operation, and never demanded by their place.
+FLOATING = frozenset({"capability", "capability2", "cap_userns", "cap2_userns", "process"})
 
 _MAKE = """
     inode_permission(parent)    subject -> parent dir {write search}

@@ -319,6 +319,34 @@ def test_server_is_asked_as_itself_and_for_the_subject(history, judged, names):
     assert judged(history, "mediation")[0] == ["check-missing"]
 
 
+def test_capability_asked_inside_another_hook_is_in_order(history, judged, names):
+    """The capability for another's file stands before relabelfrom, under the hook that asked for it."""
+    history.creates()
+    history.subject("app", names["app"])
+    op = history.op("setxattr", path="/f", name="security.selinux", value=names["obj"]("data_t"))
+    checks = access.expected("setxattr", "label")
+    history.recv("Mds/Setxattr", op, place={"fid": names["file"]})
+    history.denied("inode_setxattr", "capability", "fowner", names["app"], "fowner", role="subject")
+    labels = {"object": names["obj"]("made_t"), "new": names["obj"]("data_t"), "fs": names["fs"]}
+    history.asked(checks, labels, {"object": names["file"]})
+    history.reply(case="label", fired=history.fires(checks, {}))
+
+    assert judged(history, "mediation")[0] == []
+
+
+@pytest.mark.parametrize(("label", "kinds"), [("data_t", []), ("made_t", ["false-tcontext"])])
+def test_label_of_a_version_to_come_is_the_one_being_set(history, judged, names, label, kinds):
+    """An OSS without an object of the file knows the label only as it will be: at that version it is the new one."""
+    history.creates()
+    data = names["obj"]("data_t")
+    history.subject("mds", names["kernel"])
+    op = history.op("setxattr", path="/f", name="security.selinux", value=data)
+    history.recv("Oss/SetLabel", op, n="oss0", subject="mds", behalf="app", came="mds0", place={"fid": names["file"]})
+    history.avc("inode_setxattr", "file", "relabelfrom", names["obj"](label), obj=names["file"], version=2, behalf=True)
+
+    assert judged(history, "mediation")[0] == kinds
+
+
 def test_missing_policy_file_is_unknown(history):
     """A run without the policy that its nodes loaded cannot be judged."""
     history.creates()
