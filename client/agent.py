@@ -70,17 +70,7 @@ class Agent:
             self._node, self._tasks, task, self._mounted(req.mount), call,
             op=req.op or call.op, test=req.test or call.test,
         )  # fmt: skip
-        try:
-            return await ops.run(ctx, req.name, values.fields_to_python(req.args))
-        finally:
-            self._audit(ctx)
-
-    def _audit(self, ctx: Ctx) -> None:
-        """The task's decisions go to this node's audit log. One that cannot be written does not undo what was done."""
-        try:
-            self._node.audited(ctx.mediator.decisions, ctx.task.subject)
-        except OSError as error:
-            log.error("the audit log of %s lacks records: %s", self._node.name, error)
+        return await ops.run(ctx, req.name, values.fields_to_python(req.args))
 
     def _mounted(self, name: str) -> Mount:
         try:

@@ -38,7 +38,9 @@ class Ctx:
 
     def __init__(self, node: Node, tasks: Tasks, task: Task, mount: Mount, call: Call, *, op: str, test: str) -> None:
         self.node, self.tasks, self.task, self.call = node, tasks, task, call
-        self.mediator: Mediator = call.lsm.acting_for(task.subject)
+        # What the agent's call asks, it asks for the task: so its audit records are the task's, not the harness's.
+        call.lsm.subject = task.subject
+        self.mediator: Mediator = call.lsm
         self._op, self._test = op, test
         self._use(mount)
 

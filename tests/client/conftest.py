@@ -315,15 +315,12 @@ class FakeNode(SimpleNamespace):
         super().__init__(
             name="client0", role="client", framework=framework, config=SimpleNamespace(cluster="labelproof"),
             policy=SimpleNamespace(sepol="1:own:33:abc", seqno=1), recorder=Recorder("client0", lines.append, clock),
-            clock=clock, admission=Admission("labelproof", framework), world=world, audit=[],
+            clock=clock, admission=Admission("labelproof", framework), world=world,
             subject=rpc.context.named(Subject(0, 0, labels={"toy": "node"}, nid="client0")),
             wires={
                 name: Wire(world, name, Peer("labelproof", name[:3], name)) for name in ("mds0", *world.osts)
             },
         )  # fmt: skip
-
-    def audited(self, decisions: list[Decision], subject: Subject) -> None:
-        self.audit += [(subject.labels["toy"], d.hook) for d in decisions]
 
     def peers(self, role: str) -> tuple[str, ...]:
         return tuple(sorted(name for name in self.wires if name.startswith(role)))

@@ -128,13 +128,13 @@ def test_decisions_of_the_clients_lsm_are_recorded_as_the_clients_own(guarded, w
     assert "inode_getattr" in [d.hook for d in guarded.last.lsm.decisions]
 
 
-def test_decisions_of_this_node_are_audited_as_the_tasks_also_when_they_refuse(guarded, world):
+def test_decisions_of_this_node_are_asked_for_the_task_and_not_for_the_harness(guarded, world):
     _fill(world)
-    guarded.toy.denies = {"inode_getattr"}
 
-    guarded.reply("stat", path="/f")
+    guarded("stat", path="/f")
 
-    assert guarded.node.audit[-1] == ("task", "inode_getattr")
+    assert guarded.last.lsm.subject.labels == {"toy": "task"}
+    assert guarded.last.subject.comm == "harness"
 
 
 @pytest.mark.parametrize("lsm", [False, True])
