@@ -92,6 +92,15 @@ def test_server_that_acts_for_nobody_is_caught(history, judged, names):
     assert judged(history, "identity")[0] == ["behalf"]
 
 
+def test_close_is_a_servers_own_errand(history, judged, names):
+    """What a server asks of another as a file is closed, it may ask for itself alone."""
+    op = history.op("close", fd=3)
+    history.subject("mds", names["kernel"])
+    history.recv("Oss/Glimpse", op, n="oss0", subject="mds", came="mds0")
+
+    assert judged(history, "identity")[0] == []
+
+
 def test_lookup_of_something_unknown_is_unknown(history, judged, names):
     """A history that begins in the middle is not held against anybody."""
     checks = access.expected("lookup", "name")
