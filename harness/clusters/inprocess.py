@@ -30,10 +30,11 @@ class InProcess:
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as real.boot."""
-        runs = Runs(self.name, real.boot_id())
-        return real.boot(
-            spec, run_dir, runs, lambda identity: _Machine(real.own_config(spec, identity), run_dir / "logs")
-        )
+
+        def machine(identity: Identity) -> Machine:
+            return _Machine(real.own_config(spec, identity), run_dir / "logs")
+
+        return real.boot(spec, run_dir, Runs(self.name, real.boot_id()), machine)
 
 
 class _Machine:
