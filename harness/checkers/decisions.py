@@ -133,7 +133,7 @@ class Decisions:
         op = self._world.op_of(event)
         if op is not None and op.subject is not None and self._world.roles.get(rpc.recv["from"]) == "client":
             return self._world.context(op.subject)
-        if event["vantage"] == "agent":
+        if event["vantage"] in {"agent", "client"}:
             return self._world.context(self._world.acting(event))
         return self._world.context(self._world.subject(event["n"], rpc.recv.get("subject")))
 

@@ -319,6 +319,20 @@ def test_server_is_asked_as_itself_and_for_the_subject(history, judged, names):
     assert judged(history, "mediation")[0] == ["check-missing"]
 
 
+@pytest.mark.parametrize("vantage", ["agent", "client"])
+def test_decision_of_a_clients_own_is_about_the_task(history, judged, names, vantage):
+    """What a client node decides within the harness's call is decided for the task, not for the harness."""
+    history.creates()
+    history.recv("Agent/Syscall", history.op("stat", path="/f"), n="client0", subject=None, came="harness")
+    asked = ("inode_getattr", "file", "getattr", names["obj"]("made_t"))
+    history.avc(*asked, obj=names["file"], vantage=vantage)
+    good = judged(history, "mediation")
+    history.avc(*asked, obj=names["file"], vantage=vantage, scontext=names["other"])
+
+    assert (good[0], good[1].valid) == ([], "valid")
+    assert judged(history, "mediation")[0] == ["false-scontext"]
+
+
 def test_capability_asked_inside_another_hook_is_in_order(history, judged, names):
     """The capability for another's file stands before relabelfrom, under the hook that asked for it."""
     history.creates()
