@@ -58,6 +58,9 @@ class AdminOps:
         """Takes the peers' addresses."""
         self._node.join([PeerAddress(p.node, p.role, p.address) for p in req.peers if p.node != self._node.name])
         await self._app.joined()
+        if self._node.policy.loaded and self._node.policy.server is None:
+            # No module waits for a boot policy, so none will come: a new store gets its root now.
+            await self._app.policy_loaded()
         return pb.JoinReply()
 
     async def set_nodemaps(self, call: Call, req: pb.SetNodemapsRequest) -> pb.SetNodemapsReply:
