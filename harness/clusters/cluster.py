@@ -157,6 +157,7 @@ class Cluster:
             self._machine.stop(list(self.nodes))
         finally:
             self._machine.close()
+            self._recorder.close()
             owner.remove(self._data)
             evidence.merge_audit(self.run_dir)
 
