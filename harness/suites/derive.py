@@ -97,8 +97,12 @@ def derive(base: policy.Policy, profile: Profile, scenarios: Sequence[Scenario])
 def _declare(text: _Text, types: dict[str, str]) -> None:
     """The types of objects, and the rights of who lays them out and of the servers that keep them."""
     kernel, admin = text.facts.initial_sids["kernel"].type, _parts(text.profile.admin)[2]
+    # A policy may give new objects their creator's role (default_role source).
+    roles = dict.fromkeys(("object_r", _parts(text.profile.user)[1], _parts(text.profile.admin)[1]))
     for role in ROLES:
-        text.add(f"(type {types[role]}) (roletype object_r {types[role]})")
+        text.add(f"(type {types[role]})")
+        for allowed in roles:
+            text.add(f"(roletype {allowed} {types[role]})")
         for subject in dict.fromkeys((kernel, admin)):
             for tclass in FORMAT:
                 text.add(f"(allow {subject} {types[role]} ({tclass} (all)))")
