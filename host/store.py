@@ -173,6 +173,8 @@ class Store:
         """Returns when the step `transno` is durable; OSError if its group could not be made so."""
         if transno > self.last_committed:
             await self.settled()
+        if transno > self.last_committed:
+            raise OSError(errno.EIO, f"step {transno} of {self.target} was rolled back with its group")
 
     async def settled(self) -> None:
         """Returns when everything that a step has seen so far is durable; OSError if it was rolled back instead."""
@@ -231,17 +233,27 @@ class Store:
             self._group.rows.append(row)
 
     def _rolled_back(self, txn: Txn, error: BaseException) -> None:
-        """Undoes one step. SQLite itself may have ended the whole transaction (a full disk): then the group is lost."""
+        """Undoes one step. If that takes the whole transaction (SQLite may end it itself), the group is lost."""
         group = self._group
-        if self.db.in_transaction:
+        if not self._back_to_savepoint():
+            self._group = None
+            if group is not None:
+                self._failed(group, error)
+            elif self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+        elif group is None:
+            self.db.execute("ROLLBACK")
+        _take_back(txn.undos)
+
+    def _back_to_savepoint(self) -> bool:
+        if not self.db.in_transaction:
+            return False
+        try:
             self.db.execute("ROLLBACK TO op")
             self.db.execute("RELEASE op")
-            if group is None:
-                self.db.execute("ROLLBACK")
-        elif group is not None:
-            self._group = None
-            self._failed(group, error)
-        _take_back(txn.undos)
+        except sqlite3.Error:
+            return False
+        return True
 
     def _failed(self, group: _Group, error: BaseException) -> None:
         """Nothing of the group happened; whoever waits for it hears why, and the target goes on."""

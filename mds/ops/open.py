@@ -27,7 +27,10 @@ PAGE_ENTRIES = 256
 _PATH, _TMPFILE = 0o10000000, 0o20000000
 # What concerns the client's own end of an open file, and is ignored here.
 _CLIENTS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_SYNC | os.O_DSYNC | 0o100000  # O_LARGEFILE
-_KNOWN = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | _CLIENTS
+_KNOWN = (
+    os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NOATIME
+)
+_KNOWN |= _CLIENTS
 _SIZE = frozenset({"size", "file", "open"})
 
 
@@ -241,7 +244,7 @@ def _check_flags(req: mds_pb2.OpenRequest) -> None:
     """EINVAL for what no open understands, EOPNOTSUPP for what this one does not do yet."""
     if req.flags & (_PATH | _TMPFILE):
         raise OSError(errno.EOPNOTSUPP, "O_PATH and O_TMPFILE are not served")
-    if req.flags & ~_KNOWN or req.flags & os.O_ACCMODE == os.O_ACCMODE:
+    if req.flags & ~_KNOWN:
         raise OSError(errno.EINVAL, f"open flags {req.flags:#o}")
     if req.flags & os.O_CREAT and req.flags & os.O_DIRECTORY:
         raise OSError(errno.EINVAL, "O_CREAT and O_DIRECTORY together")

@@ -40,9 +40,9 @@ class Xattr(Label):
             inode = self._mdt.find(txn, call, req.place)
             vfs.run("getxattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
             value = inodes.xattr(txn, inode.fid, req.name)
+            if req.name in self._mdt.modules:
+                value = labels.shown(self._mdt.node, call.lsm, req.name, value)
         await self._mdt.store.settled()
-        if value is None:
-            value = labels.default(self._mdt.node, req.name)
         return mds_pb2.GetxattrReply(label=context_pb2.Label(name=req.name, value=value))
 
     async def listxattr(self, call: Call, req: mds_pb2.ListxattrRequest) -> mds_pb2.ListxattrReply:

@@ -1,7 +1,6 @@
 """A small cluster on the memory transport: one MDS, two OSS, and clients that speak the protocol by hand."""
 
 import asyncio
-import hashlib
 import json
 import os
 import random
@@ -22,8 +21,8 @@ from harness import policies
 from host.config import NodeConfig
 from host.node import Node, PeerAddress
 from host.serve import Server
-from labelproof.v1 import admin_pb2, context_pb2, mds_pb2, oss_pb2
-from rpc import memory, methods
+from labelproof.v1 import context_pb2, mds_pb2, oss_pb2
+from rpc import memory
 from sepol import compile_cil, flatten
 
 CLUSTER = "labelproof"
@@ -107,7 +106,9 @@ class World:
 
     async def join(self, name: str) -> None:
         server = self.servers[name]
-        peers = [PeerAddress(n, n.rstrip("0123456789"), f"{n}:1") for n in ("mds0", "oss0", "oss1") if n in self.servers]
+        peers = [
+            PeerAddress(n, n.rstrip("0123456789"), f"{n}:1") for n in ("mds0", "oss0", "oss1") if n in self.servers
+        ]
         server.node.join([peer for peer in peers if peer.node != name])
         await server.app.joined()
 
@@ -127,6 +128,8 @@ class World:
         if name.startswith("mds"):
             await target.reaper.stop()
         target.store.db.close()
+        server.node.recorder.close()
+        server.node.audit.close()
         await asyncio.sleep(0)
 
     async def restart(self, name: str) -> None:
