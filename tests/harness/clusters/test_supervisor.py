@@ -87,13 +87,15 @@ def test_an_occupied_port_is_told_with_node_and_remedy(supervisor: Supervisor, c
         supervisor.pid("client0")
 
 
-def test_a_full_disk_is_told_with_node_and_remedy(supervisor: Supervisor, configs, tmp_path: Path) -> None:
-    """A node whose history cannot be written says so, and what to do."""
-    full = configs(1)
-    (tmp_path / "history" / "client0.jsonl").symlink_to("/dev/full")
+def test_a_full_disk_is_told_with_node_and_remedy(
+    supervisor: Supervisor, configs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that ends because its disk is full is named, with what to do."""
+    (tmp_path / "full.py").write_text("open('/dev/full', 'wb', 0).write(b'x')")
+    monkeypatch.setattr("harness.clusters.supervisor._ROOTS", [str(tmp_path)])
 
     with pytest.raises(ClusterError, match=r"node client0 .*No space left on device.*make room"):
-        supervisor.start(full)
+        supervisor.start(configs(1, role="full"))
 
 
 def test_a_crash_shows_the_last_line_of_its_log(supervisor: Supervisor, configs) -> None:

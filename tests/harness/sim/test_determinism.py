@@ -33,6 +33,10 @@ async def all_at_once():
     await asyncio.gather(*(work(task, number) for number, task in enumerate(tasks)))
 
 cluster.run(all_at_once())
+try:
+    tasks[0].setxattr("/d/0.0", "security.selinux", people.directories["denied"].encode())
+except PermissionError:
+    pass  # and audited
 cluster.set_booleans({"user_write_shared": False}, by=people.admin)
 cluster.collect()
 cluster.stop()
