@@ -312,15 +312,12 @@ class Selinux(Hooks):
             raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 
 
-_FILE_PERMS = ((MAY_EXEC, "execute"), (MAY_READ, "read"))
-
-
 def _mask_to_perms(obj: Obj, mask: int) -> tuple[str, ...]:
-    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, search for execute on a directory."""
-    if stat.S_ISDIR(obj.mode):
-        bits = ((MAY_EXEC, "search"), (MAY_WRITE, "write"), (MAY_READ, "read"))
-        return tuple(perm for bit, perm in bits if mask & bit)
-    perms = tuple(perm for bit, perm in _FILE_PERMS if mask & bit)
-    if mask & MAY_APPEND:
-        return (*perms, "append")
-    return (*perms, "write") if mask & MAY_WRITE else perms
+    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, search for execute on a directory.
+
+    In the order of the classes' bits, which is how the kernel names them.
+    """
+    write = "append" if mask & MAY_APPEND and not stat.S_ISDIR(obj.mode) else "write"
+    execute = "search" if stat.S_ISDIR(obj.mode) else "execute"
+    bits = ((MAY_READ, "read"), (MAY_WRITE | MAY_APPEND, write), (MAY_EXEC, execute))
+    return tuple(perm for bit, perm in bits if mask & bit)
