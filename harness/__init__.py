@@ -1,1 +1,15 @@
-"""Boots a labelled cluster, runs suites and faults against it, and judges every label and decision."""
+"""Boots a labelled cluster, runs suites against it, and judges every label and decision.
+
+In reading order:
+    spec, policy, policies, profile, subjects, choices   what cluster is wanted, under which policy, who is who in it
+    clusters, sim                                        the runtimes, and the simulator beneath one of them
+    nodes, tasks, values, calls                          what a test acts on, and system calls as typed by a person
+    model, checkers                                      the judges, who know nothing of the cluster's code
+    history, pool                                        reading what was recorded; clusters with their judges
+    suites, collector, runner                            the tests, what pytest says of them, one run of all
+    results, report, store, recheck                      what a run leaves, where, and judging it again
+    settings, doctor, standing, cli                      settings of a project, the machine, a cluster that stays
+
+Nobody imports harness. `model` and `checkers` import of the rest of the tree only sepol; only `clusters` imports roles,
+and of them only their apps.
+"""

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -46,8 +46,7 @@ SETTINGS = {
     "seed": ("seed of everything random", "0"),
 }
 
-CASE_KEY = "labelproof"
-Case = pytest.Item
+T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,12 +69,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items[place] = item
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What follows is this test's; its operations carry its id."""
     pool = item.config.stash.get(POOL, None)
     if pool is not None:
         pool.begin(item.nodeid)
-    yield
 
 
 @pytest.hookimpl(wrapper=True)
@@ -119,9 +118,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def _labelproof_pool(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pool]:
+def _labelproof_pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     if hidden := _hidden():
         pytest.fail(hidden, pytrace=False)
     from harness.pool import Pool, sentences
@@ -138,21 +135,25 @@ def _labelproof_pool(
 @pytest.fixture(scope="session")
 def labelproof_policy(request: pytest.FixtureRequest, _labelproof_pool: Pool) -> Policy | None:
     """The policy that clusters boot with; None where SELinux is disabled. Override it to test another."""
-    from harness import settings
+    from harness import choices, settings
+    from harness.store import Store
 
     config = request.config
     if _setting(config, "lsm") == "disabled":
         return None
-    return _or_fail(lambda: settings.policy(_setting(config, "policy"), settings.load(Path.cwd()).store / "cache"))
+    store = Store(settings.load(Path.cwd()).store)
+    store.prepare()
+    return _or_fail(lambda: choices.policy(_setting(config, "policy"), store.cache))
 
 
 @pytest.fixture(scope="module")
 def labelproof_spec(request: pytest.FixtureRequest, labelproof_policy: Policy | None) -> ClusterSpec:
     """What cluster the module's tests get: the marker's fields over the defaults. Override it for anything else."""
-    from harness import settings
+    from harness import choices
 
     config = request.config
-    spec = settings.spec(labelproof_policy, _setting(config, "lsm"), int(_setting(config, "seed")))
+    mode, seed = _setting(config, "lsm"), _setting(config, "seed")
+    spec = _or_fail(lambda: choices.spec(labelproof_policy, mode, int(seed)))
     marker = request.node.get_closest_marker("labelproof")
     return _or_fail(lambda: replace(spec, **marker.kwargs)) if marker else spec
 
@@ -216,7 +217,7 @@ def _run_dir(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) ->
     return Path(wanted).absolute() / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
-def _or_fail[T](make: Callable[[], T]) -> T:
+def _or_fail(make: Callable[[], T]) -> T:
     """What `make` gives; an error of the user's or the machine's is one line, not a traceback of ours."""
     try:
         return make()

@@ -1,0 +1,37 @@
+"""What every command shares."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness.settings import Project
+from harness.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The store, the project's settings, and whether tracebacks are wanted."""
+
+    home: Store
+    project: Project
+    debug: bool = False
+
+
+def console(*, stderr: bool = False) -> Console:
+    """For people; without colour where NO_COLOR is set or nobody looks. Long lines stay whole for who reads a pipe."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+
+
+def print_json(value: Any) -> None:
+    """For programs: one JSON document on standard output."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")

@@ -1,0 +1,86 @@
+"""`labelproof run`."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from harness import runner, standing
+from harness.cli import choice, context
+from harness.cli.context import Shared
+from harness.cli.screen import Screen
+from harness.results import Exit
+from harness.runner import RunOptions, RunResult
+from harness.store import Store
+
+_EPILOG = """\b
+Examples:
+  labelproof run                         all suites
+  labelproof run mediation -k mkdir      of one suite, the tests whose name has mkdir
+  labelproof run --runtime sim --seed 7  in the simulator; the same seed gives the same history
+  labelproof run tests/test_mine.py      your own tests
+  labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
+
+Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, history/, audit.log, policy/, logs/.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("targets", nargs=-1, metavar="[SUITE-OR-PATH]...")
+@click.option("--suite", "suites", multiple=True, metavar="S", help="A suite by name; may be given again.")
+@choice.of_cluster
+@click.option("-k", "expression", default="", metavar="EXPR", help="Only tests whose name matches (as pytest's -k).")
+@click.option("--keep", is_flag=True, help="Leave the cluster up when the tests are done, until Ctrl-C.")
+@context.JSON
+@click.option("-q", "--quiet", is_flag=True, help="Only the verdict.")
+@click.option("-v", "--verbose", is_flag=True, help="Every test by name.")
+@click.pass_obj
+def run(
+    shared: Shared,
+    targets: tuple[str, ...],
+    suites: tuple[str, ...],
+    runtime: str,
+    policy: str,
+    lsm: str,
+    seed: int | None,
+    expression: str,
+    keep: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Run suites, or tests of your own, against a labelled cluster, and judge what happened.
+
+    Without arguments all suites run. Each test's own operations are judged as it ends: a label or a decision that is
+    not the right one fails that test.
+    """
+    wanted = [*targets, *suites] or shared.project.values.get("suites", [])
+    options = RunOptions([shlex.quote(word) for word in wanted], runtime, policy, lsm, seed, keep, expression)
+    screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
+    with screen:
+        result = runner.run(options, shared.home, screen)
+    if as_json:
+        context.print_json(result.results.to_json() | {"run": str(result.run.path)})
+    else:
+        screen.conclude(result)
+    if not result.results.tests and result.exit == Exit.NOTHING:
+        screen.say("nothing selected: no test matches; `labelproof list suites` names the suites")
+    _hold(result, shared.home, screen)
+    return result.exit
+
+
+def _hold(result: RunResult, home: Store, screen: Screen) -> None:
+    """With --keep: the clusters of the run stay, the last one open to `cluster exec`, until Ctrl-C."""
+    if not result.kept:
+        return
+    cluster, name = result.kept[-1], result.run.id.rpartition("-")[2]
+    try:
+        ready = f"the cluster stays up until Ctrl-C: labelproof cluster exec {name} client0 --context C -- stat /"
+        policy = cluster.policy.name if cluster.policy else None
+        standing.serve(cluster, name, home, policy, lambda: screen.say(ready))
+    except KeyboardInterrupt:
+        screen.say("taking the cluster down")
+    finally:
+        for kept in result.kept:
+            kept.stop()

@@ -1,0 +1,217 @@
+"""One run: tests against clusters, the judges' word, everything kept in the store.
+
+Reads as: check that it can be done; make the run's folder; pytest with the suites (its own output goes to
+logs/pytest.log); merge what the judges found; write results.json, report.html and junit.xml.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sepol
+from harness import choices, clusters, report, results, store, suites
+from harness.clusters import Cluster, ClusterError
+from harness.collector import Collector, Listener
+from harness.policy import Policy
+from harness.results import Exit, Results
+from harness.store import Run, Store
+
+DISK_BYTES_MIN = 64 << 20  # a run of the suites writes about a tenth of it
+RANDOM_BITS = 32
+
+
+class Unavailable(RuntimeError):
+    """This machine cannot run what was asked for; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run and how. `seed` None: a fresh one. `expression` is pytest's -k; `keep` leaves the clusters up."""
+
+    targets: Sequence[str] = ()
+    runtime: str = "processes"
+    policy: str = "targeted"
+    lsm: str = "enforcing"
+    seed: int | None = None
+    keep: bool = False
+    expression: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run; `kept` are the clusters still up, for the caller to stop."""
+
+    results: Results
+    run: Run
+    exit: Exit
+    replay: str
+    kept: tuple[Cluster, ...] = ()
+
+
+def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
+    """Runs the suites and writes the store.
+
+    Raises LookupError where nothing is selected, ValueError and OSError for unreadable input, sepol.Missing without
+    the second engine, Unavailable where this machine cannot. Ctrl-C is no exception: what was done is judged.
+    """
+    targets = suites.find(options.targets or suites.SUITES)
+    _require(options, home)
+    policy = None if options.lsm == "disabled" else choices.policy(options.policy, home.cache)
+    seed = secrets.randbits(RANDOM_BITS) if options.seed is None else options.seed
+    choices.spec(policy, options.lsm, seed)  # refused here in one line rather than by every test
+    made = home.create()
+    begin, started = time.monotonic(), datetime.now(UTC)
+    collector = Collector(listener, keep=options.keep)
+    code = _pytest(_arguments(options, targets, seed, made), collector, made)
+    found = _results(options, policy, seed, collector, time.monotonic() - begin, started)
+    replay = _replay(options, seed)
+    _write(found, made, replay)
+    kept = tuple(collector.pool.kept) if collector.pool else ()
+    return RunResult(found, made, _exit(found, collector, code, made), replay, kept)
+
+
+def _require(options: RunOptions, home: Store) -> None:
+    if options.runtime not in clusters.RUNTIMES:
+        raise ValueError(f"no runtime {options.runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
+    if reason := clusters.RUNTIMES[options.runtime]().available():
+        raise Unavailable(f"runtime {options.runtime}: {reason}")
+    if reason := store.shortage(home.root, DISK_BYTES_MIN):
+        raise Unavailable(reason)
+    if reason := sepol.available():
+        raise sepol.Missing(reason)
+
+
+def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int, made: Run) -> list[str]:
+    arguments = [
+        "-c", str(suites.INI), f"--rootdir={_rootdir(targets)}", "-p", "no:cacheprovider",
+        "--capture=sys", "--continue-on-collection-errors", "-ra",
+        f"--junit-xml={made.path / 'junit.xml'}", f"--labelproof-run-dir={made.path}",
+        f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",
+        f"--labelproof-lsm={options.lsm}", f"--labelproof-seed={seed}",
+    ]  # fmt: skip
+    if options.expression:
+        arguments += ["-k", options.expression]
+    return arguments + [target.argument for target in targets]
+
+
+def _rootdir(targets: Sequence[suites.Target]) -> Path:
+    """Test ids are paths from here: the suites' own folder, or the user's working directory for tests of the user's."""
+    files = [Path(target.argument.partition("::")[0]) for target in targets]
+    if all(target.ours for target in targets):
+        return suites.FOLDER
+    if all(file.is_relative_to(Path.cwd()) for file in files):
+        return Path.cwd()
+    return Path(os.path.commonpath([file if file.is_dir() else file.parent for file in files]))
+
+
+def _pytest(arguments: list[str], collector: Collector, made: Run) -> int:
+    """pytest in this process, what it prints in logs/pytest.log. Its exit code; its plugin is the installed one."""
+    with (
+        (made.path / "logs" / "pytest.log").open("w", encoding="utf-8", errors="replace") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        try:
+            return int(pytest.main(arguments, plugins=[collector]))
+        except KeyboardInterrupt:  # a second Ctrl-C, while pytest was ending because of the first
+            collector.interrupted = True
+            return int(pytest.ExitCode.INTERRUPTED)
+        finally:
+            if collector.interrupted and collector.pool is not None:
+                collector.pool.close()
+
+
+def _results(
+    options: RunOptions, policy: Policy | None, seed: int, collector: Collector, wall_s: float, started: datetime
+) -> Results:
+    judgement = collector.pool.judgement if collector.pool else None
+    checkers = tuple(
+        results.Checker(v.checker, v.valid, v.because, v.culprits, v.expected, v.actual)
+        for v in (judgement.verdicts if judgement else ())
+    )
+    failure = collector.pool.failure if collector.pool else None
+    verdict, reason = results.decide(
+        collector.tests, checkers, stopped=str(failure) if failure else None, interrupted=collector.interrupted
+    )
+    ready_s = collector.pool.ready_s if collector.pool else None
+    return Results(
+        verdict=verdict,
+        reason=reason,
+        tests=tuple(collector.tests),
+        judged=results.Judged.of((judgement and judgement.numbers) or {}),
+        checkers=checkers,
+        wall_s=round(wall_s, 3),
+        ready_s=None if ready_s is None else round(ready_s, 3),
+        versions=versions(),
+        policy={"name": policy.name, "digest": policy.digest, "version": policy.version} if policy else None,
+        seed=seed,
+        runtime=options.runtime,
+        started=started.isoformat(timespec="seconds"),
+        interrupted=collector.interrupted,
+    )
+
+
+def versions() -> dict[str, str | None]:
+    """Of everything that a verdict may depend on; libsepol None where it cannot be used."""
+    return {
+        "labelproof": metadata.version("labelproof"),
+        "python": platform.python_version(),
+        "grpc": metadata.version("grpcio"),
+        "protobuf": metadata.version("protobuf"),
+        "libsepol": None if sepol.available() else sepol.library(),
+    }
+
+
+def _write(found: Results, made: Run, replay: str) -> None:
+    results.write(found, made.results)
+    (made.path / "report.html").write_text(report.render(found, made, replay), encoding="utf-8")
+    binary = next(iter(sorted((made.path / "policy").glob("*.bin"))), None)
+    if found.policy is not None:
+        named = made.path / "policy" / f"{found.policy['digest']}.bin"
+        binary = named if named.exists() else binary
+    if binary is not None:
+        (made.path / "policy.33").symlink_to(binary.relative_to(made.path))
+
+
+def _exit(found: Results, collector: Collector, code: int, made: Run) -> Exit:
+    """The run's own exit code, unless pytest or a cluster never got so far."""
+    failure: Any = collector.pool.failure if collector.pool else None
+    if found.interrupted:
+        return Exit.INTERRUPTED
+    if isinstance(failure, (ClusterError, OSError)) and found.verdict != "fail":
+        return Exit.UNAVAILABLE
+    if code == pytest.ExitCode.INTERNAL_ERROR:
+        raise RuntimeError(f"pytest failed inside; see {made.path / 'logs' / 'pytest.log'}")
+    if code == pytest.ExitCode.USAGE_ERROR:
+        raise ValueError(f"pytest refuses: {_refusal(made)}")
+    if not found.tests and failure is None:
+        return Exit.NOTHING
+    return found.exit
+
+
+def _refusal(made: Run) -> str:
+    text = (made.path / "logs" / "pytest.log").read_text(encoding="utf-8", errors="replace")
+    errors = [line.removeprefix("ERROR: ") for line in text.splitlines() if line.startswith("ERROR: ")]
+    return errors[-1] if errors else f"see {made.path / 'logs' / 'pytest.log'}"
+
+
+def _replay(options: RunOptions, seed: int) -> str:
+    """The command that does the same again."""
+    words = ["labelproof", "run", *options.targets, "--runtime", options.runtime, "--lsm", options.lsm]
+    if options.lsm != "disabled":
+        words += ["--policy", options.policy]
+    if options.expression:
+        words += ["-k", f"'{options.expression}'"]
+    return " ".join([*words, "--seed", str(seed)])
