@@ -13,7 +13,8 @@ from harness.checkers.verdict import Checker
 from harness.model.fs import Event
 from harness.model.world import CREATED, Op, Rpc, World
 
-_SAME = ("uid", "gid", "groups", "caps", "labels", "fscreate", "keycreate", "sockcreate")
+_CREDENTIALS = ("uid", "gid", "groups", "caps", "labels")
+_SAME = (*_CREDENTIALS, "fscreate", "keycreate", "sockcreate")
 _DAC_READ_SEARCH = 1 << 2  # include/uapi/linux/capability.h
 _WALKS = frozenset({"GetRoot", "Lookup", "Getattr", "Setattr", "Open", "Mkdir", "Mknod", "Symlink", "Link"})
 
@@ -52,7 +53,9 @@ class Identity(Checker):
     def _compare(self, kind: str, event: Event, op: Op, digest: str | None) -> None:
         own, seen = op.subject, self.world.subject(event["n"], digest)
         assert own is not None
-        different = [key for key in _SAME if seen is None or _value(seen, key) != _value(own, key)]
+        # An open file acts for the subject that opened it (struct file, f_cred), whatever its task creates as by now.
+        same = _CREDENTIALS if _by_open_file(event) else _SAME
+        different = [key for key in same if seen is None or _value(seen, key) != _value(own, key)]
         if different:
             who = "acts for" if kind == "behalf" else "saw"
             because = f"{event['method']}: {event['n']} {who} a subject that is not the task's ({', '.join(different)})"
@@ -102,6 +105,11 @@ class Identity(Checker):
             self._blind.add((event["n"], subject))
             self.unknown(f"the object that {event['method']} on {event['n']} answered with cannot be told")
         self._walked[event["n"]][subject] |= fids
+
+
+def _by_open_file(event: Event) -> bool:
+    """Whether the rpc names its object by what open gave: a handle, or a token."""
+    return event["method"].startswith("Oss/") or "handle" in (event.get("place") or {})
 
 
 def _value(subject: Event, key: str) -> Any:

@@ -41,6 +41,17 @@ def test_dac_read_search_needs_no_walk(history, judged, names):
     assert judged(history, "identity")[0] == []
 
 
+def test_an_open_file_acts_for_its_opener(history, judged, names):
+    """What a task creates as may change while its file is open; who it is may not (f_cred)."""
+    history.subject("opener", names["app"], fscreate=names["other"])
+    history.subject("stranger", names["other"])
+    for subject in ("opener", "stranger"):
+        history.recv("Oss/Write", history.op("write", fd=3), n="oss0", subject=subject)
+        history.reply(case="token")
+
+    assert judged(history, "identity")[0] == ["subject"]
+
+
 def test_denied_lookup_is_no_walk(history, judged, names):
     """A lookup that was refused gives no ticket."""
     history.creates()
