@@ -1,6 +1,7 @@
 """The metadata server: one MDT, with names, attributes and labels, and the grants to reach data.
 
 In reading order:
+  __main__  a process
   app       the role on its node: start, mkfs, recovery, stop, evidence
   ops/      the handlers, by family: session, namespace, attr, xattr, open, label
   mdt       what every op works with: the store, resolving a place, making an object, recording a label
