@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from rpc.tls import Identity
+from rpc.identity import Identity
 
 LSM = ("capability", "selinux")
 ROLES = ("mds", "oss", "client")

@@ -9,7 +9,8 @@ In reading order:
     status                          the one table of errors, definite or not
     clock, record                   time, and the node's history
     methods                         the rpcs as the descriptors say them
-    memory, transport_grpc, tls     the two transports, and the keys of the second
+    memory, transport_grpc          the two transports
+    identity, tls                   what the second needs: a node's certificate, and the authority that makes them
 """
 
 from rpc.admission import Admission

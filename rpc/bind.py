@@ -38,8 +38,8 @@ def bind(
 ) -> Table:
     """The table that serves `service` with the coroutine methods of `ops`, found by name (GetRoot -> get_root).
 
-    `target` names the store in receipts; `audited` is told of each decision that asks for an audit record. TypeError if an rpc has no handler, a public coroutine method of `ops` is
-    no rpc, or a declaration of mediation is malformed.
+    `target` names the store in receipts; `audited` is told of each decision that asks for an audit record. TypeError
+    if an rpc has no handler, a public coroutine method of `ops` is no rpc, or a declaration of mediation is malformed.
     """
     rpcs = methods(service)
     known = {m.handler for m in rpcs}

@@ -2,6 +2,7 @@
 
 The URI SAN `labelproof://<cluster>/<role>/<node>` is the identity that servers read; the DNS SAN
 `<node>.<role>.labelproof` lets a client pin the server it means (RFC 5280, section 4.2.1.6). EC P-256, TLS both ways.
+Whoever makes keys needs this; a node is given its own (identity.py), and starts faster for not loading it.
 """
 
 from __future__ import annotations
@@ -9,24 +10,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rpc.call import Peer
+from rpc.identity import Identity
 
 VALID_DAYS = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A node's certificate and key, and the CA that it trusts; PEM."""
-
-    cert_pem: bytes
-    key_pem: bytes
-    ca_pem: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +55,6 @@ def make_ca(cluster: str) -> Ca:
         .sign(key, hashes.SHA256())
     )
     return Ca(cluster, cert, key)
-
-
-def server_credentials(identity: Identity) -> grpc.ServerCredentials:
-    """Credentials that demand a certificate of the cluster's CA from each client."""
-    pair = [(identity.key_pem, identity.cert_pem)]
-    return grpc.ssl_server_credentials(pair, root_certificates=identity.ca_pem, require_client_auth=True)
-
-
-def channel_credentials(identity: Identity) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(identity.ca_pem, identity.key_pem, identity.cert_pem)
 
 
 def _builder(common: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

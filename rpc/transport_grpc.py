@@ -17,12 +17,12 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]
 
-from rpc import status, tls
+from rpc import status
 from rpc.bind import Table
 from rpc.call import Peer
 from rpc.channel import Metadata, WireChannel
+from rpc.identity import Identity
 from rpc.record import Recorder
-from rpc.tls import Identity
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 GRPC_METADATA_BYTES_MAX = 64 * 1024
@@ -81,7 +81,7 @@ async def serve(address: str, identity: Identity, tables: Iterable[Table]) -> Se
     checks = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     try:
-        port = server.add_secure_port(address, tls.server_credentials(identity))
+        port = server.add_secure_port(address, identity.server_credentials())
     except RuntimeError:
         port = 0
     if port == 0:
@@ -108,7 +108,7 @@ def _unavailable(address: str, number: int) -> OSError:
 def connect(address: str, *, identity: Identity, peer: Peer, recorder: Recorder) -> WireChannel:
     """The channel to the server `peer` at `address`, which need not listen yet; another server there is refused."""
     options = [*_CHANNEL, ("grpc.ssl_target_name_override", peer.host)]
-    channel = grpc.aio.secure_channel(address, tls.channel_credentials(identity), options=options)
+    channel = grpc.aio.secure_channel(address, identity.channel_credentials(), options=options)
     return WireChannel(_GrpcWire(channel), peer, recorder)
 
 

@@ -14,7 +14,7 @@ from harness.clusters.plan import Runs
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Clock, Peer, Recorder, SystemClock, Table, transport_grpc
-from rpc.tls import Identity
+from rpc.identity import Identity
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
-from rpc.tls import Identity
+from rpc.identity import Identity
 
 Issue = Callable[[str, str], Identity | None]
 

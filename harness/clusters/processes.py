@@ -14,7 +14,7 @@ from harness.clusters.supervisor import Supervisor
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Clock, Peer, Recorder, SystemClock
-from rpc.tls import Identity
+from rpc.identity import Identity
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from harness.clusters.machine import Machine
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Peer, Recorder, tls, transport_grpc
-from rpc.tls import Identity
+from rpc.identity import Identity
 
 KEY_BYTES = 32
 

@@ -120,7 +120,7 @@ def test_the_server_says_that_it_serves(run_grpc) -> None:
     async def test(cluster):
         identity = cluster.ca.issue("client", "c0")
         options = [("grpc.ssl_target_name_override", cluster.peer.host)]
-        credentials = tls.channel_credentials(identity)
+        credentials = identity.channel_credentials()
         async with grpc.aio.secure_channel(cluster.server.address, credentials, options=options) as channel:
             return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
 
