@@ -242,3 +242,20 @@ def test_a_root_context_that_is_none_is_said(run):
         assert list(world.servers["mds0"].app.collect()) == []
 
     run(scenario)
+
+
+def test_a_nameless_file_ends_with_the_server_that_had_it_open(run):
+    """Handles are lost at a restart, so a file that was unlinked while open goes then, with its objects."""
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", NEW)
+        await user.write(opened, 0, b"abcdefgh")
+        await user.remove("/f")
+        await world.restart("mds0")
+        await world.mdt.reaper._task
+
+        assert [list(world.servers[name].app.collect()) for name in ("oss0", "oss1")] == [[], []]
+        assert len(list(world.servers["mds0"].app.collect())) == 1
+
+    run(scenario)
