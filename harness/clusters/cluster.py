@@ -84,10 +84,6 @@ class Cluster:
             raise KeyError(f"{name} is a node of role {node.role}, not a client")
         return node
 
-    def record(self, e: str, **fields: object) -> None:
-        """Writes an event of the harness's own into the history: a `control`, a `fault`."""
-        self._recorder.event(e, **fields)
-
     # --- the policy in force --------------------------------------------------------------------------------------
 
     @property
@@ -119,6 +115,14 @@ class Cluster:
         """
         found: list[dict[str, Any]] = self.run(self._collected(fids))
         return found
+
+    def record(self, e: str, **fields: object) -> None:
+        """Writes an event of the harness's own into the history: a `note`, a `control`, a `fault`."""
+
+        async def write() -> None:
+            self._recorder.event(e, **fields)
+
+        self.run(write())
 
     def events(self, since: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
         """The history so far, node by node in each file's order; `since`: what `mark` gave before."""

@@ -258,3 +258,57 @@ def test_stopping_leaves_the_run_and_nothing_else(
     assert sorted(path.name for path in (tmp_path / "run" / "policy").iterdir()) == sorted(
         [f"{policy.digest}.bin", f"{policy.digest}.cil"]
     )
+
+
+def test_the_harness_records_events_of_its_own(cluster: Cluster) -> None:
+    """What a suite has to say stands in the harness's file."""
+    mark = cluster.mark()
+
+    cluster.record("note", level="warning", text="seen")
+
+    assert [(e["n"], e["e"], e["text"]) for e in cluster.events(mark)] == [("harness", "note", "seen")]
+
+
+def test_only_processes_can_be_killed(cluster: Cluster, user: Task, other: Task, home: str) -> None:
+    """kill -9 of the MDS loses nothing that was acknowledged; a runtime that cannot kill says so."""
+    fd = user.open(f"{home}/file", os.O_CREAT | os.O_WRONLY, 0o644)
+    user.close(fd)
+    if cluster.runtime != "processes":
+        with pytest.raises(OSError, match=r"cannot kill a node"):
+            cluster.node("mds0").kill()
+        return
+
+    cluster.node("mds0").kill()
+    with pytest.raises(OSError) as lost:
+        other.stat(f"{home}/file")
+    cluster.node("mds0").restart()
+
+    assert lost.value.errno in {errno.ENOTCONN, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH}
+    assert other.stat(f"{home}/file").fid == fd.fid
+
+
+def test_a_restarted_client_is_mounted_again(cluster: Cluster, people: Profile, home: str) -> None:
+    """Its tasks are gone; a new one logs in and acts on the same mounts."""
+    cluster.client("client1").mount(lsm=True)
+
+    cluster.node("client1").restart()
+
+    task = cluster.client("client1").login(people.user)
+    task.mkdir(f"{home}/a")
+    task.on("lsm").mkdir(f"{home}/b")
+    assert sorted(entry.name for entry in task.readdir(home)) == ["a", "b"]
+
+
+def test_a_restart_keeps_the_policy_in_force(cluster: Cluster, people: Profile) -> None:
+    """Booleans and the enforcing mode that were set are set again on the node that comes back."""
+    cluster.set_booleans({"user_write_shared": False}, by=people.admin)
+    cluster.set_enforce(False, by=people.admin)
+    try:
+        mark = cluster.mark()
+        cluster.node("oss0").restart()
+        last = [e for e in cluster.events(mark) if e["e"] == "policy"][-1]
+    finally:
+        cluster.set_enforce(True, by=people.admin)
+        cluster.set_booleans({"user_write_shared": True}, by=people.admin)
+
+    assert (last["n"], last["enforcing"], last["booleans"]["user_write_shared"]) == ("oss0", False, False)
