@@ -25,12 +25,17 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def policy() -> Policy:
-    """The policy `targeted`, as libsepol compiles and flattens it."""
+def binary() -> bytes:
+    """The policy `targeted`, as libsepol compiles it."""
     if reason := sepol.available():
         pytest.skip(reason)
-    flat = sepol.flatten(sepol.compile_cil(policies.source("targeted")))
-    return Policy.parse(flat.cil, "d1")
+    return sepol.compile_cil(policies.source("targeted"))
+
+
+@pytest.fixture(scope="session")
+def policy(binary: bytes) -> Policy:
+    """The same, flattened and parsed."""
+    return Policy.parse(sepol.flatten(binary).cil, "d1")
 
 
 @pytest.fixture

@@ -79,14 +79,24 @@ def test_a_hostile_name_stays_on_its_line() -> None:
     assert line.count("permissive=") == 1
 
 
-@pytest.mark.parametrize("tool", ["audit2why", "audit2allow"])
-def test_the_policy_tools_read_it(tool, tmp_path) -> None:
-    """audit2why and audit2allow take a denial for what it is."""
-    if shutil.which(tool) is None:
-        pytest.skip(f"{tool} (policycoreutils-python-utils) is not installed")
-    log = tmp_path / "audit.log"
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("-w", "Missing type enforcement (TE) allow rule."), ("", "allow user_t ro_t:file write;")],
+)
+def test_the_policy_tools_read_it(option, says, binary, tmp_path) -> None:
+    """audit2why and audit2allow take a denial for what it is, under the policy that denied it."""
+    if (tool := shutil.which("audit2allow")) is None:
+        pytest.skip("audit2allow (policycoreutils-python-utils) is not installed")
+    log, policy = tmp_path / "audit.log", tmp_path / "policy.33"
     log.write_text(record(denied=("write",), name="f", fid=Fid(1, 12)) + "\n")
+    policy.write_bytes(binary)
 
-    told = subprocess.run([tool, "-i", str(log)], capture_output=True, text=True, check=False, timeout=30)
+    told = subprocess.run(
+        [tool, "-p", str(policy), *option.split(), "-i", str(log)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
-    assert "user_t" in told.stdout + told.stderr
+    assert says in told.stdout
