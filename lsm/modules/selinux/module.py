@@ -47,7 +47,7 @@ class Selinux(Hooks):
             yield self._about(subject, obj, *perms)
 
     def inode_init_security(self, subject: Subject, parent: Obj, new: Obj) -> str | None:
-        return self.server.sid_to_context(self._new_sid(subject, parent, new))
+        return self.server.sid_to_context(self._new_sid(subject, parent, new), force=True)
 
     def inode_create(self, subject: Subject, parent: Obj, new: Obj, fs: Obj) -> Checks:
         return self._may_create(subject, parent, new, fs)
