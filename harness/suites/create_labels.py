@@ -58,7 +58,7 @@ class World:
     def directory(self, label: str) -> str:
         """A fresh directory with that label, which everybody may use as far as DAC goes."""
         self.places += 1
-        path = f"/create_labels/{self.places}"
+        path = f"/create_labels{self.places}"
         self.admin.mkdir(path, 0o777)
         self.admin.setxattr(path, LABEL, label.encode())
         return path
@@ -94,12 +94,11 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(labelproof_cluster: Any) -> Iterator[World]:
-    """The cluster with a directory of its own for this suite."""
+    """The cluster, and an administrator on it."""
     cluster = labelproof_cluster
     who = profile.of(cluster.policy.name)
     model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps="all", umask=0)
-    admin.mkdir("/create_labels", 0o777)
     yield World(cluster, who, model, admin)
     model.close()
 

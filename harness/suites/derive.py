@@ -17,9 +17,9 @@ from harness.profile import Profile
 from harness.suites.scenarios import FORMAT, Scenario
 
 PREFIX = "labelproof"
-# Roles of objects in a scenario that have a type of their own; `base` is the directory around it all, `moved` what an
-# open file is relabelled to, and what is created or relabelled becomes `new`, or `homeless`, which may not associate.
-ROLES = ("base", "parent", "newparent", "object", "target", "moved", "new", "homeless")
+# Roles of objects in a scenario that have a type of their own; `moved` is what an open file is relabelled to, and what
+# is created or relabelled becomes `new`, or `homeless`, which may not associate.
+ROLES = ("parent", "newparent", "object", "target", "moved", "new", "homeless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,6 @@ def _object(profile: Profile, kind: str) -> str:
 _ARRIVAL = (
     access.Check("sb_kern_mount", "fs", "subject", "fs", "filesystem", frozenset({"mount"})),
     access.Check("inode_permission", "parent", "subject", "root", "dir", frozenset({"search"})),
-    access.Check("inode_permission", "parent", "subject", "base", "dir", frozenset({"search"})),
     access.Check("inode_permission", "parent", "subject", "parent", "dir", frozenset({"search"})),
     access.Check("inode_permission", "parent", "subject", "newparent", "dir", frozenset({"search"})),
 )

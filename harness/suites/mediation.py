@@ -1,22 +1,22 @@
 """mediation: for every operation and every permission that it needs, a subject that lacks exactly that one.
 
 One derived policy holds all the subjects (derive.py). Each denial has to name exactly the missing permission, the hook
-and the server; the operation has to change nothing; and the same operation by the control subject, which has that one
-permission besides, has to succeed. The client's LSM is off, so that whatever is denied is denied by a server.
+and the server; all denials together have to change nothing; and then the same operation by the control subject, which
+has that one permission besides, has to succeed in the same place. The client's LSM is off, so that whatever is denied is denied by a server.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from harness import profile
 from harness.suites import derive
-from harness.suites.scenarios import FORMAT, Place, Scenario, scenarios
+from harness.suites.scenarios import FORMAT, LABEL, Place, Scenario, scenarios
 from harness.tasks import Task
 
 SCENARIOS = {scenario.name: scenario for scenario in scenarios()}
@@ -58,11 +58,10 @@ class World:
             self.subjects[key] = self.cluster.client().login(context, caps=caps, comm=scenario.name[:15])
         return self.subjects[key]
 
-    def lay(self, scenario: Scenario, homeless: bool) -> Place:
+    def lay(self, scenario: Scenario) -> Place:
         """A fresh place for the scenario, its objects labelled and owned as it says."""
         self.places += 1
-        base = f"/mediation/{self.places}"
-        place = Place(f"{base}p", f"{base}n", self.derived.labels["homeless" if homeless else "new"])
+        place = Place(f"/mediation{self.places}", f"/mediation{self.places}n", self.derived.labels["new"])
         self.layer("parent").mkdir(place.parent, 0o777)
         if "object" in scenario.lays:
             self._object(place.object, scenario, "object")
@@ -71,6 +70,14 @@ class World:
         if "target" in scenario.lays:
             self._object(f"{place.newparent}/t", scenario, "target")
         return place
+
+    def opened(self, scenario: Scenario, place: Place, tasks: list[Task]) -> dict[str, Any]:
+        """The scenario's open file, a task each; by the time that all have it, it has another label."""
+        if scenario.opens is None:
+            return {}
+        fds = {task.id: task.open(place.object, scenario.opens) for task in tasks}
+        self.layer("object", 1000).setxattr(place.object, LABEL, self.derived.labels["moved"].encode())
+        return fds
 
     def _object(self, path: str, scenario: Scenario, role: str) -> None:
         task = self.layer(role, 1000 if scenario.owner else 0)
@@ -86,14 +93,12 @@ class World:
             task.setxattr(path, kept, b"kept", 0, False)
 
     def picture(self, place: Place, scenario: Scenario) -> list[object]:
-        """All that the scenario could change, as the administrator sees it."""
-        admin = self.layer("parent")
-        seen: list[object] = [admin.readdir(place.parent)]
-        if "object" in scenario.lays:
-            seen += [admin.lstat(place.object), admin.listxattr(place.object, False)]
-        if "newparent" in scenario.lays:
-            seen.append(admin.readdir(place.newparent))
-        return seen
+        """All that the scenario could change: times, sizes, owners, labels of the objects and directories involved."""
+        paths = [place.parent]
+        paths += [place.object] if "object" in scenario.lays else []
+        paths += [place.newparent] if "newparent" in scenario.lays else []
+        paths += [f"{place.newparent}/t"] if "target" in scenario.lays else []
+        return [self.layer("parent").lstat(path) for path in paths]
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +109,7 @@ def world(labelproof_cluster: Any) -> Iterator[World]:
     derived = derive.derive(given, who, list(SCENARIOS.values()))
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps=CAPS)
     cluster.load_policy(derived.policy, by=admin)
-    made = World(cluster, who, derived)
-    made.layer("base").mkdir("/mediation", 0o777)
-    yield made
+    yield World(cluster, who, derived)
     cluster.load_policy(given, by=admin)
 
 
@@ -115,13 +118,24 @@ def test_operation(world: World, name: str) -> None:
     """Lacking any one permission the operation is refused, by the hook that asks it; with it, it is done."""
     scenario = SCENARIOS[name]
     denials = world.derived.denials[name]
-    mark = world.cluster.mark()
+    place = world.lay(scenario)
+    subjects = [world.subject(denial.subject, scenario) for denial in denials]
+    control = world.subject(denials[0].control, scenario)
+    fds = world.opened(scenario, place, [*subjects, control])
+    before, mark = world.picture(place, scenario), world.cluster.mark()
 
-    refused = {_denied(world, scenario, denial): denial for denial in denials}
+    refused = [
+        _refused(world, denial, subject, replace(place, fd=fds.get(subject.id)))
+        for denial, subject in zip(denials, subjects, strict=True)
+    ]
 
+    changed = [f"{a} became {b}" for a, b in zip(before, world.picture(place, scenario), strict=True) if a != b]
+    assert not changed, f"{name}: a denied operation changed something"
+    scenario.act(control, replace(place, fd=fds.get(control.id)))
     events = world.cluster.events(mark)
-    for op, denial in refused.items():
+    for op, denial in zip(refused, denials, strict=True):
         assert _refusals(events, op) == [_expected(denial)], f"{name} without {denial.name}"
+        _proven(world, op, denial, control.last)
 
 
 @pytest.mark.parametrize("right", POLICY_RIGHTS)
@@ -129,6 +143,7 @@ def test_policy_management(world: World, right: str) -> None:
     """Loading a policy, switching enforcing and setting booleans are asked of the subject, on the node."""
     hook, manage = POLICY_RIGHTS[right]
     user = world.cluster.client().login(world.profile.user)
+    before = world.layer("parent").lstat("/")
     mark = world.cluster.mark()
 
     with pytest.raises(PermissionError):
@@ -137,59 +152,36 @@ def test_policy_management(world: World, right: str) -> None:
     denied = [e for e in world.cluster.events(mark) if e["e"] == "avc" and not e["allowed"]]
     assert [(e["hook"], e["tclass"], e["denied"]) for e in denied] == [(hook, "security", [right])]
     manage(world.cluster, world.layer("parent"))
+    assert world.layer("parent").lstat("/") == before
 
 
-def _denied(world: World, scenario: Scenario, denial: derive.Denial) -> str:
-    """Runs one denial and its control; the id of the denied operation."""
-    place = world.lay(scenario, denial.homeless)
-    subject, control = world.subject(denial.subject, scenario), world.subject(denial.control, scenario)
-    _open(world, scenario, place, subject)
-    before = world.picture(place, scenario)
+def _refused(world: World, denial: derive.Denial, subject: Task, place: Place) -> str:
+    """Does the operation as a subject that lacks one permission; the id of the refused operation."""
+    scenario = denial.scenario
+    if denial.homeless:
+        place = replace(place, new_label=world.derived.labels["homeless"])
+    if _leaves(denial):
+        place = world.lay(scenario)
 
-    with pytest.raises(OSError) as refused:
+    with pytest.raises(OSError) as refusal:
         scenario.act(subject, place)
 
-    op = subject.last
-    assert refused.value.errno == _errno(denial), f"{scenario.name} without {denial.name}: {refused.value}"
-    changed = _changes(before, world.picture(place, scenario), denial)
-    assert not changed, f"{scenario.name} without {denial.name}: {changed}"
-    _control(world, scenario, denial, control, place)
+    assert refusal.value.errno == _errno(denial), f"{scenario.name} without {denial.name}: {refusal.value}"
+    return subject.last
+
+
+def _proven(world: World, op: str, denial: derive.Denial, control: str) -> None:
+    """Notes that the same operation, with exactly that permission added, was done in the same place."""
     check = denial.check
     world.cluster.record(
-        "control", denial=op, control=control.last, hook=check.hook, tclass=check.tclass,
-        permission=denial.permission, changed=changed,
+        "control", denial=op, control=control, hook=check.hook, tclass=check.tclass, permission=denial.permission,
+        changed=[],
     )  # fmt: skip
-    return op
-
-
-def _control(world: World, scenario: Scenario, denial: derive.Denial, control: Task, place: Place) -> None:
-    """The same operation with exactly that permission added."""
-    if denial.homeless or _leaves(denial):
-        place = world.lay(scenario, homeless=False)
-    _open(world, scenario, place, control)
-    scenario.act(control, place)
-
-
-def _open(world: World, scenario: Scenario, place: Place, task: Task) -> None:
-    """The open descriptor of a scenario that has one; by then the file has another label."""
-    if scenario.opens is None:
-        return
-    label = world.derived.labels
-    admin = world.layer("object", 1000)
-    admin.setxattr(place.object, "security.selinux", label["object"].encode())
-    place.fd = task.open(place.object, scenario.opens)
-    admin.setxattr(place.object, "security.selinux", label["moved"].encode())
 
 
 def _leaves(denial: derive.Denial) -> bool:
     """An open that is denied after its create succeeded leaves the file behind, as the kernel does."""
     return denial.check.hook == "file_open" and denial.scenario.case == "new"
-
-
-def _changes(before: list[object], after: list[object], denial: derive.Denial) -> list[str]:
-    if _leaves(denial):
-        return []
-    return [f"{a} became {b}" for a, b in zip(before, after, strict=True) if a != b]
 
 
 def _errno(denial: derive.Denial) -> int:
