@@ -3,6 +3,7 @@
 In reading order:
   machine.py     the seam: where nodes run, and what more it may be able to do
   cluster.py     Cluster: boots, tells nodes of one another, sets the policy, collects, stops
+  contacts.py    the harness's ways to the nodes
   plan.py        from a ClusterSpec to each node's configuration
   processes.py   runtime `processes`, the default; supervisor.py starts, watches and ends the processes
   inprocess.py   runtime `inprocess`; simulated.py: runtime `sim`; hosted.py: nodes inside this process, for both

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 import sepol
 from harness.clusters import evidence, owner
+from harness.clusters.contacts import ADMIN, AGENT, NOBODY, Contacts
 from harness.clusters.errors import ClusterError
 from harness.clusters.history import Tail
 from harness.clusters.machine import Kill, Machine
@@ -27,14 +28,9 @@ from host.config import NodeConfig
 from host.serve import SCHEMA, versions
 from labelproof.v1 import admin_pb2 as pb
 from labelproof.v1 import client_pb2
-from rpc import Caller, Channel, Peer, Recorder, Stub
+from rpc import Caller, Recorder
 
 HARNESS = "harness"
-_ADMIN = pb.DESCRIPTOR.services_by_name["Admin"]
-_AGENT = client_pb2.DESCRIPTOR.services_by_name["Agent"]
-# What the harness asks of a node before anybody is logged in there: its certificate says who asks.
-_NOBODY = Caller(b"")
-
 # Who does something to a policy: a context, a subject, or a task that is logged in.
 Who = str | SubjectSpec | Task
 
@@ -54,22 +50,21 @@ class Cluster:
         self._machine = machine
         self._data = data
         self._configs = {config.name: config for config in configs}
-        self._addresses: dict[str, str] = {}
-        self._channels: dict[str, Channel] = {}
         self._mounts: dict[tuple[str, str], bool] = {}
         self._policy = spec.policy
         self._enforcing = spec.mode == "enforcing"
         self._booleans: dict[str, bool] = {}
-        self._admin = _NOBODY
+        self._admin = NOBODY
         self._counts = {"op": 0, "task": 0}
         self._stopped = False
         self._recorder = self._recording(configs[0].clock_domain)
+        roles = {config.name: config.role for config in configs}
+        self._contacts = Contacts(machine, spec.name, roles, self._recorder)
         self._tail = Tail(run_dir / "history", [HARNESS, *self.nodes])
 
     def boot(self) -> None:
         """Starts the nodes, tells them of one another, gives them their policy and mounts the clients."""
-        self._addresses |= self._machine.start(list(self._configs.values()))
-        self.run(self._introduced(list(self.nodes)))
+        self._start(list(self.nodes))
         for client in self._named("client"):
             self.client(client).mount()
 
@@ -135,7 +130,7 @@ class Cluster:
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     def address(self, node: str) -> str:
-        return self._addresses[node]
+        return self._contacts.address(node)
 
     def kill(self, node: str) -> None:
         if not isinstance(self._machine, Kill):
@@ -144,8 +139,7 @@ class Cluster:
 
     def restart(self, node: str) -> None:
         self._machine.stop([node])
-        self._addresses |= self._machine.start([self._configs[node]])
-        self.run(self._introduced([node]))
+        self._start([node])
         for (client, mount), lsm in sorted(self._mounts.items()):
             if node in (client, *self._named("mds")):
                 self.run(self.agent(client, "mount", client_pb2.MountRequest(mount=mount, lsm=lsm)))
@@ -157,7 +151,7 @@ class Cluster:
         self._stopped = True
         try:
             with suppress(OSError, TimeoutError):
-                self.run(self._disconnected())
+                self.run(self._contacts.close())
             self._machine.stop(list(self.nodes))
         finally:
             self._machine.close()
@@ -186,11 +180,11 @@ class Cluster:
 
     async def agent(self, client: str, method: str, request: Message, op: str = "") -> Any:
         """Calls the agent of a client node."""
-        return await self._call(client, _AGENT, method, request, _NOBODY.doing(op=op, test=self.test))
+        return await self._contacts.call(client, AGENT, method, request, NOBODY.doing(op=op, test=self.test))
 
     def ask(self, node: str, method: str, request: Message, caller: Caller | None = None) -> Any:
         """Calls the service Admin of a node."""
-        return self.run(self._call(node, _ADMIN, method, request, caller or _NOBODY))
+        return self.run(self._contacts.call(node, ADMIN, method, request, caller or NOBODY))
 
     def new_task(self) -> str:
         return f"t{self._next('task')}"
@@ -203,6 +197,12 @@ class Cluster:
     def _node(self, config: NodeConfig) -> Node:
         kind = ClientNode if config.role == "client" else Node
         return kind(self, config.name, config.role)
+
+    def _start(self, names: Sequence[str]) -> None:
+        """Starts nodes, and brings them into the cluster."""
+        addresses = self._machine.start([self._configs[name] for name in names])
+        self.run(self._contacts.moved(addresses))
+        self.run(self._introduced(names))
 
     def _named(self, role: str) -> list[str]:
         return [node.name for node in self.nodes.values() if node.role == role]
@@ -223,30 +223,9 @@ class Cluster:
         )  # fmt: skip
         return recorder
 
-    async def _call(self, node: str, service: Any, method: str, request: Message, caller: Caller) -> Any:
-        address = self._addresses[node]
-        channel = self._channels.get(address)
-        if channel is None:
-            peer = Peer(self.spec.name, self.nodes[node].role, node)
-            channel = self._channels[address] = self._machine.connect(address, peer, self._recorder)
-        try:
-            return await getattr(Stub(service, channel), method)(request, caller)
-        except OSError as error:
-            raise self._explained(error) from None
-
-    def _explained(self, error: OSError) -> OSError:
-        """The error of a call, saying which node has ended where that is why."""
-        fallen = self._machine.fallen()
-        if fallen is None:
-            return error
-        explained = OSError(error.errno, f"{error.strerror}; {fallen}")
-        explained.definite = getattr(error, "definite", False)  # type: ignore[attr-defined]
-        return explained
-
     async def _introduced(self, fresh: Sequence[str]) -> None:
         """Tells every node of all the others, and gives the fresh ones nodemaps and policy, the MDS after the rest."""
-        peers = [pb.Peer(node=n, role=self.nodes[n].role, address=a) for n, a in sorted(self._addresses.items())]
-        await self._together(self.nodes, "join", pb.JoinRequest(peers=peers))
+        await self._together(self.nodes, "join", pb.JoinRequest(peers=self._contacts.peers()))
         maps = pb.SetNodemapsRequest(nodemaps=[to_proto(nodemap) for nodemap in self.spec.nodemaps])
         await self._together(fresh, "set_nodemaps", maps)
         if self._policy is not None:
@@ -257,8 +236,8 @@ class Cluster:
         if self._booleans:
             await self._together(fresh, "set_booleans", pb.SetBooleansRequest(values=self._booleans), self._admin)
 
-    async def _together(self, nodes: Iterable[str], method: str, request: Message, caller: Caller = _NOBODY) -> None:
-        await asyncio.gather(*(self._call(node, _ADMIN, method, request, caller) for node in nodes))
+    async def _together(self, nodes: Iterable[str], method: str, request: Message, caller: Caller = NOBODY) -> None:
+        await asyncio.gather(*(self._contacts.call(node, ADMIN, method, request, caller) for node in nodes))
 
     def _loading(self, policy: Policy) -> pb.LoadPolicyRequest:
         policy.save(self.run_dir / "policy")
@@ -268,30 +247,26 @@ class Cluster:
         )  # fmt: skip
 
     def _everywhere(self, method: str, request: Message, by: Who) -> None:
-        self._admin = _caller(by)
+        caller = _caller(by)
 
         async def each() -> None:
             for node in self.nodes:
-                await self._call(node, _ADMIN, method, request, self._admin.doing(test=self.test))
+                await self._contacts.call(node, ADMIN, method, request, caller.doing(test=self.test))
 
         self.run(each())
+        self._admin = caller
 
     async def _collected(self, fids: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         request = pb.CollectRequest(objects=map(evidence.fid, fids))
         for node in (*self._named("mds"), *self._named("oss")):
-            reply = await self._call(node, _ADMIN, "collect", request, _NOBODY)
+            reply = await self._contacts.call(node, ADMIN, "collect", request)
             found += map(evidence.raw, reply.objects)
         batch = self._recorder.batch()
         for item in found:
             batch.event("raw", **item)
         batch.flush()
         return found
-
-    async def _disconnected(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
-        self._channels.clear()
 
 
 def _caller(by: Who) -> Caller:

@@ -100,6 +100,10 @@ class Hosted:
     def running(self) -> list[str]:
         return list(self._nodes)
 
+    def server(self, name: str) -> Server:
+        """The node itself, for who looks into it; KeyError if it does not run."""
+        return self._nodes[name][0]
+
     async def _started(self, config: NodeConfig) -> tuple[Server, Listener]:
         server = Server(config, _Environment(self.clock, config, self._transport), apps.of(config.role))
         await server.start()

@@ -1,0 +1,73 @@
+"""The harness's ways to the nodes: where each listens now, and the channel to it there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from harness.clusters.machine import Machine
+from labelproof.v1 import admin_pb2 as pb
+from labelproof.v1 import client_pb2
+from rpc import Caller, Channel, Peer, Recorder, Stub
+
+ADMIN = pb.DESCRIPTOR.services_by_name["Admin"]
+AGENT = client_pb2.DESCRIPTOR.services_by_name["Agent"]
+
+# What the harness asks of a node before anybody is logged in there: its certificate says who asks.
+NOBODY = Caller(b"")
+
+
+class Contacts:
+    """`roles` names every node of the cluster with its role."""
+
+    def __init__(self, machine: Machine, cluster: str, roles: Mapping[str, str], recorder: Recorder) -> None:
+        self._machine = machine
+        self._cluster = cluster
+        self._roles = roles
+        self._recorder = recorder
+        self._addresses: dict[str, str] = {}
+        self._channels: dict[str, Channel] = {}
+
+    async def moved(self, addresses: Mapping[str, str]) -> None:
+        """Nodes listen there from now on; the channels to where they were are closed."""
+        self._addresses |= addresses
+        for node in addresses:
+            if node in self._channels:
+                await self._channels.pop(node).close()
+
+    def address(self, node: str) -> str:
+        """KeyError if the node was never started."""
+        return self._addresses[node]
+
+    def peers(self) -> list[pb.Peer]:
+        """Every node as the others are told of it."""
+        return [pb.Peer(node=n, role=self._roles[n], address=a) for n, a in sorted(self._addresses.items())]
+
+    async def call(
+        self, node: str, service: ServiceDescriptor, method: str, request: Message, caller: Caller = NOBODY
+    ) -> Any:
+        """One rpc; an OSError says which node has ended, where that is why."""
+        channel = self._channels.get(node)
+        if channel is None:
+            peer = Peer(self._cluster, self._roles[node], node)
+            channel = self._channels[node] = self._machine.connect(self._addresses[node], peer, self._recorder)
+        try:
+            return await getattr(Stub(service, channel), method)(request, caller)
+        except OSError as error:
+            raise self._explained(error) from None
+
+    async def close(self) -> None:
+        """Gives every connection up."""
+        while self._channels:
+            await self._channels.popitem()[1].close()
+
+    def _explained(self, error: OSError) -> OSError:
+        fallen = self._machine.fallen()
+        if fallen is None:
+            return error
+        explained = OSError(error.errno, f"{error.strerror}; {fallen}")
+        explained.definite = getattr(error, "definite", False)  # type: ignore[attr-defined]
+        return explained
