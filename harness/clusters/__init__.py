@@ -2,6 +2,7 @@
 
 In reading order:
   machine.py     the seam: where nodes run, and what more it may be able to do
+  boot.py        booting on any runtime; what goes wrong leaves nothing
   cluster.py     Cluster: boots, tells nodes of one another, sets the policy, collects, stops
   contacts.py    the harness's ways to the nodes
   plan.py        from a ClusterSpec to each node's configuration

@@ -16,7 +16,6 @@ from google.protobuf.message import Message
 import sepol
 from harness.clusters import evidence, owner
 from harness.clusters.contacts import ADMIN, AGENT, NOBODY, Contacts
-from harness.clusters.errors import ClusterError
 from harness.clusters.history import Tail
 from harness.clusters.machine import Kill, Machine
 from harness.nodes import ClientNode, Node
@@ -272,18 +271,3 @@ class Cluster:
 def _caller(by: Who) -> Caller:
     spec = by.spec if isinstance(by, Task) else SubjectSpec(by, 0, 0, comm="admin") if isinstance(by, str) else by
     return Caller.of(replace(spec.subject(), nid=HARNESS))
-
-
-def launched(cluster: Cluster) -> Cluster:
-    """The cluster, booted; whatever goes wrong, Ctrl-C too, nothing of it is left."""
-    try:
-        cluster.boot()
-    except OSError as error:
-        cluster.stop()
-        raise ClusterError(
-            f"the cluster did not come up: {error.strerror or error}; see {cluster.run_dir}/logs"
-        ) from error
-    except BaseException:
-        cluster.stop()
-        raise
-    return cluster

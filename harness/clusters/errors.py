@@ -12,6 +12,7 @@ _REMEDIES = {
     os.strerror(errno.ENOSPC): "make room on that disk, or set TMPDIR to another",
     os.strerror(errno.EACCES): "look at who may write there",
     os.strerror(errno.EMFILE): "raise the limit of open files (ulimit -n)",
+    os.strerror(errno.ENOTDIR): "choose another folder",
     os.strerror(errno.ENOMEM): "end something else, or ask for fewer nodes",
 }
 
@@ -23,10 +24,14 @@ class ClusterError(RuntimeError):
 def failed(node: str, what: str, log: Path | None) -> ClusterError:
     """The error of one node; `log` is where it wrote, and its last line says why."""
     last = last_line(log) if log else ""
-    why = f": {last}" if last else ""
-    remedy = next((remedy for word, remedy in _REMEDIES.items() if word in what + why), "")
-    where = f"see {log}" if log else ""
-    return ClusterError(f"node {node} {what}{why}; {', '.join(filter(None, (remedy, where)))}")
+    told = remedied(f"node {node} {what}" + (f": {last}" if last else ""))
+    return ClusterError(told + (f"; see {log}" if log else ""))
+
+
+def remedied(text: str) -> str:
+    """The sentence, with what to do about it where that is known."""
+    remedy = next((remedy for word, remedy in _REMEDIES.items() if word in text), None)
+    return f"{text}; {remedy}" if remedy else text
 
 
 def last_line(log: Path) -> str:

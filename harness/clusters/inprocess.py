@@ -29,7 +29,7 @@ class InProcess:
         return None
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
-        """A running cluster; errors as real.boot."""
+        """A running cluster; errors as boot.booted."""
 
         def machine(identity: Identity) -> Machine:
             return _Machine(real.own_config(spec, identity), run_dir / "logs")

@@ -29,7 +29,7 @@ class Processes:
         return None if sys.platform == "linux" else "node processes need Linux (/proc); use the runtime inprocess"
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
-        """A running cluster; errors as real.boot."""
+        """A running cluster; errors as boot.booted."""
         runs = Runs(self.name, real.boot_id(), ephemeral=True)
         return real.boot(spec, run_dir, runs, lambda identity: _Machine(identity, run_dir / "logs"))
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.clusters import owner, plan
-from harness.clusters.cluster import HARNESS, Cluster, launched
+from harness.clusters import plan
+from harness.clusters.boot import booted
+from harness.clusters.cluster import HARNESS, Cluster
 from harness.clusters.machine import Machine
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
@@ -18,21 +19,14 @@ KEY_BYTES = 32
 
 
 def boot(spec: ClusterSpec, run_dir: Path, runs: plan.Runs, machine: Callable[[Identity], Machine]) -> Cluster:
-    """Prunes what dead owners left, makes keys, certificates and folders, and boots the cluster on the machine.
+    """A running cluster on the machine, with keys and certificates of its own; errors as boot.booted."""
 
-    ValueError for a spec that cannot run, ClusterError for a cluster that does not come up; nothing of it is left.
-    """
-    spec.validate()
-    owner.prune()
-    authority = tls.make_ca(spec.name)
-    data = owner.make(run_dir.name)
-    try:
+    def build(data: Path) -> Cluster:
+        authority = tls.make_ca(spec.name)
         configs = plan.configs(spec, run_dir, data, runs, os.urandom(KEY_BYTES), authority.issue)
-        cluster = Cluster(runs.runtime, machine(authority.issue("harness", HARNESS)), spec, run_dir, data, configs)
-    except BaseException:
-        owner.remove(data)
-        raise
-    return launched(cluster)
+        return Cluster(runs.runtime, machine(authority.issue("harness", HARNESS)), spec, run_dir, data, configs)
+
+    return booted(spec, run_dir, build)
 
 
 def boot_id() -> str:

@@ -9,8 +9,9 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.clusters import owner, plan
-from harness.clusters.cluster import HARNESS, Cluster, launched
+from harness.clusters import plan
+from harness.clusters.boot import booted
+from harness.clusters.cluster import HARNESS, Cluster
 from harness.clusters.hosted import Hosted, Listener
 from harness.sim.clock import SimClock
 from harness.sim.loop import SimLoop
@@ -32,18 +33,14 @@ class Sim:
         return None
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
-        """A running cluster; ValueError for a spec that cannot run, ClusterError for one that does not come up."""
-        spec.validate()
-        owner.prune()
-        data = owner.make(run_dir.name)
-        try:
+        """A running cluster; errors as boot.booted."""
+
+        def build(data: Path) -> Cluster:
             runs = plan.Runs(self.name, f"virtual:{spec.seed}")
             configs = plan.configs(spec, run_dir, data, runs, plan.sim_key(spec.seed), lambda role, name: None)
-            cluster = Cluster(self.name, _Machine(spec, run_dir / "logs"), spec, run_dir, data, configs)
-        except BaseException:
-            owner.remove(data)
-            raise
-        return launched(cluster)
+            return Cluster(self.name, _Machine(spec, run_dir / "logs"), spec, run_dir, data, configs)
+
+        return booted(spec, run_dir, build)
 
 
 class _Machine:

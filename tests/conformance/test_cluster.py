@@ -312,3 +312,18 @@ def test_a_restart_keeps_the_policy_in_force(cluster: Cluster, people: Profile) 
         cluster.set_booleans({"user_write_shared": True}, by=people.admin)
 
     assert (last["n"], last["enforcing"], last["booleans"]["user_write_shared"]) == ("oss0", False, False)
+
+
+@pytest.mark.parametrize("runtime", list(RUNTIMES))
+def test_a_folder_that_cannot_be_made_is_told(
+    runtime: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run folder in the way is one line with its name and the remedy, and no data folder stays."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ClusterError, match=r"Not a directory: .*/file/run/.*; choose another folder"):
+        RUNTIMES[runtime]().start(ClusterSpec(policy=policy), tmp_path / "file" / "run")
+
+    assert list((tmp_path / "tmp").iterdir()) == []
