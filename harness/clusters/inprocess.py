@@ -13,6 +13,7 @@ from harness.clusters.machine import Machine
 from harness.clusters.plan import Runs
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
+from host.serve import Server
 from rpc import Channel, Clock, Peer, Recorder, SystemClock, Table, transport_grpc
 from rpc.identity import Identity
 
@@ -55,6 +56,9 @@ class _Machine:
 
     def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
         return self._hosted.connect(address, peer, recorder)
+
+    def server(self, name: str) -> Server:
+        return self._hosted.server(name)
 
     def fallen(self) -> str | None:
         """A node here ends with this process only."""

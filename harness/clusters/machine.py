@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from host.config import NodeConfig
+from host.serve import Server
 from rpc import Channel, Clock, Peer, Recorder
 
 T = TypeVar("T")
@@ -46,3 +47,12 @@ class Kill(Protocol):
     """A machine whose nodes can be ended as kill -9 does."""
 
     def kill(self, name: str) -> None: ...
+
+
+@runtime_checkable
+class Inside(Protocol):
+    """A machine whose nodes are in this process, so that a test can look into them."""
+
+    def server(self, name: str) -> Server:
+        """The node itself; KeyError if it does not run."""
+        ...

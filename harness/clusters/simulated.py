@@ -18,6 +18,7 @@ from harness.sim.loop import SimLoop
 from harness.sim.network import SimNetwork
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
+from host.serve import Server
 from rpc import Channel, Clock, Peer, Recorder, Table
 
 T = TypeVar("T")
@@ -64,6 +65,9 @@ class _Machine:
 
     def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
         return self._hosted.connect(address, peer, recorder)
+
+    def server(self, name: str) -> Server:
+        return self._hosted.server(name)
 
     def fallen(self) -> str | None:
         """A node here ends with this process only."""
