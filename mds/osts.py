@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from host.node import Node
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Subject
-from mds import stripes
+from mds import inodes, labels, stripes
 from mds.inodes import Inode
 from rpc import Call, Caller, Stub, fid_message
 from rpc.status import failure
@@ -49,14 +49,14 @@ class Osts:
         await self._each(inode, call, behalf, one)
 
     async def set_label(
-        self, inode: Inode, entry: context_pb2.Entry, label: context_pb2.Label, call: Call | None,
+        self, inode: Inode, entry: context_pb2.Entry, label: context_pb2.Label, version: int, call: Call | None,
         behalf: Subject | None,
     ) -> None:  # fmt: skip
-        """Gives each object the label, under the version in `entry`."""
+        """Gives each object the label, under that version; `entry` is the file as it is."""
 
         async def one(stub: Stub, stripe: int, caller: Caller) -> None:
             request = oss_pb2.SetLabelRequest(
-                fid=entry.fid, stripe=stripe, label=label, label_version=entry.label_version, entry=entry
+                fid=entry.fid, stripe=stripe, label=label, label_version=version, entry=entry
             )
             await stub.set_label(request, caller, retry=RETRIES)
 
@@ -75,13 +75,17 @@ class Osts:
         one: Callable[[Stub, int, Caller], Coroutine[Any, Any, T]],
     ) -> list[T]:  # fmt: skip
         """Asks all, waits for all, then raises the first error in stripe order, if there was any."""
-        caller = self._node.caller(call, behalf=behalf)
+        caller = self._node.caller(call, behalf=behalf).doing(ticket=self._description(inode))
         asked = [self._named(name, stripe, one, caller) for stripe, name in enumerate(inode.osts)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    def _description(self, inode: Inode) -> bytes:
+        """The file as it is, sealed: an OST judges an object that is not there as the file itself."""
+        return self._node.seal.seal("entry", inodes.entry(inode, labels.kept(self._node)))
 
     async def _named(
         self, name: str, stripe: int, one: Callable[[Stub, int, Caller], Awaitable[T]], caller: Caller

@@ -68,9 +68,13 @@ class Relabels:
 
     async def push(self, inode: Inode, relabel: Relabel, call: Call | None, behalf: Subject | None) -> None:
         """Tells every OST of the file its new label; the first refusal or failure is raised when all have answered."""
-        entry = inodes.entry(labelled(inode, relabel), labels.kept(self._node))
+        # As it is: an object that is not there yet is judged as the file, from its old label to the new one.
+        known = replace(inode, label_version=relabel.version - 1)
+        if relabel.old is not None:
+            known = replace(known, labels={**inode.labels, relabel.name: relabel.old})
+        entry = inodes.entry(known, labels.kept(self._node))
         label = context_pb2.Label(name=relabel.name, value=relabel.new)
-        await self._osts.set_label(inode, entry, label, call, behalf)
+        await self._osts.set_label(inode, entry, label, relabel.version, call, behalf)
 
     async def undo(self, relabel: Relabel) -> bool:
         """Gives the OSTs the old label back, above the version that they may have been told; whether that was done.

@@ -194,3 +194,26 @@ def test_a_directory_is_relabelled_in_one_step(run):
         assert world.events("oss0", "rpc") == []
 
     run(scenario)
+
+
+def test_objects_that_are_not_there_are_judged_as_the_file(run):
+    """Glimpse, relabel and destroy of a file without objects ask the OSTs about its own label, old one first."""
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", NEW)
+        await user.stat("/f")
+        await user.setxattr("/f", XATTR, b"user_u:object_r:project_t:s0")
+        await user.close(opened)
+        await user.remove("/f")
+        await world.mdt.reaper._task
+
+        asked = [(e["hook"], e["requested"][0], e["tcontext"].split(":")[2]) for e in world.events("oss1", "avc")]
+        assert set(asked) == {
+            ("inode_getattr", "getattr", "home_t"), ("inode_getattr", "getattr", "project_t"),
+            ("inode_setxattr", "relabelfrom", "home_t"), ("inode_setxattr", "relabelto", "project_t"),
+            ("inode_setxattr", "associate", "lustre_fs_t"), ("inode_setxattr", "fowner", "kernel_t"),
+            ("inode_unlink", "unlink", "project_t"),
+        }  # fmt: skip
+
+    run(scenario)

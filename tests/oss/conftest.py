@@ -120,7 +120,7 @@ class World:
 
     async def call(
         self, method: str, request: Any, *, role: str = "client", subject: lsm.Subject | None = None,
-        behalf: lsm.Subject | None = None, **options: Any,
+        behalf: lsm.Subject | None = None, ticket: bytes = b"", **options: Any,
     ) -> Any:  # fmt: skip
         node = f"{role}0"
         if node not in self.channels:
@@ -129,7 +129,7 @@ class World:
                 "oss0:1", local=rpc.Peer(CLUSTER, role, node), peer=rpc.Peer(CLUSTER, "oss", "oss0"), recorder=recorder
             )
         who = subject or (self.kernel if role == "mds" else self.user)
-        caller = rpc.Caller.of(who, behalf=behalf, sepol=self.server.node.policy.sepol)
+        caller = rpc.Caller.of(who, behalf=behalf, sepol=self.server.node.policy.sepol, ticket=ticket)
         stub = rpc.Stub(oss_pb2.DESCRIPTOR.services_by_name["Oss"], self.channels[node])
         return await getattr(stub, method)(request, caller, **options)
 
@@ -148,10 +148,9 @@ class World:
         return await self.call("punch", request, **{"role": "mds", "behalf": self.user, **options})
 
     async def set_label(self, type_: str, version: int, behalf: lsm.Subject | None) -> Any:
-        entry = self.entry(type_, version)
-        request = oss_pb2.SetLabelRequest(
-            fid=entry.fid, stripe=0, label=entry.labels[0], label_version=version, entry=entry
-        )
+        """A relabel to `type_` of a file that was home_t."""
+        entry, label = self.entry(version=version - 1), self.entry(type_).labels[0]
+        request = oss_pb2.SetLabelRequest(fid=entry.fid, stripe=0, label=label, label_version=version, entry=entry)
         return await self.call("set_label", request, role="mds", behalf=behalf)
 
 

@@ -310,12 +310,16 @@ def test_glimpse_and_destroy(run):
     async def scenario(world):
         fid = world.entry().fid
         glimpse = oss_pb2.GlimpseRequest(fid=fid)
-        assert not (await world.call("glimpse", glimpse, role="mds", behalf=world.user)).exists
+        described = {"role": "mds", "ticket": world.seal.seal("entry", world.entry())}
+        assert not (await world.call("glimpse", glimpse, behalf=world.user, **described)).exists
         await world.write(0, b"0123")
-        assert (await world.call("glimpse", glimpse, role="mds", behalf=world.user)).size == 4
+        assert (await world.call("glimpse", glimpse, behalf=world.user, **described)).size == 4
+        other = world.seal.seal("entry", world.entry(fid=Fid(1, 1)))
+        await refused(world.call("glimpse", glimpse, role="mds", ticket=other), errno.EPROTO)
+        await refused(world.call("glimpse", glimpse, role="mds"), errno.EACCES)
 
         for _ in range(2):
-            await world.call("destroy", oss_pb2.DestroyRequest(fid=fid), role="mds")
+            await world.call("destroy", oss_pb2.DestroyRequest(fid=fid), **described)
         assert nothing_stored(world)
 
     run(scenario)
