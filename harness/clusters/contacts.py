@@ -16,6 +16,10 @@ from rpc import Caller, Channel, Peer, Recorder, Stub
 ADMIN = pb.DESCRIPTOR.services_by_name["Admin"]
 AGENT = client_pb2.DESCRIPTOR.services_by_name["Agent"]
 
+# An agent's own rpcs have 10 s each, and it must be able to say that one of them was too late. A node that loads a
+# distribution's whole policy thinks for many seconds.
+_TIMEOUT_S = {AGENT.name: 60.0, ADMIN.name: 120.0}
+
 # What the harness asks of a node before anybody is logged in there: its certificate says who asks.
 NOBODY = Caller(b"")
 
@@ -55,7 +59,7 @@ class Contacts:
             peer = Peer(self._cluster, self._roles[node], node)
             channel = self._channels[node] = self._machine.connect(self._addresses[node], peer, self._recorder)
         try:
-            return await getattr(Stub(service, channel), method)(request, caller)
+            return await getattr(Stub(service, channel), method)(request, caller, timeout_s=_TIMEOUT_S[service.name])
         except OSError as error:
             raise self._explained(error) from None
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -327,3 +328,27 @@ def test_a_folder_that_cannot_be_made_is_told(
         RUNTIMES[runtime]().start(ClusterSpec(policy=policy), tmp_path / "file" / "run")
 
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("runtime", list(RUNTIMES))
+def test_ctrl_c_while_booting_leaves_nothing(
+    runtime: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt when the nodes are up already ends them and removes their data."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    addresses: list[str] = []
+
+    def interrupted(client: ClientNode, lsm: bool = False) -> str:
+        addresses.append(client.address)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ClientNode, "mount", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        RUNTIMES[runtime]().start(ClusterSpec(policy=policy, oss=1, client=1), tmp_path / "run")
+
+    assert list((tmp_path / "tmp").iterdir()) == []
+    host, _, port = addresses[0].rpartition(":")
+    with pytest.raises(OSError):
+        socket.create_connection((host, int(port)), timeout=5).close()
