@@ -34,6 +34,7 @@ class Contacts:
         self._recorder = recorder
         self._addresses: dict[str, str] = {}
         self._channels: dict[str, Channel] = {}
+        self._stubs: dict[tuple[str, str], Stub] = {}
 
     async def moved(self, addresses: Mapping[str, str]) -> None:
         """Nodes listen there from now on; the channels to where they were are closed."""
@@ -54,12 +55,9 @@ class Contacts:
         self, node: str, service: ServiceDescriptor, method: str, request: Message, caller: Caller = NOBODY
     ) -> Any:
         """One rpc; an OSError says which node has ended, where that is why."""
-        channel = self._channels.get(node)
-        if channel is None:
-            peer = Peer(self._cluster, self._roles[node], node)
-            channel = self._channels[node] = self._machine.connect(self._addresses[node], peer, self._recorder)
+        stub = self._stub(node, service)
         try:
-            return await getattr(Stub(service, channel), method)(request, caller, timeout_s=_TIMEOUT_S[service.name])
+            return await getattr(stub, method)(request, caller, timeout_s=_TIMEOUT_S[service.name])
         except OSError as error:
             raise self._explained(error) from None
 
@@ -67,6 +65,16 @@ class Contacts:
         """Gives every connection up."""
         while self._channels:
             await self._channels.popitem()[1].close()
+
+    def _stub(self, node: str, service: ServiceDescriptor) -> Stub:
+        channel = self._channels.get(node)
+        if channel is None:
+            peer = Peer(self._cluster, self._roles[node], node)
+            channel = self._channels[node] = self._machine.connect(self._addresses[node], peer, self._recorder)
+        stub = self._stubs.get((node, service.name))
+        if stub is None or stub.channel is not channel:
+            stub = self._stubs[node, service.name] = Stub(service, channel)
+        return stub
 
     def _explained(self, error: OSError) -> OSError:
         fallen = self._machine.fallen()
