@@ -23,6 +23,8 @@ Listener = Callable[[str, Subject], None]
 
 # A flattened policy larger than this is refused; Debian's whole policy is 11 MB.
 CIL_BYTES_MAX = 64 * 1024 * 1024
+# The initial SIDs that nodes, objects without a usable label, and the policy's own administration are labelled with.
+NEEDED = frozenset({"kernel", "security", "unlabeled", "file"})
 
 
 class PolicyState:
@@ -140,6 +142,9 @@ def _parsed(name: str, digest: str, packed: bytes) -> Policy:
         cil = unpack.decompress(packed, CIL_BYTES_MAX)
         if unpack.unconsumed_tail or not unpack.eof:
             raise ValueError(f"it is damaged, or longer than {CIL_BYTES_MAX} bytes")
-        return Policy.parse(cil.decode(), digest)
+        policy = Policy.parse(cil.decode(), digest)
+        if missing := NEEDED - policy.initial_sids.keys():
+            raise ValueError(f"no context for the initial SID {sorted(missing)[0]}")
+        return policy
     except (ValueError, zlib.error) as error:
         raise OSError(errno.EINVAL, f"policy {name!r} cannot be loaded: {error}") from None

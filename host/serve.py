@@ -58,8 +58,9 @@ class Server:
 
     def _stats(self) -> dict[str, int]:
         module = self.node.framework.module("selinux") if self.node.policy.loaded else None
-        avc = module.avc if isinstance(module, Selinux) else None
-        counted = {"avc_hits": avc.hits, "avc_misses": avc.misses} if avc else {}
+        counted = {}
+        if isinstance(module, Selinux):
+            counted = {"avc_hits": module.avc.hits, "avc_misses": module.avc.misses}
         return {"last_committed": self.app.last_committed, "policy_seqno": self.node.policy.seqno, **counted}
 
 
