@@ -5,7 +5,7 @@ In reading order:
     seams    where bugs are planted in a node, and how they are taken out again
     skip_hook, check_after_act, wrong_subject, stale_label      mediation
     trust_claim, parent_label, keep_old_label, ost_label        propagation
-    foreign_ticket                                              identity
+    foreign_ticket, lost_groups                                 identity
     lost_dontaudit                                              audit
 
 A bug is one file and one line in MUTANTS. Production code knows nothing of them.
@@ -15,6 +15,7 @@ from harness.mutants.check_after_act import CheckAfterAct
 from harness.mutants.foreign_ticket import ForeignTicket
 from harness.mutants.keep_old_label import KeepOldLabel
 from harness.mutants.lost_dontaudit import LostDontaudit
+from harness.mutants.lost_groups import LostGroups
 from harness.mutants.mutant import Mutant, Notice
 from harness.mutants.ost_label import OstLabel
 from harness.mutants.parent_label import ParentLabel
@@ -37,5 +38,6 @@ MUTANTS: tuple[Mutant, ...] = (
     OstLabel(),
     OstLabel("system_u:object_r:file_t:s0"),
     ForeignTicket(),
+    LostGroups(),
     LostDontaudit(),
 )

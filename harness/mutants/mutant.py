@@ -45,6 +45,7 @@ class Mutant(Protocol):
     def plant(self, cluster: Cluster) -> AbstractContextManager[None]:
         """The node has the bug inside the `with`, and behaves as before after it.
 
-        LookupError where `available` gives a reason. No call may be under way as it begins and as it ends.
+        LookupError where `available` gives a reason. No call may be under way as it begins and as it ends; a node
+        that is restarted meanwhile comes back without the bug.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where a bug is planted: the bound handlers of a node, the hooks that a call asks, the node's seals.
+"""Where a bug is planted: the bound handlers of a node, the hooks that a call asks, its seals and its door.
 
 Only nodes inside this process can be reached. What is changed is put back as the `with` ends.
 """
@@ -6,7 +6,7 @@ Only nodes inside this process can be reached. What is changed is put back as th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -75,14 +75,24 @@ def mediated(server: Server, bend: Callable[[Call], Mediator], *names: str) -> I
         yield
 
 
-@contextmanager
-def sealed(server: Server, seal: Seal) -> Iterator[None]:
+def sealed(server: Server, seal: Seal) -> AbstractContextManager[None]:
     """Has the node check tickets and tokens by another seal; its receipts stay."""
-    kept, server.node.seal = server.node.seal, seal
+    return swapped(server.node, "seal", seal)
+
+
+@contextmanager
+def swapped(owner: object, name: str, value: object) -> Iterator[None]:
+    """Has the object's attribute, or its method, be `value`."""
+    own = name in vars(owner)
+    kept = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        server.node.seal = kept
+        if own:
+            setattr(owner, name, kept)
+        else:
+            delattr(owner, name)
 
 
 class Bent(Mediator):

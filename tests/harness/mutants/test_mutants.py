@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,6 +96,11 @@ async def _lend_ticket(scene: Any) -> None:
     await mds.getattr(mds_pb2.GetattrRequest(place=place), other.doing(ticket=found.ticket))
 
 
+def come_with_groups(scene: Any) -> None:
+    """A task with a second group."""
+    scene.cluster.client().login(scene.people.user, groups=[2000]).stat(scene.home)
+
+
 WORKLOADS: dict[str, Callable[[Any], None]] = {
     "skip_hook": unlink,
     "skip_hook_uncounted": unlink,
@@ -107,6 +113,7 @@ WORKLOADS: dict[str, Callable[[Any], None]] = {
     "ost_unlabelled": write,
     "ost_label": write,
     "foreign_ticket": lend_ticket,
+    "lost_groups": come_with_groups,
     "lost_dontaudit": look_at_hushed,
 }
 
@@ -168,6 +175,20 @@ def test_the_frameworks_own_count_refuses_a_call_without_its_hook(bench: Any) ->
     assert left == "nowhere"
 
 
+def test_a_node_is_as_before_when_the_block_fails(bench: Any) -> None:
+    """Handlers, seal and door are the very ones that were there, whatever ended the block."""
+    node = seams.server(bench.cluster, "mds0")
+    before = [[rpc.handler for rpc in table.bound.values()] for table in node.tables], node.node.seal
+
+    for mutant in MUTANTS:
+        with suppress(KeyboardInterrupt), mutant.plant(bench.cluster):
+            raise KeyboardInterrupt
+
+    after = [[rpc.handler for rpc in table.bound.values()] for table in node.tables], node.node.seal
+    assert after == before
+    assert "subject" not in vars(node.node.admission)
+
+
 def test_every_bug_has_a_workload_and_says_what_it_stands_for() -> None:
     """Names are unique and each has its workload here, a ticket, a rule, and findings of one checker."""
     names = [mutant.name for mutant in MUTANTS]
@@ -190,6 +211,15 @@ def test_a_bug_that_cannot_be_planted_says_why(bench: Any) -> None:
     with pytest.raises(LookupError, match="no running node mds7"), mutant.plant(bench.cluster):
         pass
     assert [mutant.name for mutant in MUTANTS if mutant.available(bench.cluster)] == []
+
+
+def test_nodes_in_other_processes_are_out_of_reach() -> None:
+    """On the runtime processes no bug can be planted, and each says so."""
+    elsewhere: Any = SimpleNamespace(runtime="processes", _machine=object(), policy=object())
+
+    reasons = {mutant.available(elsewhere) for mutant in MUTANTS}
+
+    assert reasons == {"runtime processes has its nodes in other processes; inprocess and sim do not"}
 
 
 def labelled(scene: Any, name: str, label: bytes) -> None:
