@@ -12,7 +12,7 @@ from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Subject
 from mds import inodes, labels, stripes
 from mds.inodes import Inode
-from rpc import Call, Caller, Stub, fid_message
+from rpc import Call, Caller, Stub
 from rpc.status import failure
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Osts:
         """The file's size, by the ends of its objects."""
 
         async def one(stub: Stub, stripe: int, caller: Caller) -> int:
-            request = oss_pb2.GlimpseRequest(fid=fid_message(inode.fid), stripe=stripe)
+            request = oss_pb2.GlimpseRequest(entry=self._entry(inode), stripe=stripe)
             return int((await stub.glimpse(request, caller, retry=RETRIES)).size)
 
         sizes = await self._each(inode, call, behalf, one)
@@ -66,7 +66,7 @@ class Osts:
         """Destroys the objects; those that are gone are no error."""
 
         async def one(stub: Stub, stripe: int, caller: Caller) -> None:
-            await stub.destroy(oss_pb2.DestroyRequest(fid=fid_message(inode.fid), stripe=stripe), caller, retry=RETRIES)
+            await stub.destroy(oss_pb2.DestroyRequest(entry=self._entry(inode), stripe=stripe), caller, retry=RETRIES)
 
         await self._each(inode, None, None, one)
 
@@ -75,7 +75,7 @@ class Osts:
         one: Callable[[Stub, int, Caller], Coroutine[Any, Any, T]],
     ) -> list[T]:  # fmt: skip
         """Asks all, waits for all, then raises the first error in stripe order, if there was any."""
-        caller = self._node.caller(call, behalf=behalf).doing(ticket=self._description(inode))
+        caller = self._node.caller(call, behalf=behalf)
         asked = [self._named(name, stripe, one, caller) for stripe, name in enumerate(inode.osts)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
@@ -83,9 +83,9 @@ class Osts:
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    def _description(self, inode: Inode) -> bytes:
-        """The file as it is, sealed: an OST judges an object that is not there as the file itself."""
-        return self._node.seal.seal("entry", inodes.entry(inode, labels.kept(self._node)))
+    def _entry(self, inode: Inode) -> context_pb2.Entry:
+        """The file as it is: an OST judges an object that is not there as the file itself."""
+        return inodes.entry(inode, labels.kept(self._node))
 
     async def _named(
         self, name: str, stripe: int, one: Callable[[Stub, int, Caller], Awaitable[T]], caller: Caller

@@ -74,6 +74,6 @@ def _file(ctx: Ctx, fd: int, mask: int) -> OpenFile:
 
 
 async def _end(ctx: Ctx, file: OpenFile) -> int:
-    """The file's size now, by the MDS, which asks `getattr` for it."""
-    reply = await ctx.send("getattr", pb.GetattrRequest(place=Place.opened(file.handle).message))
+    """Where the file ends now, by the MDS; like a seek in the kernel, it needs no `getattr`."""
+    reply = await ctx.send("getattr", pb.GetattrRequest(place=Place.opened(file.handle).message, end=True))
     return int(reply.attr.size)

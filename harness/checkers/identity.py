@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from harness.checkers.methods import SEEKING
 from harness.checkers.verdict import Checker
 from harness.model.fs import Event
 from harness.model.world import CREATED, Op, Rpc, World
@@ -44,8 +45,9 @@ class Identity(Checker):
             return
         self.judged += 1
         if self.world.roles.get(event["from"]) in {"mds", "oss"}:
-            # What a server does as a file is closed (its size, its objects if it is gone) is an errand of its own.
-            if event.get("behalf") or op.invoke["f"] != "close":
+            # What a server does as a file is closed (its size, its objects if it is gone), or to tell where an open
+            # one ends, is an errand of its own.
+            if event.get("behalf") or op.invoke["f"] not in {"close", *SEEKING}:
                 self._compare("behalf", event, op, event.get("behalf"))
         else:
             self._compare("subject", event, op, event.get("subject"))

@@ -16,6 +16,10 @@ _FLAGS: dict[str, int] = {
 }
 
 
+# Operations that may ask where an open file ends.
+SEEKING = frozenset({"write", "pwrite", "lseek"})
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way that an rpc may have gone: the case as the protocol calls it, and the checks."""
@@ -122,7 +126,8 @@ _SETATTRS = ("attr", "now", "truncate", "ftruncate")
 
 
 def _getattr(asked: Asked) -> Iterator[Way]:
-    case = "open" if (asked.rpc.recv.get("place") or {}).get("handle") else "stat"
+    handle = (asked.rpc.recv.get("place") or {}).get("handle")
+    case = "stat" if not handle else "end" if asked.f in SEEKING else "open"
     for tclass in _classes(asked):
         yield Way(case, access.expected("getattr", case, tclass, walk=asked.walk))
 

@@ -111,6 +111,15 @@ TABLE: dict[tuple[str, str], str] = {
     # --- attributes
     ("getattr", "stat"): "inode_getattr(object) subject -> object CLASS {getattr}",
     ("getattr", "open"): "inode_getattr(object) subject -> object CLASS {getattr}",
+    # The end of an open file, for an append or a seek: no `getattr` (generic_file_llseek, generic_write_checks).
+    ("getattr", "end"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object CLASS {read}
+        ?file_permission(object)    subject -> object CLASS {write}
+        ?file_permission(object)    subject -> object CLASS {append}
+        ?file_permission(object)    subject -> object CLASS {read write}
+        ?file_permission(object)    subject -> object CLASS {read append}
+    """,
     ("setattr", "attr"): "inode_setattr(object) subject -> object CLASS {setattr}",
     ("setattr", "now"): """
         ?inode_permission(object)   subject -> object CLASS {write}

@@ -2,7 +2,8 @@
 
 One derived policy holds all the subjects (derive.py). Each denial has to name exactly the missing permission, the hook
 and the server; all denials together have to change nothing; and then the same operation by the control subject, which
-has that one permission besides, has to succeed in the same place. The client's LSM is off, so that whatever is denied is denied by a server.
+has that one permission besides, has to succeed in the same place. The client's LSM is off, so that whatever is denied
+is denied by a server.
 """
 
 from __future__ import annotations

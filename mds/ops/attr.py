@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from host.store import Txn
-from labelproof.v1 import mds_pb2
+from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Obj, vfs
 from lsm.modules.capability import NUMBER
 from mds import inodes
@@ -29,6 +29,8 @@ class Attr(Base):
 
     async def getattr(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
         """Attributes as of the check; the size of a file that may be growing is asked of its OSTs after it."""
+        if req.end:
+            return await self._end(call, req)
         call.takes("open" if req.place.WhichOneof("by") == "handle" else "stat")
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place)
@@ -37,6 +39,20 @@ class Attr(Base):
         if inode.is_file and not inode.size_valid:
             inode = replace(inode, size=await self._mdt.osts.glimpse(inode, call, call.subject))
         return self.attr_reply(call, inode)
+
+    async def _end(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
+        """Where an open file ends: told to who may still use it as it was opened; the OSTs are asked by the MDS."""
+        if req.place.WhichOneof("by") != "handle":
+            raise OSError(errno.EINVAL, "the end of a file is told by its handle only")
+        call.takes("end")
+        with self._mdt.store.op(call) as txn:
+            handle = self._mdt.handle(call, req.place.handle)
+            inode = self._mdt.find(txn, call, req.place)
+            vfs.run("file", call.lsm, object=self._mdt.obj(inode), mask=handle.mask, opened=handle.opened)
+        await self._mdt.store.settled()
+        known = inode.size_valid or not inode.is_file
+        size = inode.size if known else await self._mdt.osts.glimpse(inode, call)
+        return mds_pb2.AttrReply(attr=context_pb2.Attr(size=size))
 
     async def setattr(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
         """chmod, chown, utimes in one step; a size is told to the OSTs between two."""

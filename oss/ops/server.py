@@ -7,8 +7,7 @@ import os
 from dataclasses import replace
 
 from host.store import Txn
-from labelproof.v1 import context_pb2, oss_pb2
-from lsm import Fid
+from labelproof.v1 import oss_pb2
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
@@ -68,13 +67,6 @@ class FromMds(Base):
             self._ost.files.cut(o.fid, o.stripe, req.size)
         return reply
 
-    def _described(self, call: Call, fid: Fid, stripe: int) -> Object:
-        """An object that is not there, as the MDS describes its file: sealed, in place of a ticket."""
-        entry = self._ost.node.seal.open("entry", call.ticket, context_pb2.Entry)
-        if fid_of(entry.fid) != fid:
-            raise OSError(errno.EPROTO, f"{fid_of(entry.fid)} is described where {fid} is meant")
-        return Object.of(entry, stripe)
-
     def _resize(self, txn: Txn, call: Call, o: Object, stored: bool, size: int) -> None:
         if stored:
             self._ost.files.cut(o.fid, o.stripe, o.size)
@@ -87,7 +79,7 @@ class FromMds(Base):
     async def glimpse(self, call: Call, req: oss_pb2.GlimpseRequest) -> oss_pb2.GlimpseReply:
         """The object's end; one that is not there is empty, and judged as the file that the MDS describes."""
         call.takes("size")
-        absent = self._described(call, fid_of(req.fid), req.stripe)
+        absent = Object.of(req.entry, req.stripe)
         with self._ost.store.op(call) as txn:
             o, stored = self._ost.object_or(txn, absent)
             for m in mediators(call):
@@ -98,7 +90,7 @@ class FromMds(Base):
     async def destroy(self, call: Call, req: oss_pb2.DestroyRequest) -> oss_pb2.OssReply:
         """The object's end; one that is gone stays gone."""
         call.takes("destroy")
-        absent = self._described(call, fid_of(req.fid), req.stripe)
+        absent = Object.of(req.entry, req.stripe)
         async with self._ost.store.locks.hold(absent.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, absent)

@@ -33,7 +33,7 @@ POOL: pytest.StashKey[Pool] = pytest.StashKey()
 KEEP: pytest.StashKey[bool] = pytest.StashKey()
 
 PACKAGES = ("client", "harness", "host", "ldlm", "lsm", "mds", "oss", "rpc", "sepol")
-VACUOUS = "labelproof: VACUOUS: the test asked for a cluster and did no operation on it, so nothing was judged"
+VACUOUS = "labelproof: VACUOUS: the test asked for a cluster and did nothing on it that is recorded, so nothing was judged"
 MARKER = (
     "labelproof(**fields): on a module (pytestmark), the kind of cluster that its tests want: fields of ClusterSpec,"
     " as client=3 or mode='permissive'"
@@ -114,7 +114,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     numbers = pool.judgement.numbers or {}
     counts = ", ".join(f"{numbers.get(name, 0)} {name}" for name in ("operations", "decisions", "labels", "denials"))
     terminalreporter.write_line(f"labelproof: judged {counts} on {pool.runtime}; seed {_setting(config, 'seed')}")
-    terminalreporter.write_line(f"labelproof: history in {pool.run_dir} (`labelproof check` judges it again)")
+    terminalreporter.write_line(f"labelproof: `labelproof check {pool.run_dir}` judges the history again")
 
 
 @pytest.fixture(scope="session")

@@ -76,10 +76,12 @@ class LookupReply(_message.Message):
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class GetattrRequest(_message.Message):
-    __slots__ = ("place",)
+    __slots__ = ("place", "end")
     PLACE_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     place: Place
-    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+    end: bool
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class AttrReply(_message.Message):
     __slots__ = ("attr", "ticket", "receipt")

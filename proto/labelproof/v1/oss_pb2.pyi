@@ -89,12 +89,12 @@ class PunchRequest(_message.Message):
     def __init__(self, stripe: _Optional[int] = ..., size: _Optional[int] = ..., entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ...) -> None: ...
 
 class GlimpseRequest(_message.Message):
-    __slots__ = ("fid", "stripe")
-    FID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("entry", "stripe")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
     STRIPE_FIELD_NUMBER: _ClassVar[int]
-    fid: _context_pb2.Fid
+    entry: _context_pb2.Entry
     stripe: int
-    def __init__(self, fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
 
 class GlimpseReply(_message.Message):
     __slots__ = ("size", "exists")
@@ -105,12 +105,12 @@ class GlimpseReply(_message.Message):
     def __init__(self, size: _Optional[int] = ..., exists: _Optional[bool] = ...) -> None: ...
 
 class DestroyRequest(_message.Message):
-    __slots__ = ("fid", "stripe")
-    FID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("entry", "stripe")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
     STRIPE_FIELD_NUMBER: _ClassVar[int]
-    fid: _context_pb2.Fid
+    entry: _context_pb2.Entry
     stripe: int
-    def __init__(self, fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
 
 class OssReply(_message.Message):
     __slots__ = ("receipt",)
