@@ -68,7 +68,7 @@ class Collector:
             self._end(self._open.pop(report.nodeid))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.interrupted = excinfo.errisinstance(KeyboardInterrupt)
+        self.interrupted = excinfo.type is KeyboardInterrupt  # pytest's own ways to stop are subclasses
 
     def _end(self, test: Test) -> None:
         self.tests.append(test)
@@ -100,7 +100,7 @@ def reason(report: Report) -> str:
     """The one line that says why: pytest's crash message, else the last line that says something."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
-        return str(crash.message).partition("\n")[0]
+        return str(crash.message).partition("\n")[0].removeprefix("Failed: ").removeprefix("labelproof: ")
     if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]

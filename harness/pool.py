@@ -20,6 +20,7 @@ from harness.spec import ClusterSpec
 from rpc import Clock, SystemClock
 
 ALIVE_MAX = 2  # clusters at once: two of five nodes each are what two cores carry
+JUDGED = frozenset({"op", "avc", "label"})  # a test that leaves none of these has judged nothing
 
 
 class Member:
@@ -33,12 +34,17 @@ class Member:
         self._judge = checkers.Judge(policies)
         self._mark: dict[str, int] = {}
         self._start: dict[str, int] = {}
-        self.operations = 0
+        self._early: list[Finding] = []
+        self.judged = 0
+
+    def booted(self) -> None:
+        """Judges what booting left, which is no test's doing; what is found is told with the first test's."""
+        self._early = self.judge()
 
     def begin(self, test: str) -> None:
         """A test starts: what follows in the history is its own."""
         self.cluster.test = test
-        self.operations = 0
+        self.judged = 0
         self._start = self.cluster.mark()
 
     def of_test(self) -> list[Event]:
@@ -49,15 +55,17 @@ class Member:
         """The new findings of every checker, from the events since the last time."""
         events = self.cluster.events(self._mark)
         self._mark = _after(self._mark, events)
-        self.operations += sum(event["e"] == "op" and event["phase"] == "invoke" for event in events)
+        self.judged += sum(event["e"] in JUDGED for event in events)
         self.decided |= set(decisions(events))
         self._judge.feed(events)
-        return self._judge.drain()
+        early, self._early = self._early, []
+        return early + self._judge.drain()
 
     def finish(self, *, keep: bool = False) -> Judgement:
         """Collects the stored labels, stops the cluster unless it is kept, and gives the last word on it."""
+        late: list[Finding] = []
         try:
-            self.judge()
+            late += self.judge()
             self.cluster.test = ""
             self.cluster.collect()
         except OSError as error:  # a node that is gone: what was recorded is judged all the same
@@ -65,7 +73,7 @@ class Member:
         finally:
             if not keep:
                 self.cluster.stop()
-        late = self.judge()
+        late += self.judge()
         evidence.merge_audit(self.cluster.run_dir)
         self._judge.feed_audit(audit_lines(self.cluster.run_dir))
         late += self._judge.drain()
@@ -127,8 +135,8 @@ class Pool:
 
     @property
     def vacuous(self) -> bool:
-        """Whether the test has done no operation up to the last `judge`."""
-        return not any(member.operations for member in self._alive.values())
+        """Whether the test has done nothing that a checker judges, up to the last `judge`."""
+        return not any(member.judged for member in self._alive.values())
 
     def events(self) -> list[Event]:
         """What the test has put into the history so far, in causal order."""
@@ -158,7 +166,13 @@ class Pool:
             raise
         ready_s = (self._clock.mono_ns() - begin) / 1e9
         self.ready_s = self.ready_s or ready_s
-        return Member(cluster, Stored(folder), ready_s)
+        member = Member(cluster, Stored(folder), ready_s)
+        try:
+            member.booted()
+        except BaseException:
+            cluster.stop()
+            raise
+        return member
 
     def _finish(self, flavour: str, *, keep: bool = False) -> None:
         member = self._alive.pop(flavour)

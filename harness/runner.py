@@ -75,6 +75,9 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     begin, started = time.monotonic(), datetime.now(UTC)
     collector = Collector(listener, keep=options.keep)
     code = _pytest(_arguments(options, targets, seed, made), collector, made)
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        home.discard(made)
+        raise LookupError(f"no test of {', '.join(t.name for t in targets)} matches -k {options.expression!r}")
     found = _results(options, policy, seed, collector, time.monotonic() - begin, started)
     replay = _replay(options, seed)
     _write(found, made, replay)
@@ -196,8 +199,6 @@ def _exit(found: Results, collector: Collector, code: int, made: Run) -> Exit:
         raise RuntimeError(f"pytest failed inside; see {made.path / 'logs' / 'pytest.log'}")
     if code == pytest.ExitCode.USAGE_ERROR:
         raise ValueError(f"pytest refuses: {_refusal(made)}")
-    if not found.tests and failure is None:
-        return Exit.NOTHING
     return found.exit
 
 

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import sepol
 from harness import calls, choices, clusters
 from harness.clusters import Cluster, ClusterError, owner
 from harness.store import Run, Store
@@ -47,8 +48,10 @@ class State:
 
     @property
     def alive(self) -> bool:
+        """A process that has ended and that nobody has waited for is not (proc(5), stat field 3)."""
         try:
-            return owner.start_time(self.pid) == self.start_time
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+            return owner.start_time(self.pid) == self.start_time and stat.rpartition(")")[2].split()[0] != "Z"
         except OSError:
             return False
 
@@ -180,8 +183,19 @@ def _answer(listener: socket.socket, cluster: Cluster) -> bool:
 def _do(cluster: Cluster, question: dict[str, Any]) -> Any:
     if question["do"] == "exec":
         client = cluster.client(question["node"])
+        _require_context(cluster, question["login"]["context"])
         return calls.call(client, question["login"], question["name"], question["args"])
     return "ending"
+
+
+def _require_context(cluster: Cluster, context: str) -> None:
+    """A node takes a context that its policy does not know for unlabeled, as the kernel does; a person mistyped it."""
+    policy = cluster.policy
+    if policy is None:
+        return
+    with sepol.Worker(policy.binary, name=policy.name) as worker:
+        if not all(worker.check_contexts([context])):
+            raise ValueError(f"context {context!r} is not one of policy {policy.name}; give user:role:type:level of it")
 
 
 def _line(connection: socket.socket) -> bytes:
@@ -234,13 +248,17 @@ _ERRORS: dict[str, Callable[[int | None, str], Exception]] = {
     "os": OSError,
     "lookup": lambda _number, text: LookupError(text),
     "value": lambda _number, text: ValueError(text),
+    "missing": lambda _number, text: sepol.Missing(text),
     "cluster": lambda _number, text: ClusterError(text),
 }
 
+_NAMES: tuple[tuple[type[Exception], str], ...] = (
+    (OSError, "os"), (LookupError, "lookup"), (ValueError, "value"), (sepol.Missing, "missing"),
+)  # fmt: skip
+
 
 def _named(error: Exception) -> str:
-    kinds: tuple[tuple[type[Exception], str], ...] = ((OSError, "os"), (LookupError, "lookup"), (ValueError, "value"))
-    return next((name for kind, name in kinds if isinstance(error, kind)), "cluster")
+    return next((name for kind, name in _NAMES if isinstance(error, kind)), "cluster")
 
 
 def _text(error: Exception) -> str:

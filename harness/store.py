@@ -74,12 +74,19 @@ class Store:
         """A run by `latest`, its id, the end of its id, or its path. Raises LookupError naming the remedy."""
         if name == LATEST and (path := self.runs_folder / LATEST).exists():
             return Run(path.resolve())
-        if (path := Path(name)).is_dir():
+        if name and (path := Path(name)).is_dir():
             return Run(path)
         found = [run for run in self.runs() if name and (run.id == name or run.id.endswith(f"-{name}"))]
         if len(found) == 1:
             return found[0]
         raise LookupError(f"no run {name!r} in {self.runs_folder}; `labelproof list runs` names them")
+
+    def discard(self, run: Run) -> None:
+        """Removes a run that came to nothing; `latest` is the one before it again."""
+        shutil.rmtree(run.path)
+        (self.runs_folder / LATEST).unlink(missing_ok=True)
+        if runs := self.runs():
+            self._point_latest(runs[-1].id)
 
     def prune(self, keep: int, *, dry_run: bool = False) -> list[Run]:
         """Removes all but the newest `keep` runs, and returns those removed."""

@@ -1,7 +1,7 @@
 """The command `labelproof`.
 
 In reading order:
-    main     the command itself: its groups, its version, what an error becomes; what the console script calls
+    command  the command itself: its groups, its version, what an error becomes; what the console script calls
     context  what every command shares: the store, the project's settings, how to print
     errors   error -> exit code and one line, in one table
     run      `run`;  screen: its progress and its last words
@@ -9,10 +9,10 @@ In reading order:
     cluster  `cluster up|status|exec|down`;  choice: the options that start a cluster
     machine  `doctor`
 
-A command is one function here and one line in `main`; what it does is in harness, and heavy modules are imported only
-by the command that needs them, so that `--help` is quick.
+A command is one function here and one line in `command`; what it does is in harness. Heavy modules are imported only by
+the command that needs them, so that `--help` is quick.
 """
 
-from harness.cli.main import main
+from harness.cli.command import main
 
 __all__ = ["main"]

@@ -23,10 +23,13 @@ class Shared:
     debug: bool = False
 
 
+_WIDTH = 1000  # where it is no terminal lines stay whole: who reads a pipe wants them so
+
+
 def console(*, stderr: bool = False) -> Console:
-    """For people; without colour where NO_COLOR is set or nobody looks. Long lines stay whole for who reads a pipe."""
+    """For people; without colour where NO_COLOR is set or nobody looks."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else _WIDTH)
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,6 @@ from harness import runner, standing
 from harness.cli import choice, context
 from harness.cli.context import Shared
 from harness.cli.screen import Screen
-from harness.results import Exit
 from harness.runner import RunOptions, RunResult
 from harness.store import Store
 
@@ -64,8 +63,6 @@ def run(
         context.print_json(result.results.to_json() | {"run": str(result.run.path)})
     else:
         screen.conclude(result)
-    if not result.results.tests and result.exit == Exit.NOTHING:
-        screen.say("nothing selected: no test matches; `labelproof list suites` names the suites")
     _hold(result, shared.home, screen)
     return result.exit
 

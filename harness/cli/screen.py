@@ -51,7 +51,7 @@ class Screen:
         self._total, self._said_s = total, time.monotonic()
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, total=total)
-        elif not self._quiet:
+        elif total and not self._quiet:
             self.say(f"{total} tests; starting the cluster")
 
     def done(self, test: Test, number: int) -> None:
