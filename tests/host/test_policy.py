@@ -132,13 +132,24 @@ def test_switching_to_what_it_is_changes_nothing(loaded, changes) -> None:
         lambda packed: b"",
         lambda packed: b"not zlib",
         lambda packed: packed[:-8],
+        lambda packed: packed[:-1],
         lambda packed: packed[:1000] + b"\0\0\0\0" + packed[1004:],
         lambda packed: zlib.compress(b"(no such statement)"),
         lambda packed: zlib.compress(b"(" * 100_000),
         lambda packed: zlib.compress(b"\xff\xfe"),
         lambda packed: zlib.compress(b""),
     ],
-    ids=["empty", "not zlib", "cut off", "garbled", "unknown statement", "deep", "not text", "empty text"],
+    ids=[
+        "empty",
+        "not zlib",
+        "cut off",
+        "without its checksum",
+        "garbled",
+        "unknown statement",
+        "deep",
+        "not text",
+        "empty text",
+    ],
 )
 @pytest.mark.parametrize("booted", [True, False])
 def test_a_damaged_policy_changes_nothing(state, packed, changes, damage, booted) -> None:
