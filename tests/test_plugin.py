@@ -1,0 +1,177 @@
+"""The pytest plugin in a project of a user's: harmless when unused, one judge for each test when used."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ADMIN = "system_u:system_r:admin_t:s0-s0:c0.c15"
+USES = f"""\
+import pytest
+
+@pytest.fixture
+def task(labelproof_client):
+    return labelproof_client.login({ADMIN!r}, uid=0, caps="all")
+"""
+Pytest = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Pytest:
+    """Runs pytest as a user would, in the simulator and with warnings as errors: exit code and what it printed."""
+
+    def run(text: str, *options: str) -> tuple[int, str]:
+        (tmp_path / "test_user.py").write_text(text)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST", "LABELPROOF_"))}
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--strict-markers",
+            "-W",
+            "error",
+            *options,
+        ]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_unused_it_says_nothing_and_imports_nothing_of_ours(run: Pytest) -> None:
+    """A test run that asks for no cluster does not load the packages with ordinary names."""
+    code, out = run(
+        "import sys\ndef test_it():\n    assert not {'harness', 'client', 'rpc', 'grpc'} & set(sys.modules)\n"
+    )
+
+    assert code == 0, out
+    assert "labelproof:" not in out
+
+
+def test_a_test_gets_a_cluster_and_its_own_history(run: Pytest) -> None:
+    """Client, policy and history belong together; the summary says what was judged and how to judge it again."""
+    code, out = run(
+        USES
+        + """
+def test_first(task, labelproof_history, labelproof_policy, labelproof_cluster):
+    task.mkdir("/a")
+    assert labelproof_cluster.policy is labelproof_policy
+    assert [event["args"]["path"] for event in labelproof_history("op", phase="invoke")] == ["/a"]
+
+def test_second(task, labelproof_history):
+    task.mkdir("/b")
+    assert [event["args"]["path"] for event in labelproof_history("op", phase="invoke")] == ["/b"]
+    assert all(event["test"].endswith("test_second") for event in labelproof_history("op"))
+""",
+        "--labelproof-runtime=sim",
+    )
+
+    assert code == 0, out
+    assert "labelproof: judged 2 operations" in out
+    assert "labelproof check" in out
+
+
+PLANTED = """
+def test_clean(task):
+    task.mkdir("/a")
+
+def test_planted(task, labelproof_cluster):
+    made = task.mkdir("/b")
+    labelproof_cluster.record("raw", target="mds0-mdt", object=made.fid, path="/b", mode=0o40755, stripe=0, version=1,
+                              labels={"security.selinux": "user_u:object_r:secret_t:s0"})
+
+def test_clean_again(task):
+    task.mkdir("/c")
+"""
+
+
+def test_what_the_judges_find_fails_that_very_test(run: Pytest) -> None:
+    """A label that is not the one given fails the test that left it, with the checker's sentence, and no other."""
+    code, out = run(USES + PLANTED, "--labelproof-runtime=sim", "-rA")
+
+    assert code == 1, out
+    assert "FAILED test_user.py::test_planted" in out
+    assert "PASSED test_user.py::test_clean\n" in out
+    assert "PASSED test_user.py::test_clean_again" in out
+    assert "labelproof: propagation raw-label:" in out
+    assert "secret_t" in out
+
+
+def test_a_test_that_judged_nothing_fails(run: Pytest) -> None:
+    """Asking for a cluster and doing nothing with it is VACUOUS, also right after the boot."""
+    code, out = run("def test_it(labelproof_cluster): pass\n", "--labelproof-runtime=sim")
+
+    assert code == 1
+    assert "labelproof: VACUOUS" in out
+    assert "1 failed" in out
+
+
+def test_a_module_says_what_kind_of_cluster(run: Pytest, tmp_path: Path) -> None:
+    """The marker's fields make the spec; a field that there is not is one line; a module without it has the default."""
+    (tmp_path / "test_three.py").write_text(
+        f"{USES}\npytestmark = pytest.mark.labelproof(client=3, mode='permissive')\n"
+        "def test_it(task, labelproof_cluster):\n"
+        "    task.mkdir('/a')\n    assert len(labelproof_cluster.nodes) == 6\n"
+    )
+    (tmp_path / "test_wrong.py").write_text(
+        "import pytest\npytestmark = pytest.mark.labelproof(nonesuch=3)\ndef test_it(labelproof_cluster): pass\n"
+    )
+    default = (
+        USES
+        + "def test_it(task, labelproof_cluster):\n"
+        + "    task.mkdir('/a')\n    assert len(labelproof_cluster.nodes) == 5\n"
+    )
+
+    code, out = run(default, "--labelproof-runtime=sim")
+
+    assert code == 1
+    assert "2 passed, 1 error" in out
+    assert "nonesuch" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--labelproof-runtime=warp"], "labelproof: no runtime 'warp'; there are processes, inprocess, sim"),
+        (["--labelproof-policy=nonesuch"], "labelproof: no policy 'nonesuch': give targeted, mls, or the path"),
+        (["--labelproof-lsm=maybe"], "labelproof: lsm is 'maybe'; give one of enforcing, permissive, disabled"),
+        (["-o", "labelproof_runtime=ini"], "labelproof: no runtime 'ini'"),
+        (["-o", "labelproof_runtime=ini", "--labelproof-runtime=option"], "labelproof: no runtime 'option'"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(run: Pytest, options: list[str], sentence: str) -> None:
+    """Whoever asks for a cluster reads it, without a traceback; an option beats the ini key."""
+    code, out = run("def test_it(labelproof_cluster): pass\ndef test_other(): pass\n", *options)
+
+    assert code == 1
+    assert sentence in out
+    assert "1 passed, 1 error" in out
+    assert "Traceback" not in out
+
+
+def test_options_and_marker_are_documented(run: Pytest) -> None:
+    """`pytest --help` and `pytest --markers` say what there is."""
+    options = run("", "--help")[1]
+    markers = run("", "--markers")[1]
+
+    for option in ("runtime", "policy", "lsm", "seed", "run-dir"):
+        assert f"--labelproof-{option}=" in options
+    assert "@pytest.mark.labelproof(**fields)" in markers
+
+
+@pytest.mark.parametrize("way", [["harness/suites"], ["--pyargs", "harness.suites"]])
+def test_the_suites_are_collected_by_plain_pytest(way: list[str]) -> None:
+    """From their folder as from their package, though their files are not named for pytest."""
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", *way]
+
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for suite in ("create_labels", "mediation"):
+        assert f"{suite}.py::" in done.stdout
