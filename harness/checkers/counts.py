@@ -29,7 +29,7 @@ class Counts:
     def numbers(self, confirmed: int) -> dict[str, int]:
         """operations, rpcs, decisions, distinct_decisions (hook, class, single permission, verdict), labels, denials,
         denials_with_control, second_engine. `confirmed` is the number of decisions that libsepol agreed with."""
-        denials = [op for op in self._denials if op and MEDIATION in self._tests.get(op, "")]
+        denials = [op for op in self._denials if op and MEDIATION in self._tests.get(op, "") and self._refused(op)]
         return {
             "operations": len(self._tests),
             "rpcs": self._rpcs,
@@ -40,6 +40,10 @@ class Counts:
             "denials_with_control": sum(self._proven(op) for op in denials),
             "second_engine": confirmed,
         }
+
+    def _refused(self, op: str) -> bool:
+        """Whether the denial ended the operation: a capability that chmod did without denies nothing."""
+        return self._ops.get(op, ("", ""))[0] == "fail"
 
     def _proven(self, op: str) -> bool:
         """Whether the denied operation has a control that passed, and changed nothing itself."""
