@@ -5,6 +5,7 @@ In reading order:
     clusters, sim                                        the runtimes, and the simulator beneath one of them
     nodes, tasks, values, calls                          what a test acts on, and system calls as typed by a person
     model, checkers                                      the judges, who know nothing of the cluster's code
+    mutants                                              planted bugs, each of which a judge has to catch
     history, pool                                        reading what was recorded; clusters with their judges
     suites, collector, runner                            the tests, what pytest says of them, one run of all
     results, report, store, recheck                      what a run leaves, where, and judging it again

@@ -33,7 +33,9 @@ POOL: pytest.StashKey[Pool] = pytest.StashKey()
 KEEP: pytest.StashKey[bool] = pytest.StashKey()
 
 PACKAGES = ("client", "harness", "host", "ldlm", "lsm", "mds", "oss", "rpc", "sepol")
-VACUOUS = "labelproof: VACUOUS: the test asked for a cluster and did nothing on it that is recorded, so nothing was judged"
+VACUOUS = (
+    "labelproof: VACUOUS: the test asked for a cluster and did nothing on it that is recorded, so nothing was judged"
+)
 MARKER = (
     "labelproof(**fields): on a module (pytestmark), the kind of cluster that its tests want: fields of ClusterSpec,"
     " as client=3 or mode='permissive'"
