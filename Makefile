@@ -15,13 +15,14 @@ run: $(STAMP)  ## boot a labelled cluster, run the suites against it, print the 
 test: $(STAMP)  ## the project's own tests
 	$(PY) -m pytest tests
 
-check: $(STAMP)  ## lint, format, types, import contracts, generated code, duplicated code
+check: $(STAMP)  ## lint, format, types, import contracts, generated code and pages, duplicated code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 	$(PY) tools/proto --check
 	$(PY) tools/check-duplicates
+	$(PY) tools/architecture --check
 
 format: $(STAMP)  ## put the code in ruff's format, and fix what ruff can
 	$(BIN)/ruff check --fix-only
