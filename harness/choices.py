@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import policies, profile
+from harness import policies
+from harness import profile as profiles
 from harness.policy import Policy
+from harness.profile import Profile
 from harness.spec import MODES, ClusterSpec
 
 
@@ -22,15 +24,38 @@ def policy(name: str, cache: Path) -> Policy:
     return Policy.from_file(Path(name), cache=cache)
 
 
-def spec(policy: Policy | None, mode: str, seed: int) -> ClusterSpec:
-    """The default cluster under that policy; the root directory is labelled as the policy's own profile says.
+def profile(name: str | None, policy: str) -> Profile | None:
+    """The profile in a file, else the one that our own policy of that name has, else None.
+
+    Raises OSError for a file that cannot be read, ValueError naming the file, the field and the remedy.
+    """
+    if name:
+        return profiles.load(Path(name))
+    return profiles.PROFILES.get(policy)
+
+
+def booted(policy_name: str, profile_name: str | None, cache: Path) -> tuple[Policy, Profile | None]:
+    """The policy that a cluster boots with, and who is who in it: the policy as typed, with the profile's grants.
+
+    Raises what `policy` and `profile` raise, and ValueError for a profile of another policy.
+    """
+    given, who = policy(policy_name, cache), profile(profile_name, policy_name)
+    if who is None or not who.source:
+        return given, who
+    who.check(given)
+    return who.supplement(given, cache), who
+
+
+def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = None) -> ClusterSpec:
+    """The default cluster under that policy; the root directory is labelled as the profile says.
 
     Raises ValueError naming the field and the remedy.
     """
     if mode not in MODES:
         raise ValueError(f"lsm is {mode!r}; give one of {', '.join(MODES)}")
-    known = policy is not None and policy.name in profile.PROFILES
-    root = profile.of(policy.name).root if policy and known else None
+    if policy is not None and profile is None:
+        profile = profiles.PROFILES.get(policy.name)
+    root = profile.root if policy and profile else None
     wanted = ClusterSpec(policy=policy, mode=mode, seed=seed, root_context=root)
     wanted.validate()
     return wanted

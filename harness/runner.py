@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import sepol
-from harness import choices, clusters, report, results, store, suites
+from harness import choices, clusters, profile, report, results, store, suites
 from harness.clusters import Cluster, ClusterError
 from harness.collector import Collector, Listener
 from harness.policy import Policy
@@ -38,7 +38,10 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What to run and how. `seed` None: a fresh one. `expression` is pytest's -k; `keep` leaves the clusters up."""
+    """What to run and how. `seed` None: a fresh one. `expression` is pytest's -k; `keep` leaves the clusters up.
+
+    `profile` is the file that says who is who in `policy`; None: our own policies have theirs.
+    """
 
     targets: Sequence[str] = ()
     runtime: str = "processes"
@@ -47,6 +50,7 @@ class RunOptions:
     seed: int | None = None
     keep: bool = False
     expression: str = ""
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     """
     targets = suites.find(options.targets or suites.SUITES)
     _require(options, home)
-    policy = None if options.lsm == "disabled" else choices.policy(options.policy, home.cache)
+    policy = _policy(options, home, ours=any(target.ours for target in targets))
     seed = secrets.randbits(RANDOM_BITS) if options.seed is None else options.seed
     choices.spec(policy, options.lsm, seed)  # refused here in one line rather than by every test
     made = home.create()
@@ -83,6 +87,16 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     _write(found, made, replay)
     kept = tuple(collector.pool.kept) if collector.pool else ()
     return RunResult(found, made, _exit(found, collector, code, made), replay, kept)
+
+
+def _policy(options: RunOptions, home: Store, *, ours: bool) -> Policy | None:
+    """The policy that clusters boot with; our own suites refuse one in which nobody says who is who."""
+    if options.lsm == "disabled":
+        return None
+    policy, who = choices.booted(options.policy, options.profile, home.cache)
+    if ours and who is None:
+        profile.of(options.policy)
+    return policy
 
 
 def _require(options: RunOptions, home: Store) -> None:
@@ -104,6 +118,8 @@ def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int,
         f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",
         f"--labelproof-lsm={options.lsm}", f"--labelproof-seed={seed}",
     ]  # fmt: skip
+    if options.profile:
+        arguments.append(f"--labelproof-profile={options.profile}")
     if options.expression:
         arguments += ["-k", options.expression]
     return arguments + [target.argument for target in targets]
@@ -213,6 +229,8 @@ def _replay(options: RunOptions, seed: int) -> str:
     words = ["labelproof", "run", *options.targets, "--runtime", options.runtime, "--lsm", options.lsm]
     if options.lsm != "disabled":
         words += ["--policy", options.policy]
+    if options.profile:
+        words += ["--profile", options.profile]
     if options.expression:
         words += ["-k", f"'{options.expression}'"]
     return " ".join([*words, "--seed", str(seed)])

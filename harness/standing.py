@@ -72,7 +72,9 @@ def state(home: Store, name: str) -> State:
     return found
 
 
-def up(home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int) -> State:
+def up(
+    home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int, *, profile: str | None = None
+) -> State:
     """Starts a keeper and returns when its cluster serves.
 
     Raises FileExistsError where one of that name is up, ValueError for a bad name or setting, ClusterError.
@@ -85,7 +87,7 @@ def up(home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int) -
     run = home.create()
     wanted = {
         "name": name, "run_dir": str(run.path.absolute()), "root": str(home.root.absolute()), "runtime": runtime,
-        "policy": policy, "lsm": lsm, "seed": seed,
+        "policy": policy, "profile": profile, "lsm": lsm, "seed": seed,
     }  # fmt: skip
     _ready(_keeper(run), wanted, run)
     return state(home, name)
@@ -160,8 +162,10 @@ def main() -> None:
 
 def _started(order: dict[str, Any]) -> Cluster:
     home = Store(Path(order["root"]))
-    policy = None if order["lsm"] == "disabled" else choices.policy(order["policy"], home.cache)
-    spec = choices.spec(policy, order["lsm"], order["seed"])
+    policy, who = None, None
+    if order["lsm"] != "disabled":
+        policy, who = choices.booted(order["policy"], order["profile"], home.cache)
+    spec = choices.spec(policy, order["lsm"], order["seed"], who)
     return clusters.RUNTIMES[order["runtime"]]().start(spec, Path(order["run_dir"]))
 
 

@@ -22,6 +22,10 @@ _OPTIONS = (
         help="targeted or mls, or a policy file: compiled, or CIL.",
     ),
     click.option(
+        "--profile", envvar="LABELPROOF_PROFILE", metavar="FILE",
+        help="Who is who in a policy of yours; `labelproof policy profile` proposes one.",
+    ),
+    click.option(
         "--lsm", type=click.Choice(MODES), default="enforcing", envvar="LABELPROOF_LSM", show_default=True,
         help="The SELinux module on every node.",
     ),
@@ -33,7 +37,7 @@ _OPTIONS = (
 
 
 def of_cluster(function: F) -> F:
-    """--runtime, --policy, --lsm and --seed."""
+    """--runtime, --policy, --profile, --lsm and --seed."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

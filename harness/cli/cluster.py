@@ -35,9 +35,11 @@ def cluster() -> None:
 @choice.of_cluster
 @context.JSON
 @click.pass_obj
-def up(shared: Shared, name: str, runtime: str, policy: str, lsm: str, seed: int | None, as_json: bool) -> None:
+def up(
+    shared: Shared, name: str, runtime: str, policy: str, profile: str | None, lsm: str, seed: int | None, as_json: bool
+) -> None:
     """Start a cluster called NAME, and return when it serves."""
-    found = standing.up(shared.home, name, runtime, policy, lsm, seed or 0)
+    found = standing.up(shared.home, name, runtime, policy, lsm, seed or 0, profile=profile)
     if as_json:
         context.print_json(_row(found))
         return

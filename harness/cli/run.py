@@ -17,6 +17,7 @@ _EPILOG = """\b
 Examples:
   labelproof run                         all suites
   labelproof run mediation -k mkdir      of one suite, the tests whose name has mkdir
+  labelproof run --policy policy.33 --profile site.toml    under your own policy; see `labelproof policy profile`
   labelproof run --runtime sim --seed 7  in the simulator; the same seed gives the same history
   labelproof run tests/test_mine.py      your own tests
   labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
@@ -41,6 +42,7 @@ def run(
     suites: tuple[str, ...],
     runtime: str,
     policy: str,
+    profile: str | None,
     lsm: str,
     seed: int | None,
     expression: str,
@@ -55,7 +57,7 @@ def run(
     not the right one fails that test.
     """
     wanted = [*targets, *suites] or shared.project.values.get("suites", [])
-    options = RunOptions([shlex.quote(word) for word in wanted], runtime, policy, lsm, seed, keep, expression)
+    options = RunOptions([shlex.quote(word) for word in wanted], runtime, policy, lsm, seed, keep, expression, profile)
     screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
     with screen:
         result = runner.run(options, shared.home, screen)

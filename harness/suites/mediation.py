@@ -103,10 +103,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(labelproof_cluster: Any) -> Iterator[World]:
+def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[World]:
     """The cluster with the derived policy loaded over the given one, which comes back at the end."""
     cluster = labelproof_cluster
-    given, who = cluster.policy, profile.of(cluster.policy.name)
+    given, who = cluster.policy, labelproof_profile
     derived = derive.derive(given, who, list(SCENARIOS.values()))
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps=CAPS)
     cluster.load_policy(derived.policy, by=admin)

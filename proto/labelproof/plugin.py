@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.nodes import ClientNode
     from harness.policy import Policy
     from harness.pool import Pool
+    from harness.profile import Profile
     from harness.spec import ClusterSpec
 
 # In config.stash: the clusters of the session, once a test has asked for one; whether they stay when it ends.
@@ -44,6 +45,7 @@ MARKER = (
 SETTINGS = {
     "runtime": ("how nodes run: processes, inprocess or sim", "processes"),
     "policy": ("targeted, mls, or a policy file: compiled, or CIL", "targeted"),
+    "profile": ("TOML file that says who is who in the policy; targeted and mls have their own", ""),
     "lsm": ("the SELinux module on every node: enforcing, permissive or disabled", "enforcing"),
     "seed": ("seed of everything random", "0"),
 }
@@ -134,9 +136,24 @@ def _labelproof_pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
         pytest.fail(late, pytrace=False)
 
 
+def profile(config: pytest.Config) -> Profile:
+    """Who is who in the policy asked for, for a suite that has a test for each. Raises pytest.UsageError."""
+    from harness import choices
+    from harness.profile import of
+
+    policy = _setting(config, "policy")
+    try:
+        return choices.profile(_setting(config, "profile"), policy) or of(policy)
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"labelproof: {error}") from error
+
+
 @pytest.fixture(scope="session")
 def labelproof_policy(request: pytest.FixtureRequest, _labelproof_pool: Pool) -> Policy | None:
-    """The policy that clusters boot with; None where SELinux is disabled. Override it to test another."""
+    """The policy that clusters boot with, with its profile's grants; None where SELinux is disabled.
+
+    Override it to test another.
+    """
     from harness import choices, settings
     from harness.store import Store
 
@@ -145,7 +162,13 @@ def labelproof_policy(request: pytest.FixtureRequest, _labelproof_pool: Pool) ->
         return None
     store = Store(settings.load(Path.cwd()).store)
     store.prepare()
-    return _or_fail(lambda: choices.policy(_setting(config, "policy"), store.cache))
+    return _or_fail(lambda: choices.booted(_setting(config, "policy"), _setting(config, "profile"), store.cache)[0])
+
+
+@pytest.fixture(scope="session")
+def labelproof_profile(request: pytest.FixtureRequest) -> Profile:
+    """Who is who in the policy asked for: contexts to log in with, labels of directories, names."""
+    return profile(request.config)
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +177,10 @@ def labelproof_spec(request: pytest.FixtureRequest, labelproof_policy: Policy | 
     from harness import choices
 
     config = request.config
-    mode, seed = _setting(config, "lsm"), _setting(config, "seed")
-    spec = _or_fail(lambda: choices.spec(labelproof_policy, mode, int(seed)))
+    mode, seed, file = (_setting(config, name) for name in ("lsm", "seed", "profile"))
+    spec = _or_fail(
+        lambda: choices.spec(labelproof_policy, mode, int(seed), choices.profile(file, "") if file else None)
+    )
     marker = request.node.get_closest_marker("labelproof")
     return _or_fail(lambda: replace(spec, **marker.kwargs)) if marker else spec
 
