@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from harness import suites
+from harness import store, suites
 from harness.results import Status, Test
 from labelproof import plugin
+
+# Less room than this, and a node that says ENOSPC means the disk of the run.
+ROOM_BYTES_MIN = 1 << 20
 
 Report = pytest.TestReport | pytest.CollectReport
 
@@ -51,11 +56,14 @@ class Collector:
             self._end(Test(report.nodeid, self._suite(report), "ERROR", reason(report)))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Ends the session where no cluster can be had: every further test would only say so again."""
         report = yield
         self.pool = item.config.stash.get(plugin.POOL, None)
-        if self.pool is not None and self.pool.failure is not None:
+        if self.pool is None:
+            return report
+        self.pool.failure = self.pool.failure or _full_disk(call, self.pool.run_dir)
+        if self.pool.failure is not None:
             item.session.shouldstop = "no cluster"
         return report
 
@@ -78,6 +86,15 @@ class Collector:
         assert self._config is not None
         path = self._config.rootpath / report.nodeid.partition("::")[0]
         return suites.of(path) if path.resolve().parent == suites.FOLDER else _shown(path)
+
+
+def _full_disk(call: pytest.CallInfo[None], run_dir: Path) -> OSError | None:
+    """The error that explains a test's ENOSPC, where it is the run's own disk that is full: no fault of a label's."""
+    error = call.excinfo.value if call.excinfo else None
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    short = store.shortage(run_dir, ROOM_BYTES_MIN) or store.shortage(Path(tempfile.gettempdir()), ROOM_BYTES_MIN)
+    return OSError(error.errno, f"the disk is full: {short}") if short else None
 
 
 def status(report: pytest.TestReport) -> Status:
