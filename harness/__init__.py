@@ -4,6 +4,7 @@ In reading order:
     spec, policy, policies, profile, subjects, choices   what cluster is wanted, under which policy, who is who in it
     clusters, sim                                        the runtimes, and the simulator beneath one of them
     nodes, tasks, values, calls                          what a test acts on, and system calls as typed by a person
+    bench                                                what labels, mediation and the history cost
     model, checkers                                      the judges, who know nothing of the cluster's code
     mutants                                              planted bugs, each of which a judge has to catch
     history, pool                                        reading what was recorded; clusters with their judges

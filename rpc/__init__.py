@@ -10,6 +10,7 @@ In reading order:
     clock, record                   time, and the node's history
     methods                         the rpcs as the descriptors say them
     memory, transport_grpc          the two transports
+    echo                            a bare gRPC echo with the second's options, to measure ours against
     identity, tls                   what the second needs: a node's certificate, and the authority that makes them
 """
 

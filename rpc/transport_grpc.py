@@ -37,8 +37,8 @@ _COMMON: Options = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 ]
-_SERVER: Options = [*_COMMON, ("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 10_000)]
-_CHANNEL: Options = [
+SERVER: Options = [*_COMMON, ("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 10_000)]
+CHANNEL: Options = [
     *_COMMON,
     # A resend is the caller's decision, with the same xid.
     ("grpc.enable_retries", 0),
@@ -76,7 +76,7 @@ async def serve(address: str, identity: Identity, tables: Iterable[Table]) -> Se
     """
     tables = tuple(tables)
     _claim(address)
-    server = grpc.aio.server(options=_SERVER)
+    server = grpc.aio.server(options=SERVER)
     server.add_generic_rpc_handlers((_Handlers(tables),))
     checks = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
@@ -107,7 +107,7 @@ def _unavailable(address: str, number: int) -> OSError:
 
 def connect(address: str, *, identity: Identity, peer: Peer, recorder: Recorder) -> WireChannel:
     """The channel to the server `peer` at `address`, which need not listen yet; another server there is refused."""
-    options = [*_CHANNEL, ("grpc.ssl_target_name_override", peer.host)]
+    options = [*CHANNEL, ("grpc.ssl_target_name_override", peer.host)]
     channel = grpc.aio.secure_channel(address, identity.channel_credentials(), options=options)
     return WireChannel(_GrpcWire(channel), peer, recorder)
 

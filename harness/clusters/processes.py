@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,10 @@ class Processes:
 
     name = "processes"
 
+    def __init__(self, modules: Mapping[str, str] | None = None) -> None:
+        """`modules`: see Supervisor."""
+        self._modules = modules
+
     def available(self) -> str | None:
         """None, or why nodes cannot be processes here."""
         return None if sys.platform == "linux" else "node processes need Linux (/proc); use the runtime inprocess"
@@ -31,16 +35,16 @@ class Processes:
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as boot.booted."""
         runs = Runs(self.name, real.boot_id(), ephemeral=True)
-        return real.boot(spec, run_dir, runs, lambda identity: _Machine(identity, run_dir / "logs"))
+        return real.boot(spec, run_dir, runs, lambda identity: _Machine(identity, run_dir / "logs", self._modules))
 
 
 class _Machine:
     """See machine.Machine and machine.Kill."""
 
-    def __init__(self, identity: Identity, logs: Path) -> None:
+    def __init__(self, identity: Identity, logs: Path, modules: Mapping[str, str] | None) -> None:
         self.clock: Clock = SystemClock()
         self._identity = identity
-        self._supervisor = Supervisor(logs)
+        self._supervisor = Supervisor(logs, modules)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return loops.shared().run(work)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,10 +50,14 @@ class NodeProcess:
 
 
 class Supervisor:
-    """The processes of one cluster. `logs` is the folder for what they write to stderr."""
+    """The processes of one cluster. `logs` is the folder for what they write to stderr.
 
-    def __init__(self, logs: Path) -> None:
+    `modules` names, by role, another module to run than the role itself: one that serves the role, and does more.
+    """
+
+    def __init__(self, logs: Path, modules: Mapping[str, str] | None = None) -> None:
         self._logs = logs
+        self._modules = dict(modules or {})
         self._nodes: dict[str, NodeProcess] = {}
 
     def start(self, configs: Sequence[NodeConfig], timeout_s: float = READY_S_MAX) -> dict[str, str]:
@@ -93,10 +97,11 @@ class Supervisor:
     def _begin(self, config: NodeConfig) -> NodeProcess:
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{config.name}.log"
+        module = self._modules.get(config.role, config.role)
         try:
             with log.open("ab") as stderr:
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", config.role], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                     stderr=stderr, bufsize=0, start_new_session=True, env=_environment(),
                 )  # fmt: skip
         except OSError as error:

@@ -1,0 +1,165 @@
+"""A client node that drives load itself: its process is a client's, and its agent also takes the call `bench`.
+
+So an operation is measured from inside the client, by the client's own clock: the way from the harness to the agent,
+which no filesystem has, is not in it. `bench` runs a number of operations of one kind, by several tasks at once, and
+answers how long they took; `rpcs` tells which rpcs one operation is made of; `echo` sends bare messages of such sizes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from harness import values
+from harness.bench import echoing, work
+from harness.bench.tracing import Tracing
+from harness.bench.work import Ground, System
+from harness.clusters import apps
+from host import main as process
+from host.app import App
+from host.node import Node
+from labelproof.v1 import admin_pb2
+from labelproof.v1 import client_pb2 as pb
+from lsm.framework import Mediator
+from rpc import Call, ReplyCache
+
+
+class DriverApp:
+    """The client's app, with a Driver in the place of its agent."""
+
+    def __init__(self, node: Node) -> None:
+        node.env = self._tracing = Tracing(node.env)
+        self._app: App = apps.of("client")(node)
+        ((self._service, agent),) = self._app.services()
+        self._driver = Driver(node, agent, self._tracing)
+
+    @property
+    def last_committed(self) -> int:
+        return self._app.last_committed
+
+    @property
+    def replies(self) -> ReplyCache:
+        return self._app.replies
+
+    def services(self) -> Sequence[tuple[ServiceDescriptor, object]]:
+        return [(self._service, self._driver)]
+
+    async def start(self) -> None:
+        await self._app.start()
+
+    async def joined(self) -> None:
+        await self._app.joined()
+
+    async def policy_loaded(self) -> None:
+        await self._app.policy_loaded()
+
+    async def stop(self) -> None:
+        await self._app.stop()
+
+    def collect(self) -> Iterable[admin_pb2.RawObject]:
+        return self._app.collect()
+
+
+class Driver:
+    """The agent's handlers; a syscall with a name of ours is run here."""
+
+    def __init__(self, node: Node, agent: Any, tracing: Tracing) -> None:
+        self._node = node
+        self._agent = agent
+        self._tracing = tracing
+        self._grounds: dict[str, Ground] = {}
+        self._numbers = 0
+        self._echo = echoing.Echo()
+        self._own: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+            "bench": self._bench,
+            "rpcs": self._rpcs,
+            "echo": self._echo.run,
+        }
+
+    async def login(self, call: Call, req: pb.LoginRequest) -> pb.LoginReply:
+        reply: pb.LoginReply = await self._agent.login(call, req)
+        return reply
+
+    async def logout(self, call: Call, req: pb.LogoutRequest) -> pb.LogoutReply:
+        reply: pb.LogoutReply = await self._agent.logout(call, req)
+        return reply
+
+    async def mount(self, call: Call, req: pb.MountRequest) -> pb.MountReply:
+        reply: pb.MountReply = await self._agent.mount(call, req)
+        return reply
+
+    async def syscall(self, call: Call, req: pb.SyscallRequest) -> pb.SyscallReply:
+        own = self._own.get(req.name)
+        if own is None:
+            reply: pb.SyscallReply = await self._agent.syscall(call, req)
+            return reply
+        call.takes("file")
+        args = {name: values.plain(value) for name, value in req.args.items.items()}
+        answer = await own(call=call, **args)
+        told = pb.Fields(items={name: values.fields({"": value}).items[""] for name, value in answer.items()})
+        return pb.SyscallReply(definite=True, value=pb.Value(map=told))
+
+    async def _bench(self, call: Call, operation: str, tasks: str, count: int) -> dict[str, int]:
+        """`count` operations by each of `tasks` (their ids, in one text), all tasks at once: how long, in ns."""
+        ready = [(self._system(call, task), await self._ground(call, task)) for task in tasks.split()]
+        kind = work.OPERATIONS[operation]
+        first, self._numbers = self._numbers, self._numbers + count
+        gc.collect()
+        begin, cpu = self._node.clock.mono_ns(), os.times()
+        made = await asyncio.gather(*(_loop(kind, system, ground, first, count) for system, ground in ready))
+        took, spent = self._node.clock.mono_ns() - begin, os.times()
+        if kind.after is not None:
+            for (system, ground), results in zip(ready, made, strict=True):
+                for number, result in enumerate(results, first):
+                    await kind.after(system, ground, number, result)
+        return {"ns": took, "cpu_ns": int((spent.user + spent.system - cpu.user - cpu.system) * 1e9)}
+
+    async def _rpcs(self, call: Call, operation: str, tasks: str) -> dict[str, str]:
+        """The rpcs of one operation, as tracing.Waves writes them."""
+        (task,) = tasks.split()
+        kind, system, ground = work.OPERATIONS[operation], self._system(call, task), await self._ground(call, task)
+        self._numbers += 1
+        with self._tracing.waves() as waves:
+            made = await kind.once(system, ground, self._numbers)
+        if kind.after is not None:
+            await kind.after(system, ground, self._numbers, made)
+        return {"waves": waves.text()}
+
+    def _system(self, call: Call, task: str) -> System:
+        """The system calls of a task, each as a call of its own at the agent."""
+
+        async def run(name: str, **args: Any) -> Any:
+            lsm = Mediator(call.framework, call.subject)
+            own = replace(call, lsm=lsm, batch=self._node.recorder.batch())
+            request = pb.SyscallRequest(task=task, mount="/", name=name, args=values.fields(args))
+            reply = await self._agent.syscall(own, request)
+            if reply.errno:
+                raise OSError(reply.errno, f"{name} of task {task}: {reply.message}")
+            return values.plain(reply.value)
+
+        return run
+
+    async def _ground(self, call: Call, task: str) -> Ground:
+        if task not in self._grounds:
+            self._grounds[task] = await work.prepare(self._system(call, task), task)
+        return self._grounds[task]
+
+
+async def _loop(kind: work.Operation, system: System, ground: Ground, first: int, count: int) -> list[Any]:
+    """One task's operations, one after the other; what they gave, if anybody asks for it later."""
+    made = []
+    for number in range(first, first + count):
+        result = await kind.once(system, ground, number)
+        if kind.after is not None:
+            made.append(result)
+    return made
+
+
+if __name__ == "__main__":
+    process.main(DriverApp)
