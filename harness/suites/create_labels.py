@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -48,20 +48,25 @@ WAYS: dict[str, tuple[str, Callable[[Task, str], object]]] = {
 
 @dataclass(slots=True)
 class World:
-    """The cluster, its policy as the judges read it, and the administrator who lays out the directories."""
+    """The cluster, its policy as the judges read it, and the administrator: on both clients, and once for each label
+    of the directories that he lays out."""
 
     cluster: Any
     profile: profile.Profile
     model: Policy
     admin: Task
+    other: Task
+    layers: dict[str, Task] = field(default_factory=dict)
     places: int = 0
 
     def directory(self, label: str) -> str:
         """A fresh directory with that label, which everybody may use as far as DAC goes."""
         self.places += 1
         path = f"/create_labels{self.places}"
-        self.admin.mkdir(path, 0o777)
-        self.admin.setxattr(path, LABEL, label.encode())
+        if label not in self.layers:
+            login = self.cluster.client().login
+            self.layers[label] = login(self.profile.admin, uid=0, gid=0, caps="all", fscreate=label, umask=0)
+        self.layers[label].mkdir(path, 0o777)
         return path
 
     def login(self, context: str, client: str = "client0", **more: Any) -> Task:
@@ -132,8 +137,10 @@ def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Itera
     """The cluster, and an administrator on it."""
     cluster, who = labelproof_cluster, labelproof_profile
     model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
-    admin = cluster.client().login(who.admin, uid=0, gid=0, caps="all", umask=0)
-    yield World(cluster, who, model, admin)
+    admin, other = (
+        cluster.client(name).login(who.admin, uid=0, gid=0, caps="all", umask=0) for name in ("client0", "client1")
+    )
+    yield World(cluster, who, model, admin, other)
     model.close()
 
 
@@ -315,13 +322,11 @@ def _seen_everywhere(world: World, creator: Task, path: str) -> set[str | None]:
 
     Where the policy lets the creator not look, the administrator does.
     """
-    other = world.cluster.client("client1").login(world.profile.admin, uid=0, gid=0, caps="all")
     try:
         found, mine = creator.lstat(path), creator
     except PermissionError:
         found, mine = world.admin.lstat(path), world.admin
-    seen = {found.labels[LABEL], mine.getxattr(path, LABEL, False).decode(), other.lstat(path).labels[LABEL]}
-    other.logout()
+    seen = {found.labels[LABEL], mine.getxattr(path, LABEL, False).decode(), world.other.lstat(path).labels[LABEL]}
     return {*seen, *_raw(world, found.fid, "mds")}
 
 
