@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from client.agent import Agent
 from host.node import Node
 from labelproof.v1 import admin_pb2, client_pb2
+from lsm import Fid
 from rpc import ReplyCache
 
 
@@ -36,6 +37,6 @@ class App:
     async def stop(self) -> None:
         """Nothing to close: servers let go of the handles of a client that is gone."""
 
-    def collect(self) -> Iterable[admin_pb2.RawObject]:
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """A client keeps no labels."""
         return ()

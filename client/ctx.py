@@ -66,10 +66,10 @@ class Ctx:
             self._use(self.mount)
         return walked
 
-    def file(self, fd: int) -> OpenFile:
+    def file(self, fd: int, *, path: bool = False) -> OpenFile:
         """The open file, on its own mount and as its opener: handle and token are the subject's who opened it, and a
-        fscreate set since then changes nothing (struct file, f_cred). EBADF."""
-        file = opened(self.task, fd)
+        fscreate set since then changes nothing (struct file, f_cred). `path`: O_PATH will do. EBADF."""
+        file = opened(self.task, fd, path=path)
         self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
         return file
 
@@ -80,16 +80,19 @@ class Ctx:
         """See Mdc.send."""
         return await self.mdc.send(rpc, request, ticket)
 
-    async def target(self, path: bytes | None, fd: int | None, *, follow: bool = True) -> Target:
+    async def target(
+        self, path: bytes | None, fd: int | None, *, follow: bool = True, o_path: bool = False
+    ) -> Target:  # fmt: skip
         """The object of a call that takes a path or a descriptor; EINVAL for neither or both.
 
         A link that is not to be followed is named in its parent, without a Lookup; whatever else is looked up first,
-        since what changes must not be the link. With the client's LSM on everything is.
+        since what changes must not be the link. With the client's LSM on everything is. `o_path`: a descriptor that was
+        opened with O_PATH will do.
         """
         if (path is None) == (fd is None):
             raise OSError(errno.EINVAL, "one of the arguments 'path' and 'fd' is needed, and not both")
         if fd is not None:
-            file = self.file(fd)
+            file = self.file(fd, path=o_path)
             return Target(Place.opened(file.handle), file.entry)
         last = await self.walk.last(path or b"")
         if last.name and not (follow or last.slash or self.guard.on):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 from dataclasses import dataclass, field
 
 from client.entry import Entry
@@ -35,20 +36,25 @@ class OpenFile:
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def require(self, mask: int) -> None:
-        """EBADF if the file was not opened for MAY_READ or MAY_WRITE, EISDIR for a directory's bytes."""
+        """EBADF if the file was not opened for MAY_READ or MAY_WRITE, EISDIR for a directory's bytes, ENXIO for what
+        has its bytes elsewhere: a fifo, a device."""
         mode = self.flags & os.O_ACCMODE
         granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
         if mask & ~granted:
             raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
         if self.entry.is_dir:
             raise IsADirectoryError(errno.EISDIR, "a directory has no bytes; its entries are read by readdir")
+        if not stat.S_ISREG(self.entry.mode):
+            raise OSError(errno.ENXIO, "the filesystem has the names of fifos and devices only")
 
 
-def opened(task: Task, fd: int) -> OpenFile:
-    """The task's open file; EBADF."""
+def opened(task: Task, fd: int, *, path: bool = False) -> OpenFile:
+    """The task's open file; EBADF. `path`: one opened with O_PATH will do."""
     found = task.fds.get(fd)
     if not isinstance(found, OpenFile):
         raise OSError(errno.EBADF, f"task {task.id} has no open file {fd}")
+    if found.flags & os.O_PATH and not path:
+        raise OSError(errno.EBADF, f"file {fd} was opened with O_PATH, which is good for its place only")
     return found
 
 

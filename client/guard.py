@@ -41,14 +41,14 @@ class Guard:
             self.check(op, parent=parent, object=obj, what=decoded(name), **p)
 
     def making(
-        self, op: str, parent: Entry, name: bytes, mode: int, *, exists: bool, rdev: int = 0
+        self, op: str, parent: Entry, name: bytes, mode: int, *, exists: bool, rdev: int = 0, role: str = "parent"
     ) -> mds_pb2.Claim | None:
-        """The steps that make a new object, and the label computed for it; None when off, or without labels."""
+        """The steps that make a new object in `parent`, and the label computed for it; None when off, or without."""
         if self._mediator is None:
             return None
         new = Obj("new", file_class(mode), mode=mode, name=decoded(name), rdev=rdev)
-        self.check(op, parent=parent, new=new, exists=exists, what=decoded(name))
-        labels = self._mediator.labels("inode_init_security", parent.obj("parent", self._modules), new)
+        self.check(op, **{role: parent}, new=new, exists=exists, what=decoded(name))
+        labels = self._mediator.labels("inode_init_security", parent.obj(role, self._modules), new)
         return self._claim(labels)
 
     def opened_new(self, claim: mds_pb2.Claim | None, name: bytes, mode: int, flags: int) -> None:

@@ -131,6 +131,11 @@ class Task:
         found = self.call("open", path=path, flags=flags, mode=mode)
         return Fd(found["fd"], found["fid"], found["labels"], found["created"])
 
+    def reopen(self, fd: Fd | int, flags: int = os.O_RDONLY) -> Fd:
+        """The file behind a descriptor, opened once more (/proc/self/fd/N)."""
+        found = self.call("reopen", flags=flags, **_where(fd))
+        return Fd(found["fd"], found["fid"], found["labels"], found["created"])
+
     def close(self, fd: Fd | int) -> None:
         self.call("close", **_where(fd))
 
@@ -165,6 +170,10 @@ class Task:
 
     def link(self, path: Path, to: Path) -> Made:
         return _made(self.call("link", path=path, to=to))
+
+    def linkfd(self, fd: Fd | int, to: Path) -> Made:
+        """Gives an open file a name (linkat of /proc/self/fd/N)."""
+        return _made(self.call("linkfd", to=to, **_where(fd)))
 
     def rename(self, path: Path, to: Path, flags: int = 0) -> None:
         self.call("rename", path=path, to=to, flags=flags)
@@ -240,6 +249,7 @@ class Task:
 # own for some. None: the agent does not take it.
 _WIRE: dict[str, dict[str, str | None]] = {
     "link": {"path": "target", "to": "path"},
+    "linkfd": {"to": "path"},
     "rename": {"path": "source", "to": "target"},
     "mknod": {"rdev": "dev"},
     "statfs": {"path": None},

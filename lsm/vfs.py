@@ -267,8 +267,16 @@ _MAY_OPEN: tuple[Step, ...] = (
     Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode)),
     Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(access_mask(p["flags"]) & MAY_WRITE)),
 )
-# The cluster serves no devices, fifos or sockets: who may open one learns that (fs/inode.c, no_open).
-_NO_DEVICE = Refuse(errno.ENXIO, lambda m, p: not p["object"].is_dir and not stat.S_ISREG(p["object"].mode))
+_FIFO_FLAGS = os.O_ACCMODE | os.O_NONBLOCK
+# Who may open a socket learns that it cannot be opened (fs/inode.c, no_open); so does the writer of a fifo that will
+# not wait for a reader (fs/pipe.c, fifo_open). What fifos and devices do else is their own client's business.
+_NO_OPEN = Refuse(
+    errno.ENXIO,
+    lambda m, p: (
+        stat.S_ISSOCK(p["object"].mode)
+        or (stat.S_ISFIFO(p["object"].mode) and p["flags"] & _FIFO_FLAGS == os.O_WRONLY | os.O_NONBLOCK)
+    ),
+)
 
 OPS: dict[str, tuple[Step, ...]] = {
     # a path component, and the last one before the operation itself
@@ -282,7 +290,14 @@ OPS: dict[str, tuple[Step, ...]] = {
     "mknod": (_EXISTS, May("parent", _WX), _mknod_capability, hook("inode_mknod", "parent", "new", "fs")),
     "mknod_regular": _making("inode_create"),
     "open_new": (hook("file_open", "object", "mask"),),
-    "open": (*_MAY_OPEN, May("object", access_mask), _noatime, hook("file_open", "object", "mask"), _NO_DEVICE),
+    "open": (*_MAY_OPEN, May("object", access_mask), _noatime, hook("file_open", "object", "mask"), _NO_OPEN),
+    # fs/namei.c, do_tmpfile: the directory, and then the file as it is opened; nothing is named, so nothing is added.
+    "tmpfile": (Refuse(errno.ENOTDIR, _not_dir("directory")), May("directory", _WX)),
+    # fs/namei.c, do_o_path: whatever there is, links too if they are not to be followed.
+    "open_path": (
+        Refuse(errno.ENOTDIR, lambda m, p: bool(p["flags"] & os.O_DIRECTORY) and not p["object"].is_dir),
+        Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode) and not p["flags"] & os.O_NOFOLLOW),
+    ),
     # names
     "link": (
         _EXISTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -11,7 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from host.node import Node
 from host.store import Store, Txn
 from labelproof.v1 import admin_pb2, context_pb2, mds_pb2
-from lsm import Subject
+from lsm import Fid, Subject
 from mds import entries, inodes, labels
 from mds.inodes import Inode
 from mds.mdt import ROOT, ROOT_MODE, SCHEMA, Mdt
@@ -76,10 +76,10 @@ class App:
             await self._mdt.reaper.stop()
             self._mdt.store.close()
 
-    def collect(self) -> Iterable[admin_pb2.RawObject]:
-        """Every inode with its labels as stored, and a path."""
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
+        """Every inode with its labels as stored, and a path; or `only` those."""
         txn = Txn(self.mdt.store.db)
-        return [self._raw(txn, inode) for inode in inodes.everything(txn)]
+        return [self._raw(txn, inode) for inode in inodes.everything(txn, only)]
 
     def _policy_changed(self, why: str, by: Subject) -> None:
         if self._mdt is not None:

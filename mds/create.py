@@ -21,7 +21,7 @@ PERMISSIONS = 0o7777
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a caller asks for: `op` of lsm/vfs.py, mode with its type bits, before umask."""
+    """What a caller asks for: `op` of lsm/vfs.py ("tmpfile" has no name), mode with its type bits, before umask."""
 
     op: str
     mode: int
@@ -38,17 +38,23 @@ def create(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish) -> Inode:
     if not exists and subject.fscreate is not None:
         # The client's word that the task may do this is not enough (process{setfscreate}).
         m.check("setprocattr", "fscreate", subject.fscreate)
-    directory = mdt.obj(parent, "parent")
+    role = "directory" if wish.op == "tmpfile" else "parent"
+    directory = mdt.obj(parent, role)
     new = Obj("new", file_class(wish.mode), mode=wish.mode, name=_text(named.name), rdev=wish.rdev)
-    vfs.run(wish.op, m, parent=directory, new=new, fs=mdt.fs, exists=exists, what=_text(named.name))
+    vfs.run(wish.op, m, **{role: directory}, new=new, fs=mdt.fs, exists=exists, what=_text(named.name))
     if parent.nlink == 0:
         raise FileNotFoundError(errno.ENOENT, "the directory was removed", _text(named.name))
-    computed = m.labels("inode_init_security", directory, new)
-    stored = {xattr: computed[module].encode() for xattr, module in mdt.modules.items() if module in computed}
-    _check_claim(call, wish.claim, stored)
-    inode = replace(_shaped(mdt, txn, call, parent, wish), labels=stored)
+    inode = born(mdt, txn, call, named, wish, directory, new)
     _store(mdt, txn, call, named, inode)
     return inode
+
+
+def born(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish, directory: Obj, new: Obj) -> Inode:
+    """The inode with every label that a module gives it, not stored yet. EACCES for a claim that is not so."""
+    computed = call.lsm.labels("inode_init_security", directory, new)
+    stored = {xattr: computed[module].encode() for xattr, module in mdt.modules.items() if module in computed}
+    _check_claim(call, wish.claim, stored)
+    return replace(_shaped(mdt, txn, call, named.parent, wish), labels=stored)
 
 
 def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
@@ -83,11 +89,14 @@ def _may_setgid(call: Call, gid: int) -> bool:
 
 
 def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:
+    call.fid = inode.fid
+    if not named.name:
+        inodes.insert(txn, replace(inode, nlink=0))
+        return
     inodes.insert(txn, inode)
     entries.add(txn, named.parent.fid, named.name, inode.fid)
     more = {"nlink": named.parent.nlink + 1} if inode.is_dir else {}
     mdt.touch(txn, named.parent, **more)
-    call.fid = inode.fid
 
 
 def _check_claim(call: Call, claim: mds_pb2.Claim | None, stored: Mapping[str, bytes]) -> None:

@@ -14,7 +14,7 @@ HANDLE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """One open file of one subject on one client node; `mask` of MAY_*."""
+    """One open file of one subject on one client node; `mask` of MAY_*. `path`: it was opened with O_PATH."""
 
     id: bytes
     node: str
@@ -22,6 +22,7 @@ class Handle:
     fid: Fid
     mask: int
     opened: Opened
+    path: bool = False
 
     @property
     def writes(self) -> bool:
@@ -32,12 +33,16 @@ class Handles:
     """The table of handles; `rng` draws their ids."""
 
     def __init__(self, rng: random.Random) -> None:
+        # Files without a name that may still be given their first one (fs.h, I_LINKABLE).
+        self.linkable: set[Fid] = set()
         self._rng = rng
         self._by_id: dict[bytes, Handle] = {}
         self._by_fid: dict[Fid, dict[bytes, Handle]] = {}
 
-    def open(self, node: str, subject: bytes, fid: Fid, mask: int, opened: Opened) -> Handle:
-        handle = Handle(self._rng.randbytes(HANDLE_BYTES), node, subject, fid, mask, opened)
+    def open(
+        self, node: str, subject: bytes, fid: Fid, mask: int, opened: Opened, *, path: bool = False
+    ) -> Handle:  # fmt: skip
+        handle = Handle(self._rng.randbytes(HANDLE_BYTES), node, subject, fid, mask, opened, path)
         self._by_id[handle.id] = handle
         self._by_fid.setdefault(fid, {})[handle.id] = handle
         return handle
@@ -57,6 +62,7 @@ class Handles:
         del of_file[handle.id]
         if not of_file:
             del self._by_fid[handle.fid]
+            self.linkable.discard(handle.fid)
 
     def is_open(self, fid: Fid) -> bool:
         return fid in self._by_fid

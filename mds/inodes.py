@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from host.store import Param, Txn, fid_bytes, fid_from
@@ -99,9 +99,10 @@ def delete(txn: Txn, fid: Fid) -> None:
     txn.write("DELETE FROM xattrs WHERE fid = ?", fid_bytes(fid))
 
 
-def everything(txn: Txn) -> Iterable[Inode]:
-    """All inodes, in FID order."""
-    keys = [row[0] for row in txn.read("SELECT fid FROM inodes ORDER BY fid")]
+def everything(txn: Txn, only: Collection[Fid] = ()) -> Iterable[Inode]:
+    """All inodes, in FID order; or `only` those."""
+    wanted = set(map(fid_bytes, only))
+    keys = [fid for (fid,) in txn.read("SELECT fid FROM inodes ORDER BY fid") if not wanted or fid in wanted]
     return (inode for key in keys if (inode := get(txn, fid_from(key))) is not None)
 
 

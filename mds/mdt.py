@@ -80,13 +80,16 @@ class Mdt:
                     yield
                     return
 
-    def find(self, txn: Txn, call: Call, place: mds_pb2.Place) -> Inode:
-        """The inode of a place, after the checks of the way to it. ENOENT, ESTALE, or the walk's own refusal."""
+    def find(self, txn: Txn, call: Call, place: mds_pb2.Place, *, path: bool = False) -> Inode:
+        """The inode of a place, after the checks of the way to it. ENOENT, ESTALE, or the walk's own refusal.
+
+        `path`: a handle will do that was opened with O_PATH; else that is EBADF.
+        """
         kind = place.WhichOneof("by")
         if kind == "name":
             return existing(self.look_up(txn, call, place.name))
         if kind == "handle":
-            return self.inode(txn, self.handle(call, place.handle).fid)
+            return self.inode(txn, self.handle(call, place.handle, path=path).fid)
         if kind is None:
             raise OSError(errno.EPROTO, "the request names no object")
         return self.reached(txn, call, fid_of(place.fid))
@@ -96,9 +99,9 @@ class Mdt:
     ) -> Named:
         """One path component: the directory by its ticket, search in it, then the name. EINVAL, ENAMETOOLONG."""
         call.walked()
-        checked_name(name.name)
         parent = self.reached(txn, call, fid_of(name.parent), ticket)
         vfs.run("lookup", call.lsm, parent=self.obj(parent, role))
+        checked_name(name.name)
         child = entries.find(txn, parent.fid, name.name)
         return Named(parent, name.name, None if child is None else self.inode(txn, child))
 
@@ -114,8 +117,12 @@ class Mdt:
             raise OSError(errno.ESTALE, f"{fid} is gone")
         return found
 
-    def handle(self, call: Call, handle: bytes) -> Handle:
-        return self.handles.get(handle, call.peer.node, call.subject.digest)
+    def handle(self, call: Call, handle: bytes, *, path: bool = False) -> Handle:
+        """The caller's own handle; ESTALE if it has no such, EBADF for one of O_PATH where that will not do."""
+        found = self.handles.get(handle, call.peer.node, call.subject.digest)
+        if found.path and not path:
+            raise OSError(errno.EBADF, "the file was opened with O_PATH, which is good for its place only")
+        return found
 
     def obj(self, inode: Inode, role: str = "object", name: bytes = b"") -> Obj:
         return inodes.obj(inode, role, self.modules, name)
@@ -138,7 +145,7 @@ class Mdt:
         if kind == "name":
             return self._peeked(txn, call, place.name)
         if kind == "handle":
-            return [self.handle(call, place.handle).fid]
+            return [self.handle(call, place.handle, path=True).fid]
         return [fid_of(place.fid)]
 
     # --- new objects -------------------------------------------------------------------------------------------

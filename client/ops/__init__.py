@@ -27,6 +27,7 @@ SYSCALLS: dict[str, Syscall] = {
     f.__name__: Syscall.of(f)
     for f in (
         files.open,
+        files.reopen,
         files.close,
         files.readdir,
         data.read,
@@ -41,6 +42,7 @@ SYSCALLS: dict[str, Syscall] = {
         namespace.unlink,
         namespace.rmdir,
         namespace.link,
+        namespace.linkfd,
         namespace.rename,
         attr.stat,
         attr.lstat,

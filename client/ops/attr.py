@@ -37,7 +37,7 @@ async def lstat(ctx: Ctx, path: Path) -> dict[str, Any]:
 
 async def fstat(ctx: Ctx, fd: int) -> dict[str, Any]:
     """fstat(2), as stat."""
-    return await _getattr(ctx, await ctx.target(None, fd))
+    return await _getattr(ctx, await ctx.target(None, fd, o_path=True))
 
 
 async def chmod(ctx: Ctx, mode: U32, path: Path | None = None, fd: int | None = None) -> None:

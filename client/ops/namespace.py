@@ -86,6 +86,16 @@ async def link(ctx: Ctx, target: Path, path: Path) -> dict[str, Any]:
     return await _made(ctx, "link", last, request)
 
 
+async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
+    """linkat(2) of /proc/self/fd/N, followed: a name for an open file, its first perhaps (O_TMPFILE)."""
+    last = await _free(ctx, path)
+    file = ctx.file(fd, path=True)
+    if ctx.guard.on:
+        exists = await ctx.peek(last) is not None
+        ctx.guard.named("link", last.parent, last.name, file.entry, exists=exists)
+    return await _made(ctx, "link", last, pb.LinkRequest(handle=file.handle, name=name_in(last)))
+
+
 async def rename(ctx: Ctx, source: Path, target: Path, flags: U32 = 0) -> None:
     """rename(2) and renameat2(2) with RENAME_NOREPLACE; links are moved, not followed."""
     old, new = await ctx.walk.last(source), await ctx.walk.last(target)

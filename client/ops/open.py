@@ -24,10 +24,25 @@ PAGE = 256
 
 async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[str, Any]:
     """open(2): {"fd", "fid", "labels", "created"}. A final link is followed, but for O_NOFOLLOW and O_CREAT|O_EXCL."""
+    if flags & os.O_PATH:
+        flags &= os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     last = await ctx.walk.last(path)
     if last.slash and last.name:
         last = await _directory(ctx, last, flags)
-    reply = await _opened(ctx, last, flags, mode & 0o7777)
+    return await _file(ctx, await _opened(ctx, last, flags, mode & 0o7777), flags)
+
+
+async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
+    """open(2) of /proc/self/fd/N: the file behind a descriptor, of O_PATH too, once more and checked anew; as open."""
+    file = ctx.file(fd, path=True)
+    if ctx.guard.on and not flags & os.O_PATH:
+        ctx.guard.opening(file.entry, b"", file.entry, flags)
+    request = pb.OpenRequest(place=Place.opened(file.handle).message, flags=flags & ~os.O_NOFOLLOW)
+    return await _file(ctx, await ctx.send("open", request), flags)
+
+
+async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int) -> dict[str, Any]:
+    """The open file of a reply, as one of the task's."""
     entry = Entry.of(reply.attr.entry, reply.ticket)
     file = OpenFile(
         ctx.mount, ctx.caller, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags,
@@ -39,7 +54,7 @@ async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[
 
 async def close(ctx: Ctx, fd: int) -> None:
     """close(2); the descriptor is free whatever the server answers."""
-    file = ctx.file(fd)
+    file = ctx.file(fd, path=True)
     del ctx.task.fds[fd]
     await ctx.send("close", pb.CloseRequest(handle=file.handle))
 
@@ -130,6 +145,10 @@ async def _send(ctx: Ctx, last: Last, flags: int, mode: int, claim: pb.Claim | N
 
 def _checked(ctx: Ctx, last: Last, found: Entry | None, flags: int, mode: int) -> pb.Claim | None:
     """The client's own checks; the label claimed if the file is to be created."""
+    if flags & os.O_PATH:
+        return None
+    if found is not None and flags & os.O_TMPFILE == os.O_TMPFILE:
+        return _checked_tmpfile(ctx, found, flags, mode)
     if found is not None and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL:
         ctx.guard.opening(last.parent, last.name, found, flags)
         return None
@@ -138,6 +157,14 @@ def _checked(ctx: Ctx, last: Last, found: Entry | None, flags: int, mode: int) -
     born = stat.S_IFREG | mode & ~ctx.task.umask
     claim = ctx.guard.making("create", last.parent, last.name, born, exists=found is not None)
     ctx.guard.opened_new(claim, last.name, born, flags)
+    return claim
+
+
+def _checked_tmpfile(ctx: Ctx, directory: Entry, flags: int, mode: int) -> pb.Claim | None:
+    """O_TMPFILE: the directory, then the file as if it were opened; it has no name that a rule could look at."""
+    born = stat.S_IFREG | mode & ~ctx.task.umask
+    claim = ctx.guard.making("tmpfile", directory, b"", born, exists=False, role="directory")
+    ctx.guard.opened_new(claim, b"", born, flags)
     return claim
 
 

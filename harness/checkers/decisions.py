@@ -6,6 +6,7 @@ rpc and the true labels; the contexts in the event are compared with both.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -159,6 +160,8 @@ class Decisions:
                 return labels.relabelled(policy, value)
             return None
         place = (rpc.recv.get("place") or {}) if rpc else {}
+        if op is not None and op.about and _unnamed(op):
+            place = {"parent": op.about, "name": ""}
         if "parent" not in place:
             place = self._place(op)
         if "parent" not in place:
@@ -219,6 +222,12 @@ def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:
         return "dir" if event["hook"] == "inode_mkdir" else str(event["tclass"])
     creates = [avc for avc in (rpc.avcs if rpc else ()) if "create" in avc["requested"]]
     return str(creates[-1]["tclass"]) if creates else "file"
+
+
+def _unnamed(op: Op) -> bool:
+    """Whether the operation makes a file without a name, in the directory that its path leads to."""
+    flags = (op.invoke.get("args") or {}).get("flags")
+    return op.invoke["f"] == "open" and isinstance(flags, int) and flags & os.O_TMPFILE == os.O_TMPFILE
 
 
 def _of_the_child(event: Event) -> bool:

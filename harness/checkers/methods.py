@@ -12,7 +12,8 @@ from harness.model import access
 from harness.model.world import CREATED, LABEL, Rpc, World
 
 _FLAGS: dict[str, int] = {
-    name: getattr(os, name) for name in ("O_WRONLY", "O_RDWR", "O_APPEND", "O_TRUNC", "O_CREAT", "O_EXCL")
+    name: getattr(os, name)
+    for name in ("O_WRONLY", "O_RDWR", "O_APPEND", "O_TRUNC", "O_CREAT", "O_EXCL", "O_PATH", "O_TMPFILE")
 }
 
 
@@ -82,7 +83,7 @@ def _classes(asked: Asked) -> tuple[str, ...]:
 
 def _open(asked: Asked) -> Iterator[Way]:
     created = any(label.get("why") in CREATED for label in asked.rpc.labels)
-    flags = flags_of(asked.args.get("flags")) if asked.f == "open" else _IMPLIED_FLAGS.get(asked.f)
+    flags = flags_of(asked.args.get("flags")) if asked.f in {"open", "reopen"} else _IMPLIED_FLAGS.get(asked.f)
     choices = _CHOICES if flags is None else (flags,)
     for flag in choices:
         for tclass in _classes(asked):
@@ -104,6 +105,13 @@ _CHOICES = tuple(
 def _opened(flags: int, tclass: str, *, created: bool, walk: bool) -> Iterator[Way]:
     rights = {os.O_RDONLY: "r", os.O_WRONLY: "w"}.get(flags & os.O_ACCMODE, "rw")
     append, truncate = bool(flags & os.O_APPEND), bool(flags & os.O_TRUNC)
+    if flags & os.O_PATH:
+        yield Way("path", access.expected("open", "path", tclass, walk=walk))
+        return
+    if flags & os.O_TMPFILE == os.O_TMPFILE:
+        checks = access.expected("open", "tmpfile", "file", access=rights, append=append, walk=walk)
+        yield Way("tmpfile", checks)
+        return
     if flags & os.O_CREAT:
         yield Way("new", access.expected("open", "new", "file", access=rights, append=append, walk=walk))
     if not created:

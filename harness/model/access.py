@@ -83,6 +83,14 @@ TABLE: dict[tuple[str, str], str] = {
         inode_permission(object)    subject -> object CLASS {MASK}
         file_open(object)           subject -> object CLASS {OPEN}
     """,
+    # A file without a name: no add_name, no create, no associate (fs/namei.c, do_tmpfile).
+    ("open", "tmpfile"): """
+        inode_permission(directory) subject -> parent dir {write search}
+        inode_init_security(directory)
+        file_open(object)           subject -> object file {OPEN}
+    """,
+    # O_PATH asks for nothing but the way there.
+    ("open", "path"): "",
     ("open", "truncate"): """
         inode_permission(object)    subject -> object CLASS {MASK}
         file_open(object)           subject -> object CLASS {OPEN}

@@ -105,7 +105,7 @@ class Tree:
             self.root = fid
         elif why not in {"transition", "inherit", "fscreate"} or not event.get("parent"):
             return
-        else:
+        elif event.get("as"):
             self._names[event["parent"], event["as"]] = frozenset({fid})
         if fid not in self.inodes:
             self.inodes[fid] = Inode(
@@ -125,14 +125,14 @@ class Tree:
     def _ended(self, op: Event, fid: str | None, replaced: str | None, end: Event, *, sure: bool) -> None:
         args = op.get("args") or {}
         match op["f"]:
-            case "open" | "creat" if sure:
+            case "open" | "creat" | "reopen" if sure:
                 self._opened(op, end.get("ret"))
             case "unlink" | "rmdir" if fid:
                 self._drop(args["path"], fid, sure=sure)
             case "rename" if fid and fid != replaced:
                 self._drop(args["path"], fid, sure=sure)
                 self._put(args.get("to"), fid, replaced, sure=sure)
-            case "link" if fid:
+            case "link" | "linkfd" if fid:
                 self._put(args.get("to"), fid, None, sure=sure)
                 self.inodes[fid].nlink += sure
             case "chmod" | "chown" | "setxattr" | "removexattr" if fid in self.inodes:

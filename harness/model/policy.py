@@ -6,7 +6,7 @@ context_struct_compute_av; security/selinux/avc.c, avc_denied).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +71,13 @@ class Policy:
         hushed = (known - answer.auditdeny) if answer else frozenset()
         told = asked & answer.auditallow if answer else frozenset()
         return Access(not denied or permissive, denied, permissive, hushed & denied, told)
+
+    def decide(
+        self, queries: Sequence[tuple[str, str, str]], booleans: Mapping[str, bool] | None = None
+    ) -> list[sepol.Answer | None]:
+        """libsepol's answers to (source, target, class) each, all in one go; booleans as the policy has them, but for
+        these. Raises KeyError for a boolean that it does not have."""
+        return self._asked(self.booleans(booleans)).decide(queries)
 
     def reasons(self, scontext: str, tcontext: str, tclass: str, denied: Iterable[str], mode: Mode) -> frozenset[str]:
         """Why libsepol denies: of te, constraint, rbac, bounds; `te` for a class or permission it does not know."""

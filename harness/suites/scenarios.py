@@ -133,6 +133,10 @@ def _opens() -> Iterator[Scenario]:
         "open-trunc", "open", "truncate", "file", _open("object", os.O_WRONLY | os.O_TRUNC), params=truncating
     )
     yield Scenario(
+        "tmpfile", "open", "tmpfile", "file", lambda t, p: t.close(t.open(p.parent, os.O_TMPFILE | os.O_RDWR, 0o644)),
+        lays=(), params={"access": "rw"}, walk=False,
+    )  # fmt: skip
+    yield Scenario(
         "readdir", "readdir", "plus", "dir", lambda t, p: t.readdir(p.object), then=(("open", "existing"),), walk=False
     )
 

@@ -33,7 +33,7 @@ class Attr(Base):
             return await self._end(call, req)
         call.takes("open" if req.place.WhichOneof("by") == "handle" else "stat")
         with self._mdt.store.op(call) as txn:
-            inode = self._mdt.find(txn, call, req.place)
+            inode = self._mdt.find(txn, call, req.place, path=True)
             vfs.run("getattr", call.lsm, object=self._mdt.obj(inode))
         await self._mdt.store.settled()
         if inode.is_file and not inode.size_valid:

@@ -74,7 +74,7 @@ class Namespace(Base):
         """The target of a link; EINVAL for anything else."""
         call.takes("read")
         with self._mdt.store.op(call) as txn:
-            inode = self._mdt.find(txn, call, req.place)
+            inode = self._mdt.find(txn, call, req.place, path=True)
             vfs.run("readlink", call.lsm, object=self._mdt.obj(inode))
             reply = mds_pb2.ReadlinkReply(target=inode.target)
         await self._mdt.store.settled()
@@ -83,11 +83,16 @@ class Namespace(Base):
     async def link(self, call: Call, req: mds_pb2.LinkRequest) -> mds_pb2.AttrReply:
         """Another name for an object, whose labels stay."""
         call.takes("link", walk=True)
-        source = fid_of(req.object)
+        source = self._mdt.handle(call, req.handle, path=True).fid if req.handle else fid_of(req.object)
         async with self._mdt.locked(call, req.name, source):
             with self._mdt.store.op(call) as txn:
                 named = self._mdt.look_up(txn, call, req.name)
-                inode = self._mdt.reached(txn, call, source, req.object_ticket)
+                # Whoever holds it open needs no ticket for it.
+                inode = (
+                    self._mdt.inode(txn, source)
+                    if req.handle
+                    else self._mdt.reached(txn, call, source, req.object_ticket)
+                )
                 vfs.run(
                     "link", call.lsm, object=self._mdt.obj(inode), parent=self._mdt.obj(named.parent, "parent"),
                     exists=named.child is not None, what=os.fsdecode(named.name),
@@ -119,8 +124,12 @@ class Namespace(Base):
         return reply
 
     def _linked(self, txn: Txn, named: Named, inode: Inode) -> Inode:
-        if inode.nlink == 0:
+        linkable = self._mdt.handles.linkable
+        if inode.nlink == 0 and inode.fid not in linkable:
             raise FileNotFoundError(errno.ENOENT, "the file has no name any more")
+        if inode.nlink == 0:
+            linkable.discard(inode.fid)
+            txn.undo(lambda: linkable.add(inode.fid))
         if inode.nlink >= LINKS_MAX:
             raise OSError(errno.EMLINK, f"{inode.fid} has {inode.nlink} names")
         entries.add(txn, named.parent.fid, named.name, inode.fid)

@@ -23,13 +23,17 @@ TOKEN_NS = 3600 * 10**9
 COOKIE_MAX = (1 << 63) - 1
 PAGE_ENTRIES = 256
 
-# O_PATH opens nothing and O_TMPFILE has no name: both are for a later stage. The rest is unknown.
-_PATH, _TMPFILE = 0o10000000, 0o20000000
+O_PATH, O_TMPFILE = os.O_PATH, os.O_TMPFILE
+# O_TMPFILE holds O_DIRECTORY, so that kernels that do not know it refuse it (fs/open.c).
+_TMPFILE = O_TMPFILE & ~os.O_DIRECTORY
+# Beside O_PATH the others mean nothing (O_PATH_FLAGS).
+_BESIDE_PATH = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What concerns the client's own end of an open file, and is ignored here.
 _CLIENTS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_SYNC | os.O_DSYNC | 0o100000  # O_LARGEFILE
 _KNOWN = (
     os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NOATIME
-)
+    | O_PATH | O_TMPFILE
+)  # fmt: skip
 _KNOWN |= _CLIENTS
 _SIZE = frozenset({"size", "file", "open"})
 
@@ -48,12 +52,11 @@ class Open(Base):
     """Open, close, readdir."""
 
     async def open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
-        """Opens a regular file or directory, creating it with O_CREAT, emptying it with O_TRUNC."""
-        _check_flags(req)
+        """Opens what is there, creating it with O_CREAT, emptying it with O_TRUNC; flags not known are no flags."""
+        req = _checked_flags(req)
         async with self._mdt.locked(call, req.place):
             with self._mdt.store.op(call) as txn:
-                named, inode = self._target(txn, call, req)
-                outcome = self._existing(txn, call, req, inode) if inode else self._new(txn, call, req, named)
+                outcome = self._outcome(txn, call, req)
                 reply = self._reply(txn, call, outcome)
             if outcome.created is not None:
                 return await self._created(call, outcome, reply)
@@ -65,9 +68,9 @@ class Open(Base):
 
     async def close(self, call: Call, req: mds_pb2.CloseRequest) -> mds_pb2.CloseReply:
         """Gives up a handle; the last writer's leaves the size behind, the last one of a nameless file ends it."""
-        handle = self._mdt.handle(call, req.handle)
+        handle = self._mdt.handle(call, req.handle, path=True)
         async with self._mdt.store.locks.hold(handle.fid):
-            self._mdt.handle(call, req.handle)
+            self._mdt.handle(call, req.handle, path=True)
             self._mdt.handles.close(handle)
             size = await self._final_size(call, handle)
             with self._mdt.store.op(call) as txn:
@@ -100,10 +103,20 @@ class Open(Base):
 
     # --- open --------------------------------------------------------------------------------------------------
 
+    def _outcome(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> Outcome:
+        named, inode = self._target(txn, call, req)
+        if inode is None:
+            return self._new(txn, call, req, named)
+        if req.flags & O_PATH:
+            return self._path(txn, call, req, inode)
+        if req.flags & _TMPFILE:
+            return self._tmpfile(txn, call, req, inode)
+        return self._existing(txn, call, req, inode)
+
     def _target(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> tuple[Named | None, Inode | None]:
         """What is to be opened; no inode: it is to be created, under the name."""
         if req.place.WhichOneof("by") != "name":
-            return None, self._mdt.find(txn, call, req.place)
+            return None, self._mdt.find(txn, call, req.place, path=True)
         named = self._mdt.look_up(txn, call, req.place.name)
         return named, named.child if req.flags & os.O_CREAT else existing(named)
 
@@ -121,6 +134,26 @@ class Open(Base):
             return Outcome(inode, created=named, denied=denied)
         inode, handle = self._opened(txn, call, inode, mask)
         return Outcome(inode, handle, created=named)
+
+    def _path(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> Outcome:
+        """O_PATH: a handle on the place, which keeps the inode and gives no access to it."""
+        call.takes("path")
+        vfs.run("open_path", call.lsm, object=self._mdt.obj(inode), flags=req.flags, what=str(inode.fid))
+        return Outcome(*self._opened(txn, call, inode, 0, path=True))
+
+    def _tmpfile(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, directory: Inode) -> Outcome:
+        """O_TMPFILE: a file of that directory's without a name, which without O_EXCL may get one later."""
+        call.takes("tmpfile")
+        claim = req.claim if req.HasField("claim") else None
+        wish = Wish("tmpfile", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
+        nowhere = Named(directory, b"", None)
+        inode = replace(create(self._mdt, txn, call, nowhere, wish), nlink=0)
+        mask = vfs.file_mask(req.flags)
+        vfs.run("open_new", call.lsm, object=self._mdt.obj(inode), mask=mask)
+        inode, handle = self._opened(txn, call, inode, mask)
+        if not req.flags & os.O_EXCL:
+            self._mdt.handles.linkable.add(inode.fid)
+        return Outcome(inode, handle, created=nowhere)
 
     def _existing(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> Outcome:
         """No handle in the outcome: the file is to be emptied first."""
@@ -160,10 +193,12 @@ class Open(Base):
         await self._mdt.store.committed(call.transno)
         return reply
 
-    def _opened(self, txn: Txn, call: Call, inode: Inode, mask: int) -> tuple[Inode, Handle]:
+    def _opened(
+        self, txn: Txn, call: Call, inode: Inode, mask: int, *, path: bool = False
+    ) -> tuple[Inode, Handle]:  # fmt: skip
         """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
         opened = Opened(inode.label_version, self._mdt.node.policy.seqno)
-        handle = self._mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened)
+        handle = self._mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened, path=path)
         txn.undo(lambda: self._mdt.handles.close(handle))
         if handle.writes and inode.is_file and inode.size_valid:
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
@@ -193,7 +228,7 @@ class Open(Base):
             attr=inodes.attr(inode, self._mdt.modules), ticket=self._mdt.ticket(call, inode.fid), handle=handle.id,
             created=outcome.created is not None,
         )  # fmt: skip
-        if inode.is_file:
+        if inode.is_file and not handle.path:
             reply.layout.CopyFrom(inodes.layout(inode))
             reply.token = self._token(call, inode, handle)
         return txn.keep(reply)
@@ -240,14 +275,14 @@ class Open(Base):
         return dirent
 
 
-def _check_flags(req: mds_pb2.OpenRequest) -> None:
-    """EINVAL for what no open understands, EOPNOTSUPP for what this one does not do yet."""
-    if req.flags & (_PATH | _TMPFILE):
-        raise OSError(errno.EOPNOTSUPP, "O_PATH and O_TMPFILE are not served")
-    if req.flags & ~_KNOWN:
-        raise OSError(errno.EINVAL, f"open flags {req.flags:#o}")
-    if req.flags & os.O_CREAT and req.flags & os.O_DIRECTORY:
+def _checked_flags(req: mds_pb2.OpenRequest) -> mds_pb2.OpenRequest:
+    """The request with the flags that count (fs/open.c, build_open_flags). EINVAL for those that exclude each other."""
+    flags = req.flags & (_BESIDE_PATH if req.flags & O_PATH else _KNOWN)
+    if flags & _TMPFILE and (flags & O_TMPFILE != O_TMPFILE or flags & os.O_ACCMODE == os.O_RDONLY):
+        raise OSError(errno.EINVAL, "O_TMPFILE makes a file to write to")
+    if flags & os.O_CREAT and flags & os.O_DIRECTORY:
         raise OSError(errno.EINVAL, "O_CREAT and O_DIRECTORY together")
-    by = req.place.WhichOneof("by")
-    if by == "handle":
-        raise OSError(errno.EINVAL, "what is open already is opened by its FID")
+    checked = mds_pb2.OpenRequest()
+    checked.CopyFrom(req)
+    checked.flags = flags
+    return checked

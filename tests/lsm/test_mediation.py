@@ -43,6 +43,12 @@ CASES = {
         {"object": FILE, "flags": os.O_RDONLY, "mask": MAY_READ},
         ["inode_permission(object)", "file_open(object)"],
     ),
+    "open_path": ("open_path", {"object": FILE, "flags": os.O_PATH}, []),
+    "tmpfile": (
+        "tmpfile",
+        {"directory": Obj("directory", "dir", mode=0o040777, fid=ROOT)},
+        ["inode_permission(directory)"],
+    ),
     "link": (
         "link",
         {"object": FILE, "parent": PARENT, "exists": False},

@@ -240,6 +240,11 @@ class User:
         request = mds_pb2.OpenRequest(place=place, flags=flags, mode=mode, umask=umask, **more)
         return await self.mds("open", request, ticket)
 
+    async def open_root(self, flags: int) -> Any:
+        fid = await self.at("/")
+        request = mds_pb2.OpenRequest(place=mds_pb2.Place(fid=fid), flags=flags, mode=0o666)
+        return await self.mds("open", request, self.tickets[fid.SerializeToString()])
+
     async def create(self, path: str, mode: int = 0o666) -> Any:
         """Creates a file and closes it."""
         reply = await self.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)

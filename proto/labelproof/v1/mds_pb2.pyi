@@ -218,14 +218,16 @@ class UnlinkReply(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class LinkRequest(_message.Message):
-    __slots__ = ("object", "object_ticket", "name")
+    __slots__ = ("object", "object_ticket", "name", "handle")
     OBJECT_FIELD_NUMBER: _ClassVar[int]
     OBJECT_TICKET_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
     object: _context_pb2.Fid
     object_ticket: bytes
     name: Name
-    def __init__(self, object: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., object_ticket: _Optional[bytes] = ..., name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
+    handle: bytes
+    def __init__(self, object: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., object_ticket: _Optional[bytes] = ..., name: _Optional[_Union[Name, _Mapping]] = ..., handle: _Optional[bytes] = ...) -> None: ...
 
 class RenameRequest(_message.Message):
     __slots__ = ("source", "target", "target_ticket", "flags")
