@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 import rpc.context
 from host.node import Node, PeerAddress
 from labelproof.v1 import admin_pb2 as pb
-from lsm.objects import Obj
+from lsm.objects import Fid, Obj
 from rpc.call import Call
 from rpc.nodemap import Nodemap
 
@@ -17,7 +17,7 @@ from rpc.nodemap import Nodemap
 class Role(Protocol):
     """What Admin needs of the node's app."""
 
-    def collect(self) -> Iterable[pb.RawObject]: ...
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[pb.RawObject]: ...
     async def joined(self) -> None: ...
     async def policy_loaded(self) -> None: ...
 
@@ -73,9 +73,7 @@ class AdminOps:
 
     async def collect(self, call: Call, req: pb.CollectRequest) -> pb.CollectReply:
         """The objects of this node's store with their labels as stored: those asked for, or all."""
-        wanted = {rpc.context.fid_of(fid) for fid in req.objects}
-        found = (raw for raw in self._app.collect() if not wanted or rpc.context.fid_of(raw.fid) in wanted)
-        return pb.CollectReply(objects=found)
+        return pb.CollectReply(objects=self._app.collect([rpc.context.fid_of(fid) for fid in req.objects]))
 
     async def stats(self, call: Call, req: pb.StatsRequest) -> pb.StatsReply:
         """Counters of this node."""

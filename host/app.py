@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from host.node import Node
 from labelproof.v1 import admin_pb2
+from lsm.objects import Fid
 from rpc.replies import ReplyCache
 
 
@@ -47,6 +48,6 @@ class App(Protocol):
         """Closes the store; whatever was acknowledged is there at the next start."""
         ...
 
-    def collect(self) -> Iterable[admin_pb2.RawObject]:
-        """Every object with its labels as stored."""
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
+        """Every object with its labels as stored; or `only` those with these FIDs."""
         ...

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from host.node import Node
 from host.store import Store, Txn
 from labelproof.v1 import admin_pb2, context_pb2, oss_pb2
-from lsm import Subject
+from lsm import Fid, Subject
 from oss import objects
 from oss.files import Files
 from oss.objects import Object
@@ -63,9 +63,9 @@ class App:
         if self._ost is not None:
             self._ost.store.close()
 
-    def collect(self) -> Iterable[admin_pb2.RawObject]:
-        """Every object with its labels as stored."""
-        return [self._raw(o) for o in objects.everything(Txn(self.ost.store.db))]
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
+        """Every object with its labels as stored; or those of `only` these files."""
+        return [self._raw(o) for o in objects.everything(Txn(self.ost.store.db), only)]
 
     def _policy_changed(self, why: str, by: Subject) -> None:
         if self._ost is not None:

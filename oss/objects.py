@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from host.store import Txn, fid_bytes, fid_from
@@ -87,7 +87,9 @@ def delete(txn: Txn, fid: Fid, stripe: int) -> None:
         txn.write(f"DELETE FROM {table} WHERE fid = ? AND stripe = ?", fid_bytes(fid), stripe)
 
 
-def everything(txn: Txn) -> Iterable[Object]:
-    """All objects, in order of FID and stripe."""
-    keys = txn.read("SELECT fid, stripe FROM objects ORDER BY fid, stripe").fetchall()
-    return (o for fid, stripe in keys if (o := get(txn, fid_from(fid), stripe)) is not None)
+def everything(txn: Txn, only: Collection[Fid] = ()) -> Iterable[Object]:
+    """All objects, in order of FID and stripe; or those of `only` these files."""
+    wanted = set(map(fid_bytes, only))
+    rows = txn.read("SELECT fid, stripe FROM objects ORDER BY fid, stripe")
+    keys = [(fid_from(fid), stripe) for fid, stripe in rows if not wanted or fid in wanted]
+    return (o for key in keys if (o := get(txn, *key)) is not None)

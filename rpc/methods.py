@@ -39,6 +39,7 @@ class Method:
     descriptor: MethodDescriptor
 
 
+@cache
 def methods(service: ServiceDescriptor) -> tuple[Method, ...]:
     """The rpcs of a service, in the order declared."""
     return tuple(_method(service, m) for m in service.methods)

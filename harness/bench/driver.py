@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from host.node import Node
 from labelproof.v1 import admin_pb2
 from labelproof.v1 import client_pb2 as pb
 from lsm.framework import Mediator
+from lsm.objects import Fid
 from rpc import Call, ReplyCache
 
 
@@ -62,8 +63,8 @@ class DriverApp:
     async def stop(self) -> None:
         await self._app.stop()
 
-    def collect(self) -> Iterable[admin_pb2.RawObject]:
-        return self._app.collect()
+    def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
+        return self._app.collect(only)
 
 
 class Driver:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ class Tail:
     def __init__(self, folder: Path, nodes: list[str]) -> None:
         self._folder = folder
         self._nodes = nodes
-        # Where each node's event with a certain index begins, for the indexes that a reader stopped at.
-        self._offsets: dict[str, dict[int, int]] = {node: {0: 0} for node in nodes}
+        # Where each node's event with a certain index begins, as (index, offset), growing: where a reader stopped.
+        self._stops: dict[str, list[tuple[int, int]]] = {node: [(0, 0)] for node in nodes}
 
     def events(self, since: Mapping[str, int] | None = None) -> list[Event]:
         """The events written so far, node by node, each node's in the order of its file.
@@ -36,19 +38,22 @@ class Tail:
         return {node: self._end(node) for node in self._nodes}
 
     def _of(self, node: str, since: int) -> list[Event]:
-        known = self._offsets[node]
-        index = max(at for at in known if at <= since)
-        data = self._read(node, known[index])
+        stops = self._stops[node]
+        index, offset = stops[bisect_right(stops, since, key=itemgetter(0)) - 1]
+        data = self._read(node, offset)
         lines = data.splitlines()
-        known[index + len(lines)] = known[index] + len(data)
+        self._stopped(node, index + len(lines), offset + len(data))
         return [_event(line) for line in lines[since - index :]]
 
     def _end(self, node: str) -> int:
-        known = self._offsets[node]
-        index = max(known)
-        data = self._read(node, known[index])
-        known[index + data.count(b"\n")] = known[index] + len(data)
-        return max(known)
+        index, offset = self._stops[node][-1]
+        data = self._read(node, offset)
+        self._stopped(node, index + data.count(b"\n"), offset + len(data))
+        return self._stops[node][-1][0]
+
+    def _stopped(self, node: str, index: int, offset: int) -> None:
+        if index > self._stops[node][-1][0]:
+            self._stops[node].append((index, offset))
 
     def _read(self, node: str, offset: int) -> bytes:
         """The whole lines from `offset` on."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -59,9 +59,9 @@ class FakeApp:
     async def stop(self) -> None:
         self.told.append("stop")
 
-    def collect(self) -> list[admin_pb2.RawObject]:
-        fids = [rpc.fid_message(fid) for fid in (Fid(1, 1), Fid(1, 2))]
-        return [admin_pb2.RawObject(fid=fid, path=str(n)) for n, fid in enumerate(fids)]
+    def collect(self, only: Collection[Fid] = ()) -> list[admin_pb2.RawObject]:
+        fids = [(str(n), fid) for n, fid in enumerate((Fid(1, 1), Fid(1, 2))) if not only or fid in only]
+        return [admin_pb2.RawObject(fid=rpc.fid_message(fid), path=path) for path, fid in fids]
 
 
 class Bench:
