@@ -1,0 +1,85 @@
+"""`labelproof diff`, and what `run` does with a baseline."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from harness.cli import context
+from harness.cli.context import Shared
+from harness.compare import baseline, bulk, load, normal, render
+from harness.compare import diff as comparing
+from harness.compare.baseline import Baseline
+from harness.compare.diff import Diff
+from harness.results import Exit
+from harness.store import Run
+
+_EPILOG = """\b
+Examples:
+  labelproof diff 3fa2c1 latest                 two recorded runs, by the ends of their ids
+  labelproof diff tests/labels.baseline latest  a run against a baseline
+  labelproof diff old/ new/ --html diff.html    folders copied from elsewhere; one page to mail
+  labelproof diff A B --json | jq '.differences[] | select(.kind == "allow").sentence'
+
+Baselines are written by `labelproof run --save-baseline FILE`; docs/baselines.md tells of KNOWN entries.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--common", is_flag=True, help="Only tests that both have: one side is a run of some of them.")
+@click.option("--all", "everything", is_flag=True, help="Every difference, not one of each cause.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write one page.")
+@click.option("--exit-zero", is_flag=True, help="Exit code 0 also where something is different.")
+@context.JSON
+@click.pass_obj
+def diff(
+    shared: Shared, before: str, after: str, common: bool, everything: bool, html: Path | None, exit_zero: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """What B does otherwise than A: decisions, labels, errnos, hooks, rpcs.
+
+    A and B are runs (`latest`, an id or its end, a folder) or baseline files. New allows come first, then new denies,
+    changed labels, changed errnos, moved hooks, changed rpc counts. FIDs, times and ids are no differences, nor is the
+    runtime. Exit code 0: none but KNOWN ones; 1: different, or a KNOWN entry has expired; 2: unreadable.
+    """
+    with bulk.no_collector():
+        was, now = load.two(before, after, shared.home)
+        found = comparing.compare(was.behaviour, now.behaviour, (*was.known, *now.known), today=today(), common=common)
+        if html is not None:
+            html.write_text(render.page(found), encoding="utf-8", errors="backslashreplace")
+        if as_json:
+            context.print_json(render.to_json(found))
+        else:
+            say(found, everything=everything)
+    return Exit.PASSED if found.same or exit_zero else Exit.FAILED
+
+
+def say(found: Diff, *, everything: bool = False) -> None:
+    """The diff as text."""
+    console = context.console()
+    for line in render.text(found, everything=everything):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def against(run: Run, expected: Baseline, *, common: bool) -> Diff:
+    """What a run did otherwise than its baseline; the page is put into the run's folder."""
+    with bulk.no_collector():
+        done = normal.of_run(run)
+        found = comparing.compare(expected.behaviour, done, expected.known, today=today(), common=common)
+    (run.path / "diff.html").write_text(render.page(found), encoding="utf-8", errors="backslashreplace")
+    return found
+
+
+def save(run: Run, path: Path) -> None:
+    """Writes the run's baseline; KNOWN entries of one that is replaced are kept."""
+    known = baseline.read(path).known if path.is_file() else ()
+    baseline.write(path, Baseline(normal.of_run(run), known))
+
+
+def today() -> date:
+    """Expiry is by the day in UTC, the same in every CI."""
+    return datetime.now(UTC).date()

@@ -1,0 +1,161 @@
+"""A run's history as a Behaviour.
+
+Order that two runs need not share is made one: an operation's decisions stand by node, each node's in its own order
+(the nodes' files are read one after the other). What happens outside of the operations (boot, admin logins) is a set of
+decisions a node, since how often a connection is made or a login is needed is no matter of labels.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.compare.behaviour import OUTSIDE, Behaviour, Operation, line
+from harness.compare.bulk import no_collector
+from harness.compare.names import Names
+from harness.compare.recorded import Avc, Recorded, Reply, read
+from harness.history import Event
+from harness.store import Run
+
+
+def of_run(run: Run) -> Behaviour:
+    """What a stored run did, in all its clusters.
+
+    Raises FileNotFoundError where there is no history, history.Corrupt for a damaged one.
+    """
+    parts = run.parts()
+    if not parts:
+        raise FileNotFoundError(2, "no history here; give the folder of a run", str(run.path))
+    tests: dict[str, list[Operation]] = defaultdict(list)
+    about: dict[str, Any] = {}
+    with no_collector():
+        for part in parts:
+            recorded = read(part / "history")
+            about = about or _about(run, recorded)
+            for test, operation in _Part(recorded).operations():
+                tests[test].append(operation)
+        return Behaviour({test: tuple(operations) for test, operations in tests.items()}, about)
+
+
+def _about(run: Run, recorded: Recorded) -> dict[str, Any]:
+    header = recorded.header
+    spec = header.get("spec") or {}
+    policy = spec.get("policy") or {}
+    return {
+        "run": run.id,
+        "runtime": header.get("runtime"),
+        "policy": policy.get("name"),
+        "digest": policy.get("digest"),
+        "mode": spec.get("mode"),
+        "labelproof": (header.get("versions") or {}).get("labelproof"),
+    }
+
+
+class _Part:
+    """The operations of one cluster, in the order in which the harness called them."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._names = Names(recorded)
+        self._decided: dict[Avc, str] = {}
+        self._labels = self._labels_by_op()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def operations(self) -> Iterable[tuple[str, Operation]]:
+        """(test, operation) of each."""
+        for op, invoke in self._recorded.ops.items():
+            yield self._names.test_of(op), self._operation(op, invoke)
+        for operation in self._outside():
+            yield OUTSIDE, operation
+
+    def _operation(self, op: str, invoke: Event) -> Operation:
+        end = self._recorded.ends.get(op, {})
+        name = self._name(invoke)
+        decisions = [self._decision(avc) for avc in self._recorded.avcs.get(op, ())]
+        rpcs = [self._rpc(reply) for reply in self._recorded.replies.get(op, ())]
+        labels = (*self._labels.get(op, ()), *self._seen(invoke, end))
+        return Operation(name, _end(end), tuple(decisions), labels, tuple(rpcs))
+
+    def _name(self, invoke: Event) -> str:
+        """The call, its subject, its client; the same again in one test is numbered."""
+        mount = "" if invoke["mount"] == "/" else f" mount {invoke['mount']}"
+        name = f"{self._names.call(invoke)} by {self._names.task(invoke)} on {invoke['client']}{mount}"
+        key = (invoke.get("test") or OUTSIDE, name)
+        self._counts[key] += 1
+        return name if self._counts[key] == 1 else f"{name}, time {self._counts[key]}"
+
+    def _decision(self, avc: Avc) -> str:
+        found = self._decided.get(avc)
+        if found is None:
+            found = self._decided[avc] = self._new_decision(avc)
+        return found
+
+    def _new_decision(self, avc: Avc) -> str:
+        node, vantage, hook, module, role, fid, name, tclass, scontext, tcontext, allowed, requested, denied = avc
+        called = self._names.object(fid) or self._names.path(name or "") or role
+        verdict = "denied" if not allowed else "permissive" if denied else "allowed"
+        return line(node, vantage, hook, module, role, called, tclass, requested, denied, scontext, tcontext, verdict)
+
+    def _rpc(self, reply: Reply) -> str:
+        node, method, case, fired = reply
+        fields = [node, method, case or ""]
+        for hook, role, fid, count in fired:
+            fields += hook, role, self._names.object(fid), str(count)
+        return line(*fields)
+
+    def _labels_by_op(self) -> Mapping[str | None, tuple[str, ...]]:
+        """Labels by the operation that stored them; those found at the end by the one that made the object."""
+        labels: dict[str | None, list[str]] = defaultdict(list)
+        for event in self._recorded.labels:
+            place = _place(event, mdt=event["role"] == "mdt")
+            name = self._names.object(event["object"])
+            stored = line(place, name, event["name"], _text(event["new"]), event["why"])
+            labels[self._recorded.op_of(event)].append(stored)
+        last = {(raw["target"], raw["object"], raw.get("stripe", 0)): raw for raw in self._recorded.raws}
+        for _, raw in sorted(last.items()):
+            place, name = _place(raw, mdt="path" in raw), self._names.object(raw["object"])
+            labels[self._names.maker(raw["object"])] += [
+                line(place, name, xattr, _text(value), "raw") for xattr, value in sorted(raw["labels"].items())
+            ]
+        return {op: tuple(found) for op, found in labels.items()}
+
+    def _seen(self, invoke: Event, end: Event) -> Iterable[str]:
+        """Labels in the answer: what the client was told."""
+        answer, client = end.get("ret"), invoke["client"]
+        if invoke["f"] == "getxattr" and str(invoke["args"].get("name", "")).startswith("security."):
+            yield line(client, "", invoke["args"]["name"], _text(answer), "seen")
+        labels = answer.get("labels") if isinstance(answer, dict) else None
+        for name, value in sorted((labels or {}).items()):
+            yield line(client, "", name, _text(value), "seen")
+
+    def _outside(self) -> Iterable[Operation]:
+        decisions: dict[str, set[str]] = defaultdict(set)
+        for avc in self._recorded.avcs.get(None, ()):
+            decisions[avc[0]].add(self._decision(avc))
+        labels: dict[str, list[str]] = defaultdict(list)
+        for label in self._labels.get(None, ()):
+            labels[label.partition("\t")[0].partition(" ")[0]].append(label)
+        for node in sorted(decisions.keys() | labels.keys()):
+            yield Operation(node, "ok", tuple(sorted(decisions[node])), tuple(labels[node]))
+
+
+def _place(event: Event, *, mdt: bool) -> str:
+    return event["target"] if mdt else f"{event['target']} stripe {event.get('stripe', 0)}"
+
+
+def _text(value: Any) -> str | None:
+    """A label's value; bytes that are not UTF-8 as the history writes them."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _end(end: Event) -> str:
+    """`ok`, the name of an errno, or what is not known."""
+    if end.get("phase") == "ok":
+        return "ok"
+    if not end:
+        return "no end"
+    number = end.get("errno") or 0
+    name = errno.errorcode.get(number, f"errno {number}")
+    return name if end["phase"] == "fail" else f"{name}, and may have happened"
