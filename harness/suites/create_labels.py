@@ -96,6 +96,13 @@ class World:
         if not self.may(self.profile.user, label, "dir", "search", "write", "add_name", "remove_name"):
             pytest.skip(f"the policy does not let {self.profile.user} add and remove names in {label}")
 
+    def relabels(self, before: str, after: str) -> bool:
+        """Whether the policy has the label and lets the administrator give it to a file that has the other one."""
+        admin, label = self.profile.admin, self.model.canonical(after)
+        if label is None or not self.model.validatetrans(before, label, admin, "file"):
+            return False
+        return self.may(admin, before, "file", "relabelfrom") and self.may(admin, label, "file", "relabelto")
+
     def associates(self, label: str | None) -> bool:
         """Whether an object so labelled may be on the filesystem at all."""
         return self.may(label or "", self.model.fs_label("lustre") or "", "filesystem", "associate")
@@ -228,7 +235,9 @@ def test_relabel_reaches_everybody(world: World) -> None:
     fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     task.write(fd, b"x" * world.cluster.spec.stripe_size * world.cluster.spec.oss)
     low = world.profile.relabel
-    wanted = f"{low}:c3,c1,c2" if world.model.canonical(f"{low}:c3,c1,c2") else low
+    raised = f"{low}:c3,c1,c2"  # another level, in a spelling that is not the canonical one
+    before = world.expected(world.profile.user, parent, "file", "f") or ""
+    wanted = raised if world.relabels(before, raised) else low
 
     world.admin.setxattr(path, LABEL, wanted.encode() + b"\0")
 
