@@ -65,6 +65,7 @@ COMMANDS = (
     ("list", "stored", "list_"),
     ("check", "stored", "check"),
     ("cluster", "cluster", "cluster"),
+    ("oracle", "oracle", "oracle"),
     ("doctor", "machine", "doctor"),
     ("prune", "stored", "prune"),
 )

@@ -1,0 +1,121 @@
+"""Decisions as the kernel's audit log tells them, and when two lists of them are the same.
+
+Source: security/selinux/avc.c (avc_audit_required): a denial names the missing permissions only, a grant the whole
+query; one is logged by auditallow, the other unless dontaudit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+Permissions = frozenset[str]
+_SEARCH: Permissions = frozenset({"search"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the kernel's log, or what would be one. `requested` is known of a cluster's decision only."""
+
+    granted: bool
+    perms: Permissions
+    scontext: str
+    tcontext: str
+    tclass: str
+    requested: Permissions | None = None
+
+    def __str__(self) -> str:
+        what = "granted" if self.granted else "denied"
+        return f"{what} {{ {' '.join(sorted(self.perms))} }} on {self.tclass} {self.tcontext} to {self.scontext}"
+
+
+def logged(records: Iterable[Mapping[str, Any]], op: str) -> list[Check]:
+    """A step's records of the kernel, without what is the machine's and not the rule's (docs/oracle.md)."""
+    found = [
+        Check(item["res"] == "granted", frozenset(item["perms"]), item["scontext"], item["tcontext"], item["tclass"])
+        for item in records
+        if "res" in item
+    ]
+    return walked(_without_c_library(found) if op == "readdir" else found)
+
+
+def decided(events: Sequence[Mapping[str, Any]], runner: str) -> tuple[Check, ...]:
+    """An operation's decisions as its `avc` events tell them: the servers' for the task, and the agent's for itself.
+
+    Decisions for another subject than the client's task (a server's own, an administrator's), the one for the mount,
+    which a local filesystem has no counterpart of, and what a server asks again are left out.
+    """
+    mine = [e for e in events if _counts(e) and e["scontext"].split(":")[2:3] != runner.split(":")[2:3]]
+    mine.sort(key=lambda event: (event["c"], event["n"], event["i"]))
+    shared = {event["op"] for event in events if _between_servers(event)}
+    found: list[Check] = []
+    for (op, _), group in groupby(mine, key=lambda event: (event["op"], event["rpc"])):
+        asked = list(map(_decision, group))
+        found += _once(asked) if op in shared else asked
+    return tuple(walked(found))
+
+
+def walked(checks: Sequence[Check]) -> list[Check]:
+    """The same without a `{search}` said twice within one walk: how often a path is walked is the machine's."""
+    found: list[Check] = []
+    walk: set[Check] = set()
+    for check in checks:
+        searching = check.perms == _SEARCH and check.tclass == "dir" and check.requested in (None, _SEARCH)
+        if not searching:
+            walk = set()
+        elif check in walk:
+            continue
+        walk |= {check} if searching else set()
+        found.append(check)
+    return found
+
+
+def same(kernel: Check, cluster: Check, *, asked: bool) -> bool:
+    """Whether the two are one decision; `asked`: only what was asked counts, not whether it was denied or granted.
+
+    Where denials are let pass the first one is logged, and is a grant from then on until the cache is flushed.
+    """
+    if (kernel.scontext, kernel.tcontext, kernel.tclass) != (cluster.scontext, cluster.tcontext, cluster.tclass):
+        return False
+    if not asked:
+        return (kernel.granted, kernel.perms) == (cluster.granted, cluster.perms)
+    requested = cluster.requested or cluster.perms
+    # A grant names the whole query, a denial what is missing of it.
+    return kernel.perms == requested if kernel.granted else kernel.perms <= requested
+
+
+def _counts(event: Mapping[str, Any]) -> bool:
+    if event["e"] != "avc" or event["module"] != "selinux" or not event["audited"] or event["hook"] == "sb_kern_mount":
+        return False
+    if event["vantage"] == "agent":
+        return True
+    # The MDS asks a task's own attributes again, by the claim that came with them; a server calls as itself.
+    own = event["hook"] == "setprocattr" or event["behalf"] or not str(event["rpc"]).startswith("client")
+    return event["vantage"] == "server" and not own
+
+
+def _between_servers(event: Mapping[str, Any]) -> bool:
+    """A call that one server made to another."""
+    return bool(event["e"] == "rpc" and event["phase"] == "send" and event["from"].startswith("mds"))
+
+
+def _once(checks: list[Check]) -> list[Check]:
+    """What an operation that other servers take part in is asked, without the same asked again before it is done."""
+    half = len(checks) // 2
+    asked = [(check.requested, check.scontext, check.tcontext, check.tclass) for check in checks]
+    return checks[:half] if asked[:half] == asked[half:] else checks
+
+
+def _decision(event: Mapping[str, Any]) -> Check:
+    requested, denied = frozenset(event["requested"]), frozenset(event["denied"])
+    return Check(not denied, denied or requested, event["scontext"], event["tcontext"], event["tclass"], requested)
+
+
+def _without_c_library(checks: list[Check]) -> list[Check]:
+    """opendir(3) makes one fstat, which is the library's and not the call's."""
+    for index, check in enumerate(checks):
+        if check.perms == {"getattr"} and check.tclass == "dir":
+            return checks[:index] + checks[index + 1 :]
+    return checks

@@ -1,0 +1,138 @@
+"""Steps that open, read, write, make, move and remove."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from typing import Any
+
+from harness.oracle.actor import Actor, NotThere, Op, Ops, flags
+from harness.oracle.folder import Step
+
+_BYTES = 100
+_FORMATS = {
+    "fifo": stat.S_IFIFO, "reg": stat.S_IFREG, "sock": stat.S_IFSOCK, "chr": stat.S_IFCHR, "blk": stat.S_IFBLK,
+}  # fmt: skip
+
+
+def _create(actor: Actor, step: Step) -> None:
+    actor.task.close(actor.task.open(actor.path(step), os.O_WRONLY | os.O_CREAT | os.O_EXCL, step.get("mode", 0o644)))
+
+
+def _cat(actor: Actor, step: Step) -> str:
+    fd = actor.task.open(actor.path(step), os.O_RDONLY)
+    try:
+        return bytes(actor.call("read", fd=fd.n, length=_BYTES)).decode()
+    finally:
+        actor.task.close(fd)
+
+
+def _open(actor: Actor, step: Step) -> None:
+    fd = actor.task.open(actor.path(step), flags(step.get("flags", "O_RDONLY")), step.get("mode", 0o644))
+    if "fd" in step:
+        actor.fds[step["fd"]] = fd
+    else:
+        actor.task.close(fd)
+
+
+def _close(actor: Actor, step: Step) -> None:
+    fd = actor.fd(step)
+    del actor.fds[step["fd"]]
+    actor.task.close(fd)
+
+
+def _read(actor: Actor, step: Step) -> str:
+    return bytes(actor.call("pread", fd=actor.fd(step).n, length=_BYTES, offset=0)).decode()
+
+
+def _mknod(actor: Actor, step: Step) -> None:
+    device = os.makedev(1, 3) if step["kind"] in ("chr", "blk") else 0
+    actor.call("mknod", path=actor.path(step), mode=_FORMATS[step["kind"]] | 0o644, rdev=device)
+
+
+def _bind(actor: Actor, step: Step) -> None:
+    """net/unix/af_unix.c, unix_bind_bsd: of the filesystem it is a mknod, with the socket's mode."""
+    actor.call("mknod", path=actor.path(step), mode=stat.S_IFSOCK | 0o777, rdev=0)
+
+
+def _calls(name: str, *paths: str, **defaults: Any) -> Op:
+    """A call named as its op, with the step's `paths` and those of its other values that `defaults` names."""
+
+    def op(actor: Actor, step: Step) -> None:
+        more = {key: step.get(key, value) for key, value in defaults.items()}
+        actor.call(name, **{key: actor.path(step, key) for key in paths}, **more)
+
+    return op
+
+
+def _symlink(actor: Actor, step: Step) -> None:
+    actor.call("symlink", target=step["target"], path=actor.path(step))
+
+
+def _readlink(actor: Actor, step: Step) -> str:
+    return os.fsdecode(actor.call("readlink", path=actor.path(step)))
+
+
+def _rename(actor: Actor, step: Step) -> None:
+    actor.call("rename", path=actor.path(step), to=actor.path(step, "to"), flags=step.get("rflags", 0))
+
+
+def _readdir(actor: Actor, step: Step) -> list[str]:
+    return sorted(os.fsdecode(e["name"]) for e in actor.call("readdir", path=actor.path(step), plus=False))
+
+
+def _write(actor: Actor, step: Step) -> int:
+    return int(actor.call("write", fd=actor.fd(step).n, data=b"w" * step.get("n", 1)))
+
+
+def _fallocate(actor: Actor, step: Step) -> None:
+    """posix_fallocate(3)."""
+    actor.call("fallocate", fd=actor.fd(step).n, mode=0, offset=0, length=4096)
+
+
+def _copy_range(actor: Actor, step: Step) -> int:
+    source, target = actor.fd(step, "src").n, actor.fd(step, "dst").n
+    return int(actor.call("copy_file_range", fd_in=source, fd_out=target, length=4, offset_in=0, offset_out=0))
+
+
+def _sendfile(actor: Actor, step: Step) -> int:
+    """sendfile(2) reads at an offset and writes at the other file's position."""
+    raise NotThere("operation sendfile is not there")
+
+
+def _reopen(actor: Actor, step: Step) -> None:
+    actor.task.close(actor.task.reopen(actor.fd(step), flags(step["flags"])))
+
+
+FILES: Ops = {
+    "create": _create,
+    "cat": _cat,
+    "open": _open,
+    "close": _close,
+    "read": _read,
+    "write": _write,
+    "ftruncate": lambda actor, step: actor.call("ftruncate", fd=actor.fd(step).n, length=0),
+    "fallocate": _fallocate,
+    "fsync": lambda actor, step: actor.call("fsync", fd=actor.fd(step).n),
+    "truncate": lambda actor, step: actor.call("truncate", path=actor.path(step), length=step.get("size", 0)),
+    "mkdir": _calls("mkdir", "path", mode=0o755),
+    "mknod": _mknod,
+    "bind": _bind,
+    "symlink": _symlink,
+    "readlink": _readlink,
+    "link": _calls("link", "path", "to"),
+    "unlink": _calls("unlink", "path"),
+    "rmdir": _calls("rmdir", "path"),
+    "rename": _rename,
+    "readdir": _readdir,
+    "copy_range": _copy_range,
+    "sendfile": _sendfile,
+    "linkfd": lambda actor, step: actor.task.linkfd(actor.fd(step), actor.path(step, "to")),
+    "reopen": _reopen,
+    "flock": lambda actor, step: actor.call("flock", fd=actor.fd(step).n, operation=fcntl.LOCK_EX | fcntl.LOCK_NB),
+    "fcntllock": lambda actor, step: actor.call("lockf", fd=actor.fd(step).n, operation=fcntl.LOCK_SH | fcntl.LOCK_NB),
+    "setfl": lambda actor, step: actor.call("fcntl", fd=actor.fd(step).n, cmd=fcntl.F_SETFL, arg=flags(step["flags"])),
+    "ioctl": lambda actor, step: actor.call("ioctl", fd=actor.fd(step).n, request=step["cmd"]),
+    "watch": lambda actor, step: actor.call("inotify_add_watch", path=actor.path(step), mask=step["mask"]),
+}

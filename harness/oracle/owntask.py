@@ -1,0 +1,20 @@
+"""Steps on the task's own attributes: its context, the contexts of what it makes and executes, its umask."""
+
+from __future__ import annotations
+
+from harness.oracle.actor import Actor, Ops
+from harness.oracle.folder import Step, context
+
+
+def _setfscreate(actor: Actor, step: Step) -> None:
+    actor.task.setfscreate(context(step["ctx"]))
+
+
+TASKS: Ops = {
+    "setfscreate": _setfscreate,
+    "setexec": lambda actor, step: actor.call("setexeccon", context=step["ctx"]),
+    "setcon": lambda actor, step: actor.call("setcon", context=step["ctx"]),
+    "getcon": lambda actor, step: actor.call("getcon"),
+    "nnp": lambda actor, step: actor.call("no_new_privs"),
+    "umask": lambda actor, step: actor.call("umask", mask=step["mask"]),
+}
