@@ -1,0 +1,151 @@
+"""What denied an access, in the words of audit2why, and what would allow it.
+
+The causes are libsepol's own (sepol_compute_av_reason_buffer), put in order as audit2why does (libselinux,
+src/audit2why.c, analyze): a missing allow rule before constraints, those before role allows, those before bounds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import sepol
+from harness.model import context
+from harness.model.policy import Mode, Policy
+from harness.why.rules import Rules
+
+Name = Literal["ALLOW", "DONTAUDIT", "TERULE", "BOOLEAN", "CONSTRAINT", "RBAC", "BOUNDS"]
+_WORD = re.compile(r"[^\s()]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """`name` as audit2why has it; `because` are sentences with the rules; `remedy` what would allow it, in TE."""
+
+    name: Name
+    because: tuple[str, ...]
+    remedy: tuple[str, ...]
+    booleans: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked and denied: `perms` are the missing permissions."""
+
+    scontext: str
+    tcontext: str
+    tclass: str
+    perms: tuple[str, ...]
+
+
+class Engine:
+    """One policy of a run: its rules as text, and libsepol with it."""
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        """`folder` is the run's. Raises FileNotFoundError where the run does not hold the policy, sepol.PolicyError."""
+        path = folder / "policy" / f"{digest}.bin"
+        self._binary = path.read_bytes()
+        text = path.with_suffix(".cil")
+        self.text = text.read_text(encoding="utf-8") if text.exists() else sepol.flatten(self._binary).cil
+        self.model = Policy(self._binary, self.text, name=path.name)
+        self.rules = Rules(self.text)
+        self._worker: sepol.Worker | None = None
+        self._booleans: dict[str, bool] = {}
+
+    def cause(self, query: Query, mode: Mode) -> Cause:
+        """Why libsepol denies it under these booleans. Raises ValueError for what is not in the policy."""
+        reason = self._explain(query, dict(mode.booleans))
+        if not reason.causes:
+            return Cause("ALLOW", ("the policy allows this with these booleans",), ())
+        if "te" in reason.causes:
+            return self._te(query, mode, reason)
+        if "constraint" in reason.causes:
+            return Cause("CONSTRAINT", self._constraints(query, reason), _LABELS)
+        if "rbac" in reason.causes:
+            return self._rbac(query)
+        return self._bounds(query)
+
+    def close(self) -> None:
+        self.model.close()
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _te(self, query: Query, mode: Mode, reason: sepol.Reason) -> Cause:
+        because = [f"no rule `{_allow(query)}` is in force"]
+        because += [f"conditional, not in force: {rule}" for rule in self._conditional(query)]
+        if "constraint" in reason.causes:
+            because += ["and a constraint would deny it also", *self._constraints(query, reason)]
+        if booleans := tuple(self._switches(query, mode)):
+            remedy = tuple(f"setsebool -P {name} {int(value)}" for name, value in booleans)
+            return Cause("BOOLEAN", tuple(because), remedy, booleans)
+        hushed = self.rules.access("dontaudit", *_types(query), query.tclass, query.perms)
+        answer = self.model.access(query.scontext, query.tcontext, query.tclass, query.perms, mode)
+        if answer.hushed:
+            because += [f"and not audited: {rule}" for rule in hushed]
+            return Cause("DONTAUDIT", tuple(because), (_allow(query),))
+        return Cause("TERULE", tuple(because), (_allow(query),))
+
+    def _constraints(self, query: Query, reason: sepol.Reason) -> tuple[str, ...]:
+        lines = tuple(f"denied by: {line}" for line in reason.constraints)
+        contexts = f"source (1) is {query.scontext}, target (2) is {query.tcontext}"
+        return (*lines, contexts) if lines else (f"a constraint on {query.tclass}; {contexts}",)
+
+    def _rbac(self, query: Query) -> Cause:
+        old, new = (text.split(":")[1] for text in (query.scontext, query.tcontext))
+        allowed = ", ".join(self.rules.role_allows(old)) or "none"
+        because = (f"no role allow from {old} to {new}: {old} may change to {allowed}",)
+        return Cause("RBAC", because, (f"allow {old} {new};",))
+
+    def _bounds(self, query: Query) -> Cause:
+        source, target = _types(query)
+        parent = self.rules.bounds(source)
+        if parent is None:
+            return Cause("BOUNDS", (f"the type that bounds {target} is denied it",), ())
+        because = f"{source} is bounded by {parent} (typebounds {parent} {source}), which is denied it"
+        return Cause("BOUNDS", (because,), (f"allow {parent} {target}:{query.tclass} {_set(query.perms)};",))
+
+    def _conditional(self, query: Query) -> list[str]:
+        found = self.rules.access("allow", *_types(query), query.tclass, query.perms)
+        return [str(rule) for rule in found if rule.condition is not None]
+
+    def _switches(self, query: Query, mode: Mode) -> Iterator[tuple[str, bool]]:
+        """Booleans each of which alone would allow it if it were turned round; others need not be tried."""
+        found = self.rules.access("allow", *_types(query), query.tclass, query.perms)
+        named = {word for rule in found if rule.condition for word in _WORD.findall(rule.condition)}
+        values = self.model.facts.booleans | dict(mode.booleans)
+        for name in sorted(named & values.keys()):
+            turned = values | {name: not values[name]}
+            if not self._explain(query, turned).causes:
+                yield name, turned[name]
+
+    def _explain(self, query: Query, booleans: dict[str, bool]) -> sepol.Reason:
+        wanted = self.model.facts.booleans | booleans
+        if self._worker is None:
+            self._worker = sepol.Worker(self._binary, booleans=wanted, name="policy")
+        elif wanted != self._booleans:
+            self._worker.set_booleans(wanted)
+        self._booleans = wanted
+        return self._worker.explain(query.scontext, query.tcontext, query.tclass, query.perms)
+
+
+_LABELS = ("no allow rule helps: another label or level does, or a type that the constraint exempts",)
+
+
+def _allow(query: Query) -> str:
+    source, target = _types(query)
+    return f"allow {source} {'self' if source == target else target}:{query.tclass} {_set(query.perms)};"
+
+
+def _set(perms: Collection[str]) -> str:
+    return next(iter(perms)) if len(perms) == 1 else f"{{ {' '.join(perms)} }}"
+
+
+def _types(query: Query) -> tuple[str, str]:
+    source, target = context.split(query.scontext), context.split(query.tcontext)
+    if source is None or target is None:
+        raise ValueError(f"not contexts: {query.scontext!r}, {query.tcontext!r}")
+    return source[2], target[2]
