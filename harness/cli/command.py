@@ -28,6 +28,8 @@ libsepol.
   labelproof run --policy mls --seed 7       another policy, the same random choices each time
   labelproof run tests/test_labels.py        tests of your own, with the fixtures labelproof_*
   labelproof check latest                    judge the recorded history again
+  labelproof diff old.baseline latest        what changed: decisions, labels, errnos
+  labelproof why denied op706                what denied it, and what would allow it
   labelproof cluster up demo                 a cluster to try things on
   labelproof doctor                          what this machine can run, and why not
 
@@ -64,6 +66,8 @@ COMMANDS = (
     ("run", "run", "run"),
     ("list", "stored", "list_"),
     ("check", "stored", "check"),
+    ("diff", "diff", "diff"),
+    ("why", "why", "why"),
     ("cluster", "cluster", "cluster"),
     ("oracle", "oracle", "oracle"),
     ("doctor", "machine", "doctor"),
