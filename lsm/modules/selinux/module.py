@@ -179,9 +179,15 @@ class Selinux(Hooks):
             obj.version, obj.uid, obj.gid, obj.mode, obj.fid, obj.name,
         )  # fmt: skip
         yield self._about(subject, relabelled, "relabelto")
-        if not self.server.validatetrans(self._object_sid(obj), new, self._sid(subject), obj.tclass):
+        if not self._may_become(subject, obj, new):
             yield self._invalid_transition(subject, relabelled)
         yield self._between(relabelled, fs, "associate")
+
+    def _may_become(self, subject: Subject, obj: Obj, new: int) -> bool:
+        """security_validate_transition. A node only passes on what a task was allowed (__vfs_setxattr_noperm)."""
+        task = self._sid(subject)
+        node = subject.pid == 0 and task == self.server.initial_sid("kernel")
+        return node or self.server.validatetrans(self._object_sid(obj), new, task, obj.tclass)
 
     def _fowner(self, subject: Subject) -> Decision:
         """Not the owner: CAP_FOWNER, else EPERM before any label is looked at (inode_owner_or_capable)."""

@@ -7,11 +7,11 @@ import pytest
 
 from lsm.framework import Framework, Mediator
 from lsm.hooks import MAY_READ, MAY_WRITE
-from lsm.modules.capability import Capability
+from lsm.modules.capability import ALL, Capability
 from lsm.modules.selinux.module import Selinux
 from lsm.modules.selinux.policy import Policy
 from lsm.modules.selinux.server import SecurityServer
-from lsm.objects import Denied, Obj, Subject
+from lsm.objects import Caps, Denied, Obj, Subject
 
 XATTR = "security.selinux"
 HOME = "user_u:object_r:home_t:s0"
@@ -158,6 +158,19 @@ def test_a_permissive_domain_does_not_help_with_validatetrans(server, relabel, t
         outcome = relabel("special_t", HOME.encode(), task(domain))
         judged = next(d for d in outcome.decisions if d.reason == "constraint")
         assert (outcome.errno, judged.permissive, judged.audited) == (error, not enforcing, False)
+
+
+@pytest.mark.parametrize(("pid", "error"), [(0, 0), (1000, errno.EPERM)])
+def test_validatetrans_is_of_the_task_and_not_of_the_node(server, relabel, monkeypatch, pid, error) -> None:
+    """A node that passes a relabel on is not asked; a task with the kernel's context is like any other."""
+    monkeypatch.setattr(server, "validatetrans", lambda old, new, task, tclass: False)
+    kernel = server.sid_to_context(server.initial_sid("kernel"))
+
+    outcome = relabel(
+        "special_t", HOME.encode(), Subject(0, 0, caps=Caps(ALL, ALL), pid=pid, labels={"selinux": kernel})
+    )
+
+    assert outcome.errno == error
 
 
 @pytest.mark.parametrize(("unknown", "error"), [("allow", 0), ("deny", errno.EACCES)])
