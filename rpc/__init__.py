@@ -1,8 +1,8 @@
 """Remote calls between the nodes: the only place that knows gRPC.
 
 In reading order:
-    channel, bind, served           the two ends of a call: Stub and Caller; handlers bound from a descriptor, and one
-                                    call on its way to its handler and back
+    channel, bind, served, eager    the two ends of a call: Stub and Caller; handlers bound from a descriptor, one call
+                                    on its way to its handler and back, begun at once
     call, mediation                 what a handler sees, and what it must have asked before it replies
     context, admission, nodemap     what travels beside a request, and who may come in with it
     seal, replies                   tickets, tokens and receipts; the reply cache

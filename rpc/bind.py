@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from google.protobuf.descriptor import ServiceDescriptor
 
 from lsm.objects import Decision, Subject
+from rpc import eager
 from rpc.admission import Admission
 from rpc.call import Peer
 from rpc.mediation import declared
@@ -64,11 +65,12 @@ class Table:
 
     async def serve(self, path: str, body: bytes, metadata: Metadata, peer: Peer) -> Answer:
         """Serves one call to its end, also when nobody waits for it any more: what it changed must be recorded."""
-        served = Served(self.site, self.bound[path], peer)
-        task = asyncio.get_running_loop().create_task(served.answered(body, metadata))
-        self._running[task] = None
-        task.add_done_callback(self._running.pop)
-        return await asyncio.shield(task)
+        begun = eager.begin(Served(self.site, self.bound[path], peer).answered(body, metadata))
+        if isinstance(begun, Answer):
+            return begun
+        self._running[begun] = None
+        begun.add_done_callback(self._running.pop)
+        return await asyncio.shield(begun)
 
     async def drain(self, grace_s: float | None = None) -> None:
         """Returns when no call is running; what still runs after `grace_s` is ended."""

@@ -33,6 +33,8 @@ class SidTable:
         self._by_context: dict[Context, int] = {}
         self._by_text: dict[str, int] = {}
         self._deferred: dict[str, int] = {}
+        # Every decision is told with two of them.
+        self._texts: dict[int, str] = {}
         self.load(policy)
 
     def load(self, policy: Policy) -> None:
@@ -82,7 +84,10 @@ class SidTable:
         """The canonical text that a SID behaves as; with `force` the kept text of one that means nothing now."""
         if force and 0 < sid <= len(self._entries):
             return self._entries[sid - 1].text
-        return context.format(self._policy, self.context(sid))
+        text = self._texts.get(sid)
+        if text is None:
+            text = self._texts[sid] = context.format(self._policy, self.context(sid))
+        return text
 
     def _load_initial(self) -> None:
         for name in self._initial.keys() - self._policy.initial_contexts.keys():
@@ -110,6 +115,7 @@ class SidTable:
         self._by_text.clear()
         self._by_context.clear()
         self._deferred.clear()
+        self._texts.clear()
         for sid, entry in enumerate(self._entries, 1):
             if entry.context is not None:
                 self._by_context.setdefault(entry.context, sid)
