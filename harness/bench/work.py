@@ -18,7 +18,7 @@ System = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What one task has to work with: its file, open for reading and writing, and its directory."""
+    """What one task has to work with: a directory, a `file` there that nobody has open, and another that is open."""
 
     directory: str
     file: str
@@ -34,13 +34,19 @@ class Operation:
 
 
 async def prepare(system: System, name: str) -> Ground:
-    """A directory and a file of LARGE_BYTES for the task called `name`."""
+    """A directory and two files of LARGE_BYTES for the task called `name`."""
     directory = f"/bench-{name}"
     await system("mkdir", path=directory, mode=0o755)
-    file = f"{directory}/file"
-    opened = await system("open", path=file, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o644)
+    closed = await _written(system, f"{directory}/closed")
+    await system("close", fd=closed)
+    return Ground(directory, f"{directory}/closed", await _written(system, f"{directory}/open"))
+
+
+async def _written(system: System, path: str) -> int:
+    """A new file with data in it; its descriptor."""
+    opened = await system("open", path=path, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o644)
     await system("pwrite", fd=opened["fd"], data=_DATA, offset=0)
-    return Ground(directory, file, opened["fd"])
+    return int(opened["fd"])
 
 
 async def _create(system: System, ground: Ground, number: int) -> Any:
