@@ -78,6 +78,10 @@ class Mdc:
         reply = await self.send("lookup", request, parent.ticket)
         return Entry.of(reply.entry, reply.ticket)
 
+    async def search(self, directory: Entry) -> None:
+        """Whether the task may search the directory: a Lookup of `.` there."""
+        await self.lookup(directory, b".")
+
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes:
         """By FID if the link was looked up, else by its name."""
         if link is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from client.entry import Entry
+from lsm import Fid
 
 # include/uapi/linux/limits.h (PATH_MAX counts the NUL), include/linux/namei.h (MAXSYMLINKS)
 PATH_BYTES_MAX = 4095
@@ -26,6 +27,7 @@ class Names(Protocol):
 
     async def root(self) -> Entry: ...
     async def lookup(self, parent: Entry, name: bytes) -> Entry: ...
+    async def search(self, directory: Entry) -> None: ...
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes: ...
 
 
@@ -56,11 +58,16 @@ class Found:
 
 
 class Walk:
-    """One call's walk; it counts the links that it followed."""
+    """One call's walk; it counts the links that it followed.
+
+    Every component costs search in the directory where it stands, `.` and `..` as well (fs/namei.c, may_lookup). A
+    Lookup asks for it by itself; where a dot alone needs it, it is asked once a directory.
+    """
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._links = 0
+        self._searched: set[Fid] = set()
 
     async def last(self, path: bytes) -> Last:
         """Walks all but the last component. ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EACCES by who is asked."""
@@ -74,7 +81,7 @@ class Walk:
         """Looks the last component up, and goes on through links if `follow` or a trailing slash asks for it."""
         if not last.name:
             return Found(last, last.parent)
-        entry = await self._names.lookup(last.parent, last.name)
+        entry = await self._lookup(last.parent, last.name)
         if entry.is_symlink and (follow or last.slash):
             return await self.find(await self.through(last, entry))
         if last.slash and not entry.is_dir:
@@ -86,7 +93,7 @@ class Walk:
         if not last.name:
             return last.parent
         try:
-            return await self._names.lookup(last.parent, last.name)
+            return await self._lookup(last.parent, last.name)
         except FileNotFoundError:
             return None
 
@@ -107,19 +114,30 @@ class Walk:
         names = [name for name in path.split(b"/") if name]
         for name in names[:-1]:
             dirs = await self._into(dirs, name)
+        if names and names[-1] in (b".", b".."):
+            await self._search(dirs[-1])
         return _ends(dirs, names[-1] if names else b"", path.endswith(b"/"))
 
     async def _into(self, dirs: Dirs, name: bytes) -> Dirs:
         """One step down, or up; links are followed. ENOTDIR for what is no directory."""
+        if name == b"..":
+            await self._search(dirs[-1])
         last = _ends(dirs, name, True)
         found = await self.find(last)
         return (*found.last.dirs, found.entry) if found.last.name else found.last.dirs
 
+    async def _lookup(self, parent: Entry, name: bytes) -> Entry:
+        self._searched.add(parent.fid)
+        return await self._names.lookup(parent, name)
+
+    async def _search(self, directory: Entry) -> None:
+        if directory.fid not in self._searched:
+            self._searched.add(directory.fid)
+            await self._names.search(directory)
+
 
 def _ends(dirs: Dirs, name: bytes, slash: bool) -> Last:
     """`..` goes back the way that was walked, and stays at the root."""
-    if len(name) > NAME_BYTES_MAX:
-        raise _error(errno.ENAMETOOLONG, name)
     if name == b"..":
         return Last(dirs[:-1] or dirs[:1], b"", slash, name)
     if name in (b"", b"."):

@@ -200,6 +200,14 @@ class Task:
     def fstat(self, fd: Fd | int) -> Stat:
         return Stat(**self.call("fstat", **_where(fd)))
 
+    def access(self, where: Where, mode: int = os.F_OK, flags: int = 0) -> None:
+        """PermissionError unless all of `mode` is allowed."""
+        self.call("access", mode=mode, flags=flags, **_where(where))
+
+    def chdir(self, where: Where) -> None:
+        """What chdir asks; paths begin at the root all the same."""
+        self.call("chdir", **_where(where))
+
     def chmod(self, where: Where, mode: int) -> None:
         self.call("chmod", mode=mode, **_where(where))
 

@@ -22,6 +22,8 @@ Checks = Iterable[Decision]
 
 # include/linux/fs.h
 MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND = 1, 2, 4, 8
+# Besides: it is only asked about, by access(2).
+MAY_ACCESS = 16
 
 
 class Opened(NamedTuple):

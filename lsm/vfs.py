@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsm.framework import Mediator
-from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
+from lsm.hooks import MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
 from lsm.objects import Obj
 
@@ -230,10 +230,25 @@ def _safe_hardlink_source(m: Mediator, obj: Obj) -> bool:
     return True
 
 
+def _access(m: Mediator, p: P) -> None:
+    permission(m, p["object"], p["mask"] | MAY_ACCESS)
+
+
 def _moved_dir(m: Mediator, p: P) -> None:
     """fs/namei.c, vfs_rename: a directory's `..` changes when it moves, so it must be writable."""
     if p["object"].is_dir and p["parent"].fid != p["newparent"].fid:
         permission(m, p["object"], MAY_WRITE)
+
+
+def _may_swap(m: Mediator, p: P) -> None:
+    """RENAME_EXCHANGE: may_delete on the new side too; then either that is a directory and moves must be writable."""
+    permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
+    if sticky(m, p["newparent"], p["target"]):
+        m.refuse_dac(p["target"], ("delete",), errno.EPERM, "check_sticky")
+    if p["parent"].fid != p["newparent"].fid:
+        for role in ("object", "target"):
+            if p[role].is_dir:
+                permission(m, p[role], MAY_WRITE)
 
 
 def _may_replace(m: Mediator, p: P) -> None:
@@ -320,10 +335,20 @@ OPS: dict[str, tuple[Step, ...]] = {
         hook("inode_rename", "parent", "object", "newparent", "target"),
         Refuse(errno.ENOTEMPTY, lambda m, p: p["entries"] > 0),
     ),
+    # The hook is called for both ways, the way back first (security/security.c, security_inode_rename).
+    "exchange": (
+        *_REMOVE,
+        _may_swap,
+        hook("inode_rename", "newparent", "target", "parent", "object"),
+        hook("inode_rename", "parent", "object", "newparent", "target"),
+    ),
     "readlink": (
         Refuse(errno.EINVAL, lambda m, p: not stat.S_ISLNK(p["object"].mode)),
         hook("inode_readlink", "object"),
     ),
+    # what may be done (fs/open.c, do_faccessat and chdir)
+    "access": (_access,),
+    "chdir": (Refuse(errno.ENOTDIR, _not_dir("object")), May("object", MAY_EXEC)),
     # attributes
     "getattr": (hook("inode_getattr", "object"),),
     "setattr": (_may_setattr, hook("inode_setattr", "object", "attrs"), _setattr_prepare),

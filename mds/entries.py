@@ -31,10 +31,16 @@ def find(txn: Txn, parent: Fid, name: bytes) -> Fid | None:
 
 
 def add(txn: Txn, parent: Fid, name: bytes, child: Fid) -> None:
-    """A new name; its cookie is beyond all those that are there."""
-    key = fid_bytes(parent)
-    last = txn.read("SELECT COALESCE(MAX(cookie), 0) FROM entries WHERE parent = ?", key).fetchone()[0]
-    txn.write("INSERT INTO entries VALUES (?, ?, ?, ?)", key, name, last + 1, fid_bytes(child))
+    """A new name; its cookie is beyond any that was ever given, so that no reader has passed it by."""
+    row = txn.read("SELECT value FROM meta WHERE key = 'next_cookie'").fetchone()
+    cookie = int(row[0]) if row else 1
+    txn.write("INSERT OR REPLACE INTO meta VALUES ('next_cookie', ?)", cookie + 1)
+    txn.write("INSERT INTO entries VALUES (?, ?, ?, ?)", fid_bytes(parent), name, cookie, fid_bytes(child))
+
+
+def replace(txn: Txn, parent: Fid, name: bytes, child: Fid) -> None:
+    """A name that is there stands for something else now; its cookie stays."""
+    txn.write("UPDATE entries SET child = ? WHERE parent = ? AND name = ?", fid_bytes(child), fid_bytes(parent), name)
 
 
 def remove(txn: Txn, parent: Fid, name: bytes) -> None:

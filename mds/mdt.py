@@ -98,12 +98,19 @@ class Mdt:
         self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
     ) -> Named:
         """One path component: the directory by its ticket, search in it, then the name. EINVAL, ENAMETOOLONG."""
-        call.walked()
-        parent = self.reached(txn, call, fid_of(name.parent), ticket)
-        vfs.run("lookup", call.lsm, parent=self.obj(parent, role))
+        parent = self.searched(txn, call, name, role=role, ticket=ticket)
         checked_name(name.name)
         child = entries.find(txn, parent.fid, name.name)
         return Named(parent, name.name, None if child is None else self.inode(txn, child))
+
+    def searched(
+        self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
+    ) -> Inode:
+        """The directory of a name, by its ticket, after search was asked of it."""
+        call.walked()
+        parent = self.reached(txn, call, fid_of(name.parent), ticket)
+        vfs.run("lookup", call.lsm, parent=self.obj(parent, role))
+        return parent
 
     def reached(self, txn: Txn, call: Call, fid: Fid, ticket: bytes | None = None) -> Inode:
         """The inode of a FID that the subject has a walk ticket for."""

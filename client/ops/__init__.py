@@ -47,6 +47,8 @@ SYSCALLS: dict[str, Syscall] = {
         attr.stat,
         attr.lstat,
         attr.fstat,
+        attr.access,
+        attr.chdir,
         attr.chmod,
         attr.chown,
         attr.utimes,

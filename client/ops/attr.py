@@ -16,6 +16,8 @@ from labelproof.v1 import mds_pb2 as pb
 
 # chown(2): leave it as it is.
 UNCHANGED = -1
+# include/uapi/linux/fcntl.h
+AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x100, 0x200
 
 
 async def stat(ctx: Ctx, path: Path) -> dict[str, Any]:
@@ -38,6 +40,25 @@ async def lstat(ctx: Ctx, path: Path) -> dict[str, Any]:
 async def fstat(ctx: Ctx, fd: int) -> dict[str, Any]:
     """fstat(2), as stat."""
     return await _getattr(ctx, await ctx.target(None, fd, o_path=True))
+
+
+async def access(ctx: Ctx, path: Path | None = None, fd: int | None = None, mode: U32 = 0, flags: U32 = 0) -> None:
+    """access(2), faccessat2(2) with AT_EACCESS and AT_SYMLINK_NOFOLLOW: EACCES unless all of `mode` is allowed."""
+    if mode & ~7 or flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW):
+        raise OSError(errno.EINVAL, f"access mode {mode:#o}, flags {flags:#x}")
+    target = await ctx.target(path, fd, follow=not flags & AT_SYMLINK_NOFOLLOW, o_path=True)
+    if target.entry is not None:
+        ctx.guard.check("access", object=target.entry, mask=mode)
+    request = pb.AccessRequest(place=target.place.message, mask=mode, effective=bool(flags & AT_EACCESS))
+    await ctx.send("access", request, target.place.ticket)
+
+
+async def chdir(ctx: Ctx, path: Path | None = None, fd: int | None = None) -> None:
+    """What chdir(2) and fchdir(2) ask. Nothing comes of it: a task's paths begin at the root of its mount."""
+    target = await ctx.target(path, fd, o_path=True)
+    if target.entry is not None:
+        ctx.guard.check("chdir", object=target.entry)
+    await ctx.send("access", pb.AccessRequest(place=target.place.message, chdir=True), target.place.ticket)
 
 
 async def chmod(ctx: Ctx, mode: U32, path: Path | None = None, fd: int | None = None) -> None:

@@ -17,7 +17,7 @@ from client.walk import NAME_BYTES_MAX, PATH_BYTES_MAX, Last
 from labelproof.v1 import mds_pb2 as pb
 from rpc import fid_message
 
-RENAME_NOREPLACE = 1
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 
 async def mkdir(ctx: Ctx, path: Path, mode: U32 = 0o777) -> dict[str, Any]:
@@ -97,12 +97,15 @@ async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
 
 
 async def rename(ctx: Ctx, source: Path, target: Path, flags: U32 = 0) -> None:
-    """rename(2) and renameat2(2) with RENAME_NOREPLACE; links are moved, not followed."""
+    """rename(2), renameat2(2) with RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT; links are moved themselves."""
     old, new = await ctx.walk.last(source), await ctx.walk.last(target)
     if not old.name or not new.name:
-        raise _refused(errno.EBUSY, old.dots if not old.name else new.dots)
-    if old.slash or new.slash:
+        taken = old.name and flags & RENAME_NOREPLACE
+        raise _refused(errno.EEXIST if taken else errno.EBUSY, new.dots if old.name else old.dots)
+    if old.slash or (new.slash and not flags & RENAME_EXCHANGE):
         await _only_directories(ctx, old)
+    if new.slash and flags & RENAME_EXCHANGE:
+        await _only_directories(ctx, new)
     if ctx.guard.on:
         await _check_rename(ctx, old, new, flags)
     request = pb.RenameRequest(source=name_in(old), target=name_in(new), target_ticket=new.parent.ticket, flags=flags)
@@ -154,7 +157,10 @@ async def _check_rename(ctx: Ctx, old: Last, new: Last, flags: int) -> None:
     moved, over = await ctx.peek(old), await ctx.peek(new)
     if over is not None and (flags & RENAME_NOREPLACE or (moved is not None and moved.fid == over.fid)):
         return
-    ctx.guard.named("rename", old.parent, old.name, moved, newparent=new.parent, target=over, entries=0)
+    if flags & RENAME_EXCHANGE and over is None:
+        raise _refused(errno.ENOENT, new.name)
+    op = "exchange" if flags & RENAME_EXCHANGE else "rename"
+    ctx.guard.named(op, old.parent, old.name, moved, newparent=new.parent, target=over, entries=0)
 
 
 def _refused(number: int, name: bytes) -> OSError:

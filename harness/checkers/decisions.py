@@ -198,6 +198,9 @@ class Decisions:
         """The object that a query is about: the one in the event, unless that is only the first object of the hook."""
         fid, rpc, perms = event.get("object"), self._world.rpc(event), set(event["requested"])
         place = (rpc.recv.get("place") or {}) if rpc else {}
+        if event["hook"] == "inode_rename" and _exchanges(self._world.op_of(event)):
+            # Both ways are asked, so that every directory and object is in every role.
+            return fid
         if event["hook"] == "inode_rename" and perms & {"add_name", "unlink", "rmdir"}:
             return self._renamed_to(event, above="add_name" in perms) or fid
         if event["tclass"] == "dir" and perms & {"add_name", "remove_name"}:
@@ -222,6 +225,11 @@ def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:
         return "dir" if event["hook"] == "inode_mkdir" else str(event["tclass"])
     creates = [avc for avc in (rpc.avcs if rpc else ()) if "create" in avc["requested"]]
     return str(creates[-1]["tclass"]) if creates else "file"
+
+
+def _exchanges(op: Op | None) -> bool:
+    flags = (op.invoke.get("args") or {}).get("flags") if op else None
+    return isinstance(flags, int) and bool(flags & 2)  # include/uapi/linux/fs.h, RENAME_EXCHANGE
 
 
 def _unnamed(op: Op) -> bool:

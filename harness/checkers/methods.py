@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.model import access
@@ -174,6 +174,10 @@ def _xattr_case(op: str, name: str) -> str:
 
 
 def _rename(asked: Asked) -> Iterator[Way]:
+    flags = asked.args.get("flags") or 0
+    if flags & (_EXCHANGE | _WHITEOUT):
+        yield from _renamed(asked, flags)
+        return
     for tclass in _classes(asked):
         for reparent in (False, True) if tclass == "dir" else (False,):
             yield Way("plain", access.expected("rename", "plain", tclass, reparent=reparent, walk=True))
@@ -181,6 +185,43 @@ def _rename(asked: Asked) -> Iterator[Way]:
                 checks = access.expected("rename", "replace", tclass, reparent=reparent, replaced=replaced, walk=True)
                 yield Way("replace", checks)
     yield Way("same-inode", access.expected("rename", "same-inode", walk=True))
+
+
+def _renamed(asked: Asked, flags: int) -> Iterator[Way]:
+    """RENAME_EXCHANGE and RENAME_WHITEOUT: between two directories, or in one; over whatever there is."""
+    cases = ("exchange",) if flags & _EXCHANGE else ("whiteout", "whiteout-replace")
+    # Where a whiteout is, what was moved cannot be told by its old name any more.
+    for tclass in _classes(asked) if flags & _EXCHANGE else access.FILE_CLASSES:
+        for reparent in (False, True):
+            for replaced in access.FILE_CLASSES:
+                for case in cases:
+                    moved = reparent and (case == "exchange" or tclass == "dir")
+                    checks = access.expected("rename", case, tclass, reparent=moved, replaced=replaced, walk=True)
+                    yield Way(case.removesuffix("-replace"), checks)
+    yield Way("same-inode", access.expected("rename", "same-inode", walk=True))
+
+
+# include/uapi/linux/fs.h
+_EXCHANGE, _WHITEOUT = 2, 4
+
+
+def _access(asked: Asked) -> Iterator[Way]:
+    mode = asked.args.get("mode", 0)
+    rights = "".join(letter for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if mode & bit)
+    for tclass in _classes(asked):
+        if asked.f == "chdir":
+            yield Way("chdir", access.expected("access", "chdir", tclass, walk=asked.walk))
+            continue
+        # On a directory execute is search.
+        checks = access.expected("access", "access", tclass, access=rights, walk=asked.walk)
+        yield Way("access", _searching(checks) if tclass == "dir" else checks)
+
+
+def _searching(checks: tuple[access.Check, ...]) -> tuple[access.Check, ...]:
+    return tuple(
+        replace(check, perms=check.perms - {"execute"} | {"search"}) if "execute" in check.perms else check
+        for check in checks
+    )
 
 
 def _readdir(asked: Asked) -> Iterator[Way]:
@@ -197,6 +238,7 @@ def _load(asked: Asked) -> Iterator[Way]:
 _METHODS: dict[str, Callable[[Asked], Iterator[Way]]] = {
     "Mds/GetRoot": _one("getroot", "mount", walks=False),
     "Mds/Lookup": _one("lookup", "name", walks=False),
+    "Mds/Access": _access,
     "Mds/Getattr": _getattr,
     "Mds/Setattr": _setattr,
     "Mds/Open": _open,

@@ -8,7 +8,8 @@ A row reads  [?]hook(role of its first object)  source -> target class {permissi
   ?          allowed at this place, not demanded
   no check   the hook fires and asks SELinux nothing
   CLASS      the class of the object that the operation is about; MASK, OPEN, ATTR are given by the parameters
-  condition  device: CLASS is chr_file or blk_file; reparent: a directory that changes its parent; regular: a file
+  condition  device: CLASS is chr_file or blk_file; reparent: a directory that changes its parent; regular: a file;
+             moved, swapped: of two names that change places over directories, this one is a directory
 
 All permissions in one pair of braces are one query.
 """
@@ -75,6 +76,35 @@ TABLE: dict[tuple[str, str], str] = {
         inode_rename(parent)        subject -> newparent dir {add_name remove_name search}
         inode_rename(parent)        subject -> target TARGET {GONE}
     """,
+    # security_inode_rename calls the hook for both ways, the way back first.
+    ("rename", "exchange"): """
+        inode_permission(parent)    subject -> parent dir {write search}
+        inode_permission(newparent) subject -> newparent dir {write search}
+        inode_permission(object)    subject -> object dir {write}  if moved
+        inode_permission(target)    subject -> target dir {write}  if swapped
+        inode_rename(newparent)     subject -> newparent dir {remove_name search}
+        inode_rename(newparent)     subject -> target TARGET {rename}
+        inode_rename(newparent)     subject -> target dir {reparent}  if swapped
+        inode_rename(newparent)     subject -> parent dir {add_name remove_name search}
+        inode_rename(newparent)     subject -> object CLASS {LOST}
+        inode_rename(parent)        subject -> parent dir {remove_name search}
+        inode_rename(parent)        subject -> object CLASS {rename}
+        inode_rename(parent)        subject -> object dir {reparent}  if moved
+        inode_rename(parent)        subject -> newparent dir {add_name remove_name search}
+        inode_rename(parent)        subject -> target TARGET {GONE}
+    """,
+    # The whiteout is labelled as a new device, and nothing is asked for it.
+    ("rename", "whiteout"): _RENAME
+    + """
+        inode_rename(parent)        subject -> newparent dir {add_name search}
+        inode_init_security(parent)
+    """,
+    ("rename", "whiteout-replace"): _RENAME
+    + """
+        inode_rename(parent)        subject -> newparent dir {add_name remove_name search}
+        inode_rename(parent)        subject -> target TARGET {GONE}
+        inode_init_security(parent)
+    """,
     ("rename", "same-inode"): "",
     ("readlink", "read"): "inode_readlink(object) subject -> object lnk_file {read}",
     # --- open files
@@ -116,6 +146,9 @@ TABLE: dict[tuple[str, str], str] = {
         ?file_permission(object)    subject -> object dir {read}
         inode_permission(object)    subject -> object dir {search}
     """,
+    # --- what may be done; nothing is asked for F_OK
+    ("access", "access"): "inode_permission(object) subject -> object CLASS {MASK}",
+    ("access", "chdir"): "inode_permission(object) subject -> object dir {search}",
     # --- attributes
     ("getattr", "stat"): "inode_getattr(object) subject -> object CLASS {getattr}",
     ("getattr", "open"): "inode_getattr(object) subject -> object CLASS {getattr}",
@@ -252,9 +285,11 @@ def expected(
 ) -> tuple[Check, ...]:
     """The checks of one operation, in order. `tclass` is the class of the object it is about.
 
-    open: `access` r, w or rw, with `append` and `truncate` as in its flags. rename: `reparent` for a directory that
-    changes its parent, `replaced` the class of the target. setprocattr: `attr` fscreate, keycreate, sockcreate, exec,
-    current. `walk`: the last component is looked up in the same call. `open_perms`: the policy's capability.
+    open: `access` r, w or rw (of access(2) any of rwx), with `append` and `truncate` as in its flags. rename:
+    `reparent` for a directory that changes its parent (of an exchange: the parents differ), `replaced` the class of the
+    target.
+    setprocattr: `attr` fscreate, keycreate, sockcreate, exec, current. `walk`: the last component is looked up in the
+    same call. `open_perms`: the policy's capability.
     Raises KeyError for an operation or case that the table does not have.
     """
     given = _Given(tclass, access, append, truncate, reparent, replaced or tclass, attr, open_perms)
@@ -290,7 +325,7 @@ def _mask(access: str, append: bool, truncate: bool) -> tuple[str, ...]:
     perms: tuple[str, ...] = ("read",) if "r" in access else ()
     if "w" in access or truncate:
         perms += ("append" if append else "write",)
-    return perms
+    return perms + (("execute",) if "x" in access else ())
 
 
 def _filled(check: Check, words: dict[str, tuple[str, ...]]) -> Check:
@@ -314,10 +349,13 @@ def _expected(op: str, case: str, given: _Given, walk: bool) -> tuple[Check, ...
         "WRITE-OPEN": ("write", "open")[: None if given.open_perms else 1],
         "TARGET": (given.replaced,),
         "GONE": ("rmdir",) if given.replaced == "dir" else ("unlink",),
+        "LOST": ("rmdir",) if given.tclass == "dir" else ("unlink",),
         "ATTR": (_PROCATTR[given.attr],),
     }
     device, regular = given.tclass in {"chr_file", "blk_file"}, given.tclass == "file"
     holds = {"": True, "reparent": given.reparent, "device": device, "regular": regular}
+    holds["moved"] = given.reparent and given.tclass == "dir"
+    holds["swapped"] = given.reparent and given.replaced == "dir"
     rows = (_walk(op) if walk else ()) + _rows(op, case)
     return tuple(_filled(row.check, words) for row in rows if holds[row.when])
 

@@ -27,6 +27,8 @@ _CLASS_OF_FORMAT = {
     stat.S_IFIFO: "fifo_file",
     stat.S_IFSOCK: "sock_file",
 }
+# include/uapi/linux/fs.h, RENAME_EXCHANGE
+_EXCHANGE = 2
 _NEVER_FOLLOWS = frozenset({"lstat", "readlink", "unlink", "rmdir", "rename", "link"})
 _FORMAT_OF_CLASS = {tclass: form for form, tclass in _CLASS_OF_FORMAT.items()}
 
@@ -129,6 +131,9 @@ class Tree:
                 self._opened(op, end.get("ret"))
             case "unlink" | "rmdir" if fid:
                 self._drop(args["path"], fid, sure=sure)
+            case "rename" if fid and replaced and (args.get("flags") or 0) & _EXCHANGE:
+                self._put(args["path"], replaced, fid, sure=sure)
+                self._put(args["to"], fid, replaced, sure=sure)
             case "rename" if fid and fid != replaced:
                 self._drop(args["path"], fid, sure=sure)
                 self._put(args.get("to"), fid, replaced, sure=sure)

@@ -165,10 +165,25 @@ def _names() -> Iterator[Scenario]:
             lambda t, p: t.rename(p.object, f"{p.newparent}/t"), ("object", "newparent", "target"),
             {"reparent": tclass == "dir"},
         )  # fmt: skip
+    for tclass in ("file", "dir"):
+        yield Scenario(
+            f"exchange-{tclass}", "rename", "exchange", tclass,
+            lambda t, p: t.rename(p.object, f"{p.newparent}/t", 2), ("object", "newparent", "target"),
+            {"reparent": True},
+        )  # fmt: skip
+    yield Scenario(
+        "whiteout", "rename", "whiteout", "file", lambda t, p: t.rename(p.object, f"{p.newparent}/n", 4),
+        ("object", "newparent"),
+    )  # fmt: skip
     yield Scenario("readlink", "readlink", "read", "lnk_file", lambda t, p: t.readlink(p.object))
 
 
 def _attributes() -> Iterator[Scenario]:
+    for letter, mode in (("r", 4), ("w", 2), ("rw", 6)):
+        yield Scenario(
+            f"access-{letter}", "access", "access", "file", _access(mode), params={"access": letter},
+        )  # fmt: skip
+    yield Scenario("chdir", "access", "chdir", "dir", lambda t, p: t.chdir(p.object))
     for tclass in FORMAT:
         yield Scenario(f"stat-{tclass}", "getattr", "stat", tclass, lambda t, p: t.lstat(p.object))
         yield Scenario(f"utimes-{tclass}", "setattr", "attr", tclass, lambda t, p: t.utimes(p.object, 1, 1, False))
@@ -248,6 +263,10 @@ def _open(where: str, flags: int) -> Act:
         return task.close(task.open(getattr(place, where), flags, 0o644))
 
     return act
+
+
+def _access(mode: int) -> Act:
+    return lambda task, place: task.access(place.object, mode)
 
 
 def _mknod(tclass: str) -> Act:

@@ -1,4 +1,4 @@
-"""Attributes: stat, and what chmod, chown, utimes and truncate change."""
+"""Attributes: access, stat, and what chmod, chown, utimes and truncate change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Obj, vfs
+from lsm import Obj, Subject, vfs
+from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
 from mds import inodes
 from mds.inodes import Inode
@@ -25,7 +26,20 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Attr(Base):
-    """Getattr and setattr."""
+    """Access, getattr and setattr."""
+
+    async def access(self, call: Call, req: mds_pb2.AccessRequest) -> mds_pb2.AccessReply:
+        """What the subject may do there; access(2) counts no capabilities but root's (access_override_creds)."""
+        if req.mask & ~(MAY_READ | MAY_WRITE | MAY_EXEC):
+            raise OSError(errno.EINVAL, f"access mode {req.mask:#o}")
+        op = "chdir" if req.chdir else "access"
+        call.takes(op)
+        m = call.lsm if req.effective or req.chdir else call.lsm.acting_for(_as_access(call.subject))
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place, path=True)
+            vfs.run(op, m, object=self._mdt.obj(inode), mask=req.mask)
+        await self._mdt.store.settled()
+        return mds_pb2.AccessReply()
 
     async def getattr(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
         """Attributes as of the check; the size of a file that may be growing is asked of its OSTs after it."""
@@ -120,6 +134,12 @@ class Attr(Base):
         self._mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
         call.fid = inode.fid
         return self.attr_reply(call, self._mdt.inode(txn, inode.fid))
+
+
+def _as_access(subject: Subject) -> Subject:
+    """The subject with the capabilities that its real uid, which is the only one here, gives it."""
+    effective = subject.caps.permitted if subject.uid == 0 else 0
+    return replace(subject, caps=replace(subject.caps, effective=effective))
 
 
 def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
-from lsm import vfs
+from lsm import Obj, vfs
 from mds import entries, inodes
+from mds.create import Wish, born, record_created
 from mds.inodes import Inode
 from mds.mdt import Named, existing
 from mds.ops.base import Base
 from rpc import Call
 
 # include/uapi/linux/fs.h
-RENAME_NOREPLACE = 1
+RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
+# include/linux/fs.h, WHITEOUT_MODE and WHITEOUT_DEV: a character device 0:0 that nobody may open.
+WHITEOUT_MODE = stat.S_IFCHR
 
 
 class Rename(Base):
     """Renames within the namespace of one MDT."""
 
     async def rename(self, call: Call, req: mds_pb2.RenameRequest) -> mds_pb2.RenameReply:
-        """Moves a name; labels stay. Two names of one inode: nothing is asked, nothing happens."""
-        if req.flags & ~RENAME_NOREPLACE:
-            raise OSError(errno.EINVAL, f"rename flags {req.flags:#x}: only RENAME_NOREPLACE is known")
+        """Moves a name, or exchanges two; labels stay. Two names of one inode: nothing is asked, nothing happens."""
+        _check_flags(req.flags)
+        whiteout: Inode | None = None
         async with self._mdt.locked(call, req.source, req.target):
             with self._mdt.store.op(call) as txn:
                 source, target = self._sides(txn, call, req)
@@ -33,10 +37,17 @@ class Rename(Base):
                 if target.child is not None and target.child.fid == moved.fid:
                     call.takes("same-inode", walk=True)
                 else:
-                    self._ask(txn, call, source, target)
-                    self._move(txn, source, target, moved)
+                    self._ask(txn, call, req, source, target)
+                    if req.flags & RENAME_EXCHANGE:
+                        self._exchange(txn, source, target)
+                    else:
+                        self._move(txn, source, target, moved)
+                    if req.flags & RENAME_WHITEOUT:
+                        whiteout = self._white_out(txn, call, source)
                     call.fid = moved.fid
                 reply = txn.keep(mds_pb2.RenameReply())
+            if whiteout is not None:
+                record_created(self._mdt, call, source, whiteout)
         await self._mdt.store.committed(call.transno)
         await self._mdt.store.settled()
         return reply
@@ -50,33 +61,64 @@ class Rename(Base):
         moved = existing(source)
         if target.child is not None and req.flags & RENAME_NOREPLACE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(target.name))
+        swaps = req.flags & RENAME_EXCHANGE
+        if swaps:
+            existing(target)
         if moved.is_dir and entries.within(txn, target.parent.fid, moved.fid):
             raise OSError(errno.EINVAL, "a directory cannot be moved into itself", os.fsdecode(source.name))
         replaced = target.child
         above = replaced is not None and replaced.is_dir and replaced.fid != moved.fid
         if replaced is not None and above and entries.within(txn, source.parent.fid, replaced.fid):
-            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), os.fsdecode(target.name))
+            number = errno.EINVAL if swaps else errno.ENOTEMPTY
+            raise OSError(number, os.strerror(number), os.fsdecode(target.name))
         if target.parent.nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "the directory was removed", os.fsdecode(target.name))
 
-    def _ask(self, txn: Txn, call: Call, source: Named, target: Named) -> None:
-        call.takes("plain" if target.child is None else "replace", walk=True)
+    def _ask(self, txn: Txn, call: Call, req: mds_pb2.RenameRequest, source: Named, target: Named) -> None:
+        exchange = bool(req.flags & RENAME_EXCHANGE)
+        case = "exchange" if exchange else "plain" if target.child is None else "replace"
+        call.takes("whiteout" if req.flags & RENAME_WHITEOUT else case, walk=True)
         moved, replaced = existing(source), target.child
         vfs.run(
-            "rename", call.lsm, parent=self._mdt.obj(source.parent, "parent"),
+            "exchange" if exchange else "rename", call.lsm, parent=self._mdt.obj(source.parent, "parent"),
             object=self._mdt.obj(moved, name=source.name), newparent=self._mdt.obj(target.parent, "newparent"),
             target=replaced and self._mdt.obj(replaced, "target", target.name), what=os.fsdecode(target.name),
             entries=entries.count(txn, replaced.fid) if replaced else 0,
         )  # fmt: skip
 
     def _move(self, txn: Txn, source: Named, target: Named, moved: Inode) -> None:
-        if target.child is not None:
-            entries.remove(txn, target.parent.fid, target.name)
-            self._mdt.drop_name(txn, target.child)
         entries.remove(txn, source.parent.fid, source.name)
-        entries.add(txn, target.parent.fid, target.name, moved.fid)
+        if target.child is not None:
+            entries.replace(txn, target.parent.fid, target.name, moved.fid)
+            self._mdt.drop_name(txn, target.child)
+        else:
+            entries.add(txn, target.parent.fid, target.name, moved.fid)
         inodes.update(txn, moved.fid, ctime_ns=self._mdt.now())
         self._count(txn, source, target, moved)
+
+    def _exchange(self, txn: Txn, source: Named, target: Named) -> None:
+        """Two names change places, and with a directory its `..`."""
+        moved, other = existing(source), existing(target)
+        entries.replace(txn, source.parent.fid, source.name, other.fid)
+        entries.replace(txn, target.parent.fid, target.name, moved.fid)
+        for each in (moved, other):
+            inodes.update(txn, each.fid, ctime_ns=self._mdt.now())
+        links = {source.parent.fid: source.parent.nlink, target.parent.fid: target.parent.nlink}
+        links[source.parent.fid] += other.is_dir - moved.is_dir
+        links[target.parent.fid] += moved.is_dir - other.is_dir
+        self._mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
+        self._mdt.touch(txn, target.parent, nlink=links[target.parent.fid])
+
+    def _white_out(self, txn: Txn, call: Call, source: Named) -> Inode:
+        """RENAME_WHITEOUT: a new device takes the old name, labelled as one and asked for by no hook of its own."""
+        wish = Wish("whiteout", WHITEOUT_MODE, 0)
+        if call.subject.fscreate is not None:
+            call.lsm.check("setprocattr", "fscreate", call.subject.fscreate)
+        new = Obj("new", "chr_file", mode=WHITEOUT_MODE, name=os.fsdecode(source.name))
+        inode = born(self._mdt, txn, call, source, wish, self._mdt.obj(source.parent, "parent"), new)
+        inodes.insert(txn, inode)
+        entries.add(txn, source.parent.fid, source.name, inode.fid)
+        return inode
 
     def _count(self, txn: Txn, source: Named, target: Named, moved: Inode) -> None:
         """A directory counts as a link of its parent (its `..`)."""
@@ -89,3 +131,11 @@ class Rename(Base):
                 links[target.parent.fid] -= 1
         self._mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
         self._mdt.touch(txn, target.parent, nlink=links[target.parent.fid])
+
+
+def _check_flags(flags: int) -> None:
+    """EINVAL for flags that are not known, or exclude each other (fs/namei.c, do_renameat2)."""
+    if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT):
+        raise OSError(errno.EINVAL, f"rename flags {flags:#x}")
+    if flags & RENAME_EXCHANGE and flags != RENAME_EXCHANGE:
+        raise OSError(errno.EINVAL, "an exchange neither keeps its target nor leaves a whiteout")

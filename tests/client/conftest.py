@@ -144,6 +144,10 @@ class World:
 
     def _named(self, name: mds_pb2.Name, caller: Any) -> Inode:
         parent = self._check(name.parent, caller)
+        if name.name == b".":
+            return parent
+        if len(name.name) > 255:
+            raise OSError(errno.ENAMETOOLONG, "too long a name")
         if name.name not in parent.names:
             raise FileNotFoundError(errno.ENOENT, "no entry")
         return parent.names[name.name]
@@ -173,6 +177,10 @@ class World:
 
     def _mds_getattr(self, node: str, request: Any, caller: Any) -> Any:
         return mds_pb2.AttrReply(attr=self._attr(self._place(request.place, caller)))
+
+    def _mds_access(self, node: str, request: Any, caller: Any) -> Any:
+        self._place(request.place, caller)
+        return mds_pb2.AccessReply()
 
     def _mds_setattr(self, node: str, request: Any, caller: Any) -> Any:
         inode = self._place(request.place, caller)

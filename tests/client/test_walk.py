@@ -264,3 +264,40 @@ def test_a_subject_begins_with_a_root_ticket_of_its_own(client, world):
     client("stat", path="/")
 
     assert world.calls == ["GetRoot", "Getattr", "GetRoot", "Getattr"]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/d/f", ["Lookup"]),
+        ("/./d/./f", ["Lookup"]),
+        ("/d/.", ["Lookup", "Lookup"]),
+        ("/d/..", ["Lookup", "Lookup"]),
+        ("/d/../d/../f", ["Lookup", "Lookup", "Lookup"]),
+        ("/..", ["Lookup"]),
+        ("/", []),
+    ],
+)
+def test_dots_cost_search_in_the_directory_where_they_stand(client, world, path, asked):
+    """may_lookup asks for every component; a directory that was searched on this walk is not asked again."""
+    world.make("/d", DIR)
+    world.make("/d/f")
+    world.make("/f")
+    client("stat", path="/")
+    world.calls.clear()
+
+    client("lstat", path=path)
+
+    assert world.calls == [*asked, "Getattr"]
+
+
+def test_access_follows_a_link_unless_told_not_to(client, world):
+    world.make("/f")
+    world.make("/l", LINK, "f")
+    world.calls.clear()
+
+    client("access", path="/l", mode=4)
+    client("access", path="/l", mode=4, flags=0x100)
+
+    assert world.calls == ["GetRoot", "Lookup", "Readlink", "Lookup", "Access", "Access"]
+    assert failed(client, "access", path="/f", mode=8) == errno.EINVAL

@@ -75,6 +75,18 @@ CASES = {
             "inode_rename(parent)",
         ],
     ),
+    "exchange": (
+        "exchange",
+        {"parent": PARENT, "object": FILE, "newparent": OTHER, "target": Obj("target", "file", mode=0o100666)},
+        [
+            "inode_permission(parent)",
+            "inode_permission(newparent)",
+            "inode_rename(newparent)",
+            "inode_rename(parent)",
+        ],
+    ),
+    "access": ("access", {"object": FILE, "mask": MAY_READ}, ["inode_permission(object)"]),
+    "chdir": ("chdir", {"object": DIR}, ["inode_permission(object)"]),
     "readlink": ("readlink", {"object": LINK}, ["inode_readlink(object)"]),
     "getattr": ("getattr", {"object": FILE}, ["inode_getattr(object)"]),
     "setattr": ("setattr", {"object": FILE, "attrs": frozenset({"mode"}), "new_attrs": {}}, ["inode_setattr(object)"]),

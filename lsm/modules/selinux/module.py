@@ -7,7 +7,7 @@ import stat
 from collections.abc import Generator, Iterator
 
 from lsm.avc import Avc
-from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
+from lsm.hooks import MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
 from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.server import SecurityServer
@@ -42,9 +42,12 @@ class Selinux(Hooks):
     # --- inode -------------------------------------------------------------------------------------------------
 
     def inode_permission(self, subject: Subject, obj: Obj, mask: int) -> Checks:
+        """The mask as permissions; access(2) asks silently where the policy says so (selinux_inode_permission)."""
         perms = _mask_to_perms(obj, mask)
         if perms:
-            yield self._about(subject, obj, *perms)
+            silencer = "audit_access" if mask & MAY_ACCESS else ""
+            ssid, tsid = self._sid(subject), self._object_sid(obj)
+            yield self._decide(ssid, tsid, obj, perms, "", errno.EACCES, silencer=silencer)
 
     def inode_init_security(self, subject: Subject, parent: Obj, new: Obj) -> str | None:
         return self.server.sid_to_context(self._new_sid(subject, parent, new), force=True)
@@ -238,7 +241,10 @@ class Selinux(Hooks):
         """A query whose source is an object: `associate` of a file's label with the filesystem's."""
         return self._decide(self._object_sid(source), self._object_sid(target), target, (perm,), name, errno.EACCES)
 
-    def _decide(self, ssid: int, tsid: int, obj: Obj, perms: tuple[str, ...], name: str, error: int) -> Decision:
+    def _decide(
+        self, ssid: int, tsid: int, obj: Obj, perms: tuple[str, ...], name: str, error: int, *, silencer: str = ""
+    ) -> Decision:
+        """`silencer`: a permission whose dontaudit silences every denial of this query (avc_audit_required)."""
         server = self.server
         unknown_ok, requested = self._requested(obj.tclass, perms)
         av = self.avc.lookup(ssid, tsid, obj.tclass)
@@ -251,12 +257,20 @@ class Selinux(Hooks):
         if permissive:
             self.avc.grant(ssid, tsid, obj.tclass, missing)
         audit = av.auditdeny & missing if denied else av.auditallow & requested
+        silent = bool(denied) and bool(silencer) and self._silences(obj.tclass, silencer, av.auditdeny)
+        audit = 0 if silent else audit
         return Decision(
             "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
             not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
-            permissive, bool(audit) or (bool(denied) and not missing), obj.role, obj.fid, name or obj.name,
-            obj.version, server.seqno, server.policy.digest, error, server.policy.names(obj.tclass, audit),
+            permissive, bool(audit) or (bool(denied) and not missing and not silent), obj.role, obj.fid,
+            name or obj.name, obj.version, server.seqno, server.policy.digest, error,
+            server.policy.names(obj.tclass, audit),
         )  # fmt: skip
+
+    def _silences(self, tclass: str, perm: str, auditdeny: int) -> bool:
+        """Whether the policy silences `perm`; if it does not know it, whether it allows such (map_decision)."""
+        known, bit = self._requested(tclass, (perm,))
+        return not bit & auditdeny if bit else known
 
     def _requested(self, tclass: str, perms: tuple[str, ...]) -> tuple[bool, int]:
         """(whether what the policy does not know is allowed, the mask of what it knows)."""

@@ -75,6 +75,22 @@ class LookupReply(_message.Message):
     ticket: bytes
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
+class AccessRequest(_message.Message):
+    __slots__ = ("place", "mask", "effective", "chdir")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
+    CHDIR_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    mask: int
+    effective: bool
+    chdir: bool
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mask: _Optional[int] = ..., effective: _Optional[bool] = ..., chdir: _Optional[bool] = ...) -> None: ...
+
+class AccessReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetattrRequest(_message.Message):
     __slots__ = ("place", "end")
     PLACE_FIELD_NUMBER: _ClassVar[int]
