@@ -14,7 +14,7 @@ from harness.compare import diff as comparing
 from harness.compare.baseline import Baseline
 from harness.compare.diff import Diff
 from harness.results import Exit
-from harness.store import Run
+from harness.runner import RunResult
 
 _EPILOG = """\b
 Examples:
@@ -50,7 +50,7 @@ def diff(
         was, now = load.two(before, after, shared.home)
         found = comparing.compare(was.behaviour, now.behaviour, (*was.known, *now.known), today=today(), common=common)
         if html is not None:
-            html.write_text(render.page(found), encoding="utf-8", errors="backslashreplace")
+            _write(html, render.page(found))
         if as_json:
             context.print_json(render.to_json(found))
         else:
@@ -65,19 +65,45 @@ def say(found: Diff, *, everything: bool = False) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def against(run: Run, expected: Baseline, *, common: bool) -> Diff:
-    """What a run did otherwise than its baseline; the page is put into the run's folder."""
-    with bulk.no_collector():
-        done = normal.of_run(run)
-        found = comparing.compare(expected.behaviour, done, expected.known, today=today(), common=common)
-    (run.path / "diff.html").write_text(render.page(found), encoding="utf-8", errors="backslashreplace")
-    return found
+class Baselines:
+    """What `run` compares with and writes; both files are looked at before the run, which takes longer than they do."""
+
+    def __init__(self, expected: Path | None, saved: Path | None, *, common: bool) -> None:
+        """`common`: only some tests run. Raises OSError and ValueError for a file that cannot be read or written."""
+        self._expected = baseline.read(expected) if expected else None
+        self._saved = saved
+        self._common = common
+        self._known = baseline.read(saved).known if saved and saved.is_file() else ()
+        if saved is not None:
+            baseline.refuse_workers()
+            if not saved.parent.is_dir():
+                raise FileNotFoundError(2, "no such folder to write the baseline to", str(saved.parent))
+
+    def compare(self, result: RunResult) -> Diff | None:
+        """What the run did otherwise than the baseline; its page is put into the run's folder. None: no baseline."""
+        if self._expected is None or not result.run.parts():
+            return None
+        with bulk.no_collector():
+            done = normal.of_run(result.run)
+            common = self._common or result.results.interrupted
+            known = self._expected.known
+            found = comparing.compare(self._expected.behaviour, done, known, today=today(), common=common)
+        _write(result.run.path / "diff.html", render.page(found))
+        return found
+
+    def save(self, result: RunResult) -> list[str]:
+        """Writes the run as a baseline, with the KNOWN entries of the one it replaces; what to tell of it."""
+        if self._saved is None:
+            return []
+        if result.results.verdict == "inconclusive":
+            return [f"no baseline was written: the run is inconclusive ({result.results.reason})"]
+        baseline.write(self._saved, Baseline(normal.of_run(result.run), self._known))
+        doubt = "; it FAILED: what is wrong in it is expected from now on" if result.results.verdict == "fail" else ""
+        return [f"baseline {self._saved}{doubt}"]
 
 
-def save(run: Run, path: Path) -> None:
-    """Writes the run's baseline; KNOWN entries of one that is replaced are kept."""
-    known = baseline.read(path).known if path.is_file() else ()
-    baseline.write(path, Baseline(normal.of_run(run), known))
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def today() -> date:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import click
 
 from harness import runner, standing
 from harness.cli import choice, context
 from harness.cli.context import Shared
+from harness.cli.diff import Baselines
 from harness.cli.screen import Screen
+from harness.compare import render
+from harness.results import Exit
 from harness.runner import RunOptions, RunResult
 from harness.store import Store
 
@@ -20,10 +24,15 @@ Examples:
   labelproof run --policy policy.33 --profile site.toml    under your own policy; see `labelproof policy profile`
   labelproof run --runtime sim --seed 7  in the simulator; the same seed gives the same history
   labelproof run tests/test_mine.py      your own tests
+  labelproof run --save-baseline labels.baseline   what it did, to be committed
+  labelproof run --baseline labels.baseline        fails where it does anything else
   labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
 
 Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, history/, audit.log, policy/, logs/.
 """
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(epilog=_EPILOG)
@@ -31,6 +40,8 @@ Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, hist
 @click.option("--suite", "suites", multiple=True, metavar="S", help="A suite by name; may be given again.")
 @choice.of_cluster
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only tests whose name matches (as pytest's -k).")
+@click.option("--baseline", type=_FILE, metavar="FILE", help="Fail where something is not as in this baseline.")
+@click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write what the run did as a baseline.")
 @click.option("--keep", is_flag=True, help="Leave the cluster up when the tests are done, until Ctrl-C.")
 @context.JSON
 @click.option("-q", "--quiet", is_flag=True, help="Only the verdict.")
@@ -46,6 +57,8 @@ def run(
     lsm: str,
     seed: int | None,
     expression: str,
+    baseline: Path | None,
+    save_baseline: Path | None,
     keep: bool,
     as_json: bool,
     quiet: bool,
@@ -58,15 +71,22 @@ def run(
     """
     wanted = [*targets, *suites] or shared.project.values.get("suites", [])
     options = RunOptions([shlex.quote(word) for word in wanted], runtime, policy, lsm, seed, keep, expression, profile)
+    baselines = Baselines(baseline, save_baseline, common=bool(wanted or expression))
     screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
     with screen:
         result = runner.run(options, shared.home, screen)
+    found = baselines.compare(result)
     if as_json:
-        context.print_json(result.results.to_json() | {"run": str(result.run.path)})
+        compared = {"baseline": render.to_json(found)} if found else {}
+        context.print_json(result.results.to_json() | {"run": str(result.run.path)} | compared)
     else:
         screen.conclude(result)
+        for line in render.text(found) if found else ():
+            screen.say(line)
+    for line in baselines.save(result):
+        screen.say(line)
     _hold(result, shared.home, screen)
-    return result.exit
+    return Exit.FAILED if found and not found.same and result.exit is Exit.PASSED else result.exit
 
 
 def _hold(result: RunResult, home: Store, screen: Screen) -> None:

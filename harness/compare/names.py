@@ -1,7 +1,8 @@
 """Stable names: what differs between two runs of the same code (FIDs, ids, numbered folders) under names that do not.
 
-* A folder at the top whose name ends in a number (`/mediation17`) is numbered afresh in each test: `/mediation#1`.
+* A folder at the top whose name has a number in it (`/mediation17`) is numbered afresh in each test: `/mediation#1`.
 * An object is called by the path it was made at; the second one made there in the same test is `path~2`.
+* A type that the harness derives for one test (`labelproof_s17_t`) is numbered afresh in each test in the same way.
 * A task is called by its subject; the second task of a test with the same subject is `subject #2`.
 """
 
@@ -16,7 +17,8 @@ from harness.compare.behaviour import OUTSIDE
 from harness.compare.recorded import Recorded
 from harness.history import Event
 
-_NUMBERED = re.compile(r"/?([^/]*?)\d+")
+_DERIVED = re.compile(r"\b(labelproof_[a-z]+)(\d+)_t\b")
+_NUMBERED = re.compile(r"([^\d]*)(\d+)([^\d]*)")
 FID = re.compile(r"\[0x[0-9a-f]+:0x[0-9a-f]+:0x[0-9a-f]+\]")
 
 
@@ -31,7 +33,9 @@ class Names:
         self._objects: dict[str, str] = {}
         self._tasks: dict[tuple[str, str], str] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
+        self._types: dict[str, str] = {}
         self._number_tops()
+        self._number_types()
         self._find_paths()
 
     def test_of(self, op: str | None) -> str:
@@ -59,7 +63,7 @@ class Names:
         key = (invoke["client"], invoke["task"])
         if key not in self._tasks:
             subject = self._recorded.subjects.get((key[0], self._recorded.tasks.get(key, "")))
-            text = _subject(subject)
+            text = self.context(_subject(subject))
             nth = self._nth(invoke.get("test") or OUTSIDE, key[0], text)
             self._tasks[key] = text if nth == 1 else f"{text} #{nth}"
         return self._tasks[key]
@@ -73,12 +77,18 @@ class Names:
         """An argument or answer with stable names in it."""
         match value:
             case str():
-                return FID.sub(lambda found: self.object(found[0]), self.path(value))
+                return FID.sub(lambda found: self.object(found[0]), self.path(self.context(value)))
             case Mapping():
                 return {name: self.value(item) for name, item in value.items()}
             case list():
                 return [self.value(item) for item in value]
         return value
+
+    def context(self, text: str) -> str:
+        """A context, or text with one in it, with derived types numbered afresh."""
+        if "labelproof_" not in text:
+            return text
+        return _DERIVED.sub(lambda found: self._types.get(found[0], found[0]), text)
 
     def path(self, text: str) -> str:
         """A path, or the name of one component, with the folder at its top numbered afresh."""
@@ -89,15 +99,33 @@ class Names:
         return f"{slash}{self._tops.get(top, top)}{rest}{tail}"
 
     def _number_tops(self) -> None:
+        """By the first operation that names the number; `/d17n` beside `/d17` keeps its number's company."""
         counts: Counter[tuple[str, str]] = Counter()
+        numbers: dict[tuple[str, str], int] = {}
         for invoke in self._recorded.ops.values():
             for text in (invoke["args"].get(name) for name in ("path", "to")):
                 top = text.split("/")[1] if isinstance(text, str) and text.startswith("/") else ""
-                numbered = _NUMBERED.fullmatch(top)
-                if numbered and top not in self._tops:
-                    key = (invoke.get("test") or OUTSIDE, numbered[1])
+                found = _NUMBERED.fullmatch(top)
+                if found is None or top in self._tops:
+                    continue
+                stem, number, tail = found.groups()
+                if (stem, number) not in numbers:
+                    key = (invoke.get("test") or OUTSIDE, stem)
                     counts[key] += 1
-                    self._tops[top] = f"{numbered[1]}#{counts[key]}"
+                    numbers[stem, number] = counts[key]
+                self._tops[top] = f"{stem}#{numbers[stem, number]}{tail}"
+
+    def _number_types(self) -> None:
+        """By the first operation whose subject has the type."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for invoke in self._recorded.ops.values():
+            login = self._recorded.tasks.get((invoke["client"], invoke["task"]), "")
+            context = _subject(self._recorded.subjects.get((invoke["client"], login)))
+            found = _DERIVED.search(context) if "labelproof_" in context else None
+            if found and found[0] not in self._types:
+                key = (invoke.get("test") or OUTSIDE, found[1])
+                counts[key] += 1
+                self._types[found[0]] = f"{found[1]}#{counts[key]}_t"
 
     def _find_paths(self) -> None:
         """From labels, which name parent and component; without LSM from what operations answered."""

@@ -2,7 +2,7 @@
 
 Order that two runs need not share is made one: an operation's decisions stand by node, each node's in its own order
 (the nodes' files are read one after the other). What happens outside of the operations (boot, admin logins) is a set of
-decisions a node, since how often a connection is made or a login is needed is no matter of labels.
+decisions a node and subject, since how often a connection is made or a login is needed is no matter of labels.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class _Part:
         self._recorded = recorded
         self._names = Names(recorded)
         self._decided: dict[Avc, str] = {}
+        self._granted = frozenset(_granted(recorded))
         self._labels = self._labels_by_op()
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -93,7 +94,10 @@ class _Part:
         return found
 
     def _new_decision(self, avc: Avc) -> str:
-        node, vantage, hook, module, role, fid, name, tclass, scontext, tcontext, allowed, requested, denied = avc
+        node, vantage, hook, module, role, fid, name, tclass, scontext, tcontext, allowed, *_, requested, denied = avc
+        if allowed and self._granted:
+            denied = " ".join(perm for perm in requested.split() if (*_query(avc), perm) in self._granted)
+        scontext, tcontext = self._names.context(scontext), self._names.context(tcontext)
         called = self._names.object(fid) or self._names.path(name or "") or role
         verdict = "denied" if not allowed else "permissive" if denied else "allowed"
         return line(node, vantage, hook, module, role, called, tclass, requested, denied, scontext, tcontext, verdict)
@@ -111,13 +115,13 @@ class _Part:
         for event in self._recorded.labels:
             place = _place(event, mdt=event["role"] == "mdt")
             name = self._names.object(event["object"])
-            stored = line(place, name, event["name"], _text(event["new"]), event["why"])
+            stored = line(place, name, event["name"], self._text(event["new"]), event["why"])
             labels[self._recorded.op_of(event)].append(stored)
         last = {(raw["target"], raw["object"], raw.get("stripe", 0)): raw for raw in self._recorded.raws}
         for _, raw in sorted(last.items()):
             place, name = _place(raw, mdt="path" in raw), self._names.object(raw["object"])
             labels[self._names.maker(raw["object"])] += [
-                line(place, name, xattr, _text(value), "raw") for xattr, value in sorted(raw["labels"].items())
+                line(place, name, xattr, self._text(value), "raw") for xattr, value in sorted(raw["labels"].items())
             ]
         return {op: tuple(found) for op, found in labels.items()}
 
@@ -125,29 +129,45 @@ class _Part:
         """Labels in the answer: what the client was told."""
         answer, client = end.get("ret"), invoke["client"]
         if invoke["f"] == "getxattr" and str(invoke["args"].get("name", "")).startswith("security."):
-            yield line(client, "", invoke["args"]["name"], _text(answer), "seen")
+            yield line(client, "", invoke["args"]["name"], self._text(answer), "seen")
         labels = answer.get("labels") if isinstance(answer, dict) else None
         for name, value in sorted((labels or {}).items()):
-            yield line(client, "", name, _text(value), "seen")
+            yield line(client, "", name, self._text(value), "seen")
+
+    def _text(self, value: Any) -> str | None:
+        """A label's value; bytes that are not UTF-8 as the history writes them."""
+        return None if value is None else self._names.context(value if isinstance(value, str) else str(value))
 
     def _outside(self) -> Iterable[Operation]:
         decisions: dict[str, set[str]] = defaultdict(set)
         for avc in self._recorded.avcs.get(None, ()):
-            decisions[avc[0]].add(self._decision(avc))
+            decisions[f"{avc[0]} asked by {self._names.context(avc[8])}"].add(self._decision(avc))
         labels: dict[str, list[str]] = defaultdict(list)
         for label in self._labels.get(None, ()):
             labels[label.partition("\t")[0].partition(" ")[0]].append(label)
-        for node in sorted(decisions.keys() | labels.keys()):
-            yield Operation(node, "ok", tuple(sorted(decisions[node])), tuple(labels[node]))
+        for name in sorted(decisions.keys() | labels.keys()):
+            yield Operation(name, "ok", tuple(sorted(decisions[name])), tuple(labels[name]))
+
+
+def _granted(recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+    """Queries that a permissive domain or mode answered with a grant of what is missing.
+
+    The AVC keeps that grant (security/selinux/avc.c, avc_denied), so that the same query is simply allowed from then
+    on: which test sees the denial depends on their order, and here all of them do.
+    """
+    for avcs in recorded.avcs.values():
+        for avc in avcs:
+            if avc[-1] and avc[10]:
+                yield from ((*_query(avc), perm) for perm in avc[-1].split())
+
+
+def _query(avc: Avc) -> tuple[Any, ...]:
+    """Node, policy, seqno, source, target, class."""
+    return avc[0], avc[11], avc[12], avc[8], avc[9], avc[7]
 
 
 def _place(event: Event, *, mdt: bool) -> str:
     return event["target"] if mdt else f"{event['target']} stripe {event.get('stripe', 0)}"
-
-
-def _text(value: Any) -> str | None:
-    """A label's value; bytes that are not UTF-8 as the history writes them."""
-    return value if value is None or isinstance(value, str) else str(value)
 
 
 def _end(end: Event) -> str:

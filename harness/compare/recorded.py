@@ -17,21 +17,38 @@ import orjson
 from harness import history
 from harness.history import Event
 
+MOUNT, MOUNT_HOOK = "Mds/GetRoot", "sb_kern_mount"
 _RPC, _REPLY = b'{"e":"rpc"', b'"phase":"reply"'
 _PASSED_OVER = (b'{"e":"commit"', b'{"e":"control"', b'{"e":"session"', b'{"e":"note"', b'{"e":"policy"')
 
-# Node, vantage, hook, module, role, object, name, class, both contexts, allowed; requested and denied, by the alphabet.
+# Node, vantage, hook, module, role, object, name, class, both contexts, allowed, policy and its seqno; then requested
+# and denied, each by the alphabet.
 Avc = tuple[Any, ...]
 # Node, method, case, fired.
 Reply = tuple[str, str, str | None, list[list[Any]]]
 _RPC_REPLY = itemgetter("n", "method", "case", "fired")
 _AVC = itemgetter(
-    "n", "vantage", "hook", "module", "role", "object", "name", "tclass", "scontext", "tcontext", "allowed"
+    "n",
+    "vantage",
+    "hook",
+    "module",
+    "role",
+    "object",
+    "name",
+    "tclass",
+    "scontext",
+    "tcontext",
+    "allowed",
+    "policy",
+    "seqno",
 )
 
 
 class Recorded:
-    """One cluster's history by operation; what belongs to none is under None."""
+    """One cluster's history by operation; what belongs to none is under None.
+
+    So is a mount that succeeds: a task that several tests share mounts in whichever of them comes first.
+    """
 
     def __init__(self) -> None:
         self.header: Event = {}
@@ -68,12 +85,13 @@ class Recorded:
     def on_rpc(self, event: Event) -> None:
         if event["phase"] == "reply":
             self._op_of[event["n"], event["rpc"]] = event["op"]
-            if event["op"] is not None:
+            if event["op"] is not None and not (event["method"] == MOUNT and event["status"] == 0):
                 self.replies[event["op"]].append(_RPC_REPLY(event))
 
     def on_avc(self, event: Event) -> None:
         asked, denied = " ".join(sorted(event["requested"])), event["denied"] and " ".join(sorted(event["denied"]))
-        self.avcs[event["op"]].append((*_AVC(event), asked, denied or ""))
+        mounted = event["hook"] == MOUNT_HOOK and event["allowed"]
+        self.avcs[None if mounted else event["op"]].append((*_AVC(event), asked, denied or ""))
 
     def on_label(self, event: Event) -> None:
         self.labels.append(event)
