@@ -124,17 +124,6 @@ class Story:
 
 
 @dataclass(slots=True)
-class Book:
-    """One cluster's history by test. `paths` are where objects were made, `decided` counts every decision."""
-
-    stories: dict[str, Story] = field(default_factory=dict)
-    paths: dict[str, str] = field(default_factory=dict)
-    counts: Counts = field(default_factory=lambda: Counts())
-    places: dict[tuple[str, int], Step] = field(default_factory=dict)
-    fids: dict[tuple[str, int], str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Counts:
     """What is counted of all decisions and label changes.
 
@@ -180,6 +169,20 @@ class Counts:
     def _seen(self, label: str, column: int) -> None:
         if label:
             self.labels.setdefault(label, [0, 0, 0])[column] += 1
+
+
+@dataclass(slots=True)
+class Book:
+    """One cluster's history by test. `paths` are where objects were made.
+
+    `places` and `fids` are, of the events that a finding is about, the operation and the object.
+    """
+
+    stories: dict[str, Story] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    places: dict[tuple[str, int], Step] = field(default_factory=dict)
+    fids: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
 def text(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import sepol
 from harness import checkers, pool
 from harness.checkers import Finding
-from harness.history import Event
+from harness.model.fs import Event
 from harness.model.policy import Stored
 from harness.report.book import Book, Step, Story
 from harness.results import FAILED, Results, Test

@@ -16,7 +16,7 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
-from harness import history
+from harness import checkers, history
 from harness.report import failures, pack, picture, reading
 from harness.report.book import Book, Counts, Decision, Step, Story, short
 from harness.report.failures import Failure
@@ -31,7 +31,7 @@ DECISIONS_MAX = 80  # rows of one test's table
 LABELS_MAX = 400
 TITLES = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
 _ORDER: tuple[Status, ...] = ("FAIL", "ERROR", "TIMEOUT", "XPASS", "VACUOUS", "KNOWN", "SKIP", "PASS")
-_WORDS_MAX = 320  # characters of what a test did that the search looks at
+_WORDS_MAX = 200  # characters of what a test did that the search looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _read(found: Results, run: Run) -> tuple[list[Case], Counts, list[Failure], 
     counts, damage = Counts(), []
     for part in run.parts():
         try:
-            events = history.read(part / "history").events
+            events = checkers.causal(history.read(part / "history").events)
         except (OSError, history.Corrupt) as error:
             damage.append(str(error))
             continue

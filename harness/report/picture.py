@@ -39,7 +39,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened on a node. `kind`: allowed, denied, label, op, fault."""
+    """Something that happened on a node. `kind`: allowed, denied, label, op, fault; `title` only where it says more."""
 
     x: int
     y: int
@@ -127,7 +127,8 @@ class _Drawing:
 
 def _nodes(steps: Iterable[Step]) -> set[str]:
     ends = {node for step in steps for rpc in step.rpcs for node in (rpc.origin, rpc.to)}
-    return ends | {item.node for step in steps for item in (*step.decisions, *step.changes)} | {"harness"}
+    deciding = {item.node for step in steps for item in step.decisions}
+    return ends | deciding | {item.node for step in steps for item in step.changes} | {"harness"}
 
 
 def _faults(story: Story, steps: Sequence[Step]) -> list[Fault]:
@@ -146,9 +147,8 @@ def _rows(story: Story, steps: Sequence[Step]) -> list[_Row]:
 
 def _operation(step: Step) -> _Row:
     words = f"{step.number}. {step.f} {step.what}"
-    title = f"{step.op} by {step.subject or 'a task'} ({step.task} on {step.client}): {step.outcome} {step.message}"
     head = f"{_cut(words, 90)}  [{step.outcome}]"
-    return _Row(step.at, _TALL + 6, lambda d: d.mark(step.at, "harness", head, title, "op"))
+    return _Row(step.at, _TALL + 6, lambda d: d.mark(step.at, "harness", head, "", "op"))
 
 
 def _decision(item: Decision) -> _Row:
@@ -156,19 +156,19 @@ def _decision(item: Decision) -> _Row:
     words = f"{item.hook} {item.tclass} {{ {perms} }} {short(item.scontext)} → {short(item.tcontext)}"
     kind = "allowed" if item.allowed and not item.denied else "denied"
     said = f"denied ({item.reason})" if not item.allowed else "allowed, permissive" if item.denied else "allowed"
-    title = f"{said}: {item.scontext} {item.tclass} {{ {' '.join(item.requested)} }} {item.tcontext} {item.object}"
+    title = "" if kind == "allowed" else f"{said}: {item.scontext} {item.tclass} {item.tcontext} {item.object}"
     text = _cut(words, 100) + ("" if kind == "allowed" else f"  {said}")
     return _Row(item.at, _TALL, lambda d: d.mark(item.at, item.node, text, title, kind, item.culprit))
 
 
 def _change(item: Change) -> _Row:
-    words = f"{item.name.removeprefix('security.')} of {_cut(item.object, 40)} := {short(item.new or 'none')} ({item.why})"
-    title = f"{item.object} {item.fid} {item.name}: {item.old or 'none'} → {item.new or 'none'} ({item.why})"
-    return _Row(item.at, _TALL, lambda d: d.mark(item.at, item.node, words, title, "label", item.culprit))
+    name = item.name.removeprefix("security.")
+    words = f"{name} of {_cut(item.object, 40)} := {short(item.new or 'none')} ({item.why})"
+    return _Row(item.at, _TALL, lambda d: d.mark(item.at, item.node, words, "", "label", item.culprit))
 
 
 def _fault(item: Fault) -> _Row:
-    return _Row(item.at, _TALL, lambda d: d.mark(item.at, "harness", item.text, item.text, "fault"))
+    return _Row(item.at, _TALL, lambda d: d.mark(item.at, "harness", item.text, "", "fault"))
 
 
 def _ends(rpc: Rpc) -> list[_Row]:
