@@ -102,7 +102,7 @@ def _read(found: Mapping[str, Any], source: str) -> Profile:
     known = [item.name for item in fields(Profile) if item.name != "source"]
     if strange := sorted(found.keys() - set(known)):
         raise ValueError(f"{strange[0]!r} is not a field; there are {', '.join(known)}")
-    values = {name: _READERS.get(name, _texts)(name, value) for name, value in found.items()}
+    values: dict[str, Any] = {name: (_READERS.get(name) or _texts)(name, value) for name, value in found.items()}
     missing = [name for name in _READERS if name not in values]
     missing += [f"directories.{place}" for place in PLACES if place not in values.get("directories", PLACES)]
     if missing:

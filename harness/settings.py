@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 # Setting -> the type of its value.
-KEYS: dict[str, type] = {"runtime": str, "policy": str, "profile": str, "lsm": str, "seed": int, "store": str, "suites": list}
+KEYS: dict[str, type] = {
+    "runtime": str,
+    "policy": str,
+    "profile": str,
+    "lsm": str,
+    "seed": int,
+    "store": str,
+    "suites": list,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,7 @@ def state(home: Store, name: str) -> State:
     return found
 
 
-def up(
-    home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int, *, profile: str | None = None
-) -> State:
+def up(home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int, *, profile: str | None = None) -> State:
     """Starts a keeper and returns when its cluster serves.
 
     Raises FileExistsError where one of that name is up, ValueError for a bad name or setting, ClusterError.

@@ -27,6 +27,8 @@ libsepol.
   labelproof run                             both suites on a cluster of processes
   labelproof run --policy mls --seed 7       another policy, the same random choices each time
   labelproof run tests/test_labels.py        tests of your own, with the fixtures labelproof_*
+  labelproof run --policy policy.33 --profile site.toml    your site's own compiled policy
+  labelproof policy diff old.33 new.33       what a new policy allows and denies that the old one did not
   labelproof check latest                    judge the recorded history again
   labelproof diff old.baseline latest        what changed: decisions, labels, errnos
   labelproof why denied op706                what denied it, and what would allow it
@@ -71,10 +73,11 @@ COMMANDS = (
     ("cluster", "cluster", "cluster"),
     ("oracle", "oracle", "oracle"),
     ("doctor", "machine", "doctor"),
+    ("policy", "policy", "policy"),
     ("prune", "stored", "prune"),
 )
 # Commands that take settings of the project as their defaults.
-_SETTINGS = ("runtime", "policy", "lsm", "seed")
+_SETTINGS = ("runtime", "policy", "profile", "lsm", "seed")
 
 
 @click.command(

@@ -7,18 +7,17 @@ gives the same profile: every choice is by a measure, then by name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from harness.model import labels
+from harness.policytools import grants
+from harness.policytools.grants import KEEP, LAY_OUT, MANAGE
 from harness.policytools.loaded import FILE_CLASSES, Loaded, Query
 from harness.profile import Profile
 from lsm.modules.selinux import context
 
-KEEP = "search write add_name remove_name read open getattr"
-HANDLE = "create open read write getattr setattr link rename unlink"
-MANAGE = "load_policy setenforce setbool"
-_LAY_OUT = f"{KEEP} create relabelfrom relabelto"
+_HANDLE = "create open read write getattr setattr link rename unlink"
 _CAPS = "chown fowner dac_override dac_read_search sys_admin mknod"
 _SUBJECTS_MAX, _NAMES_MAX = 6, 4
 # Of equals, the one that a person would have looked for first.
@@ -91,7 +90,7 @@ class _Search:
             subjects=tuple(people),
             invalid=(f"{user.user}:object_r:labelproof_nonesuch_t{low}",),
         )
-        return self._granted(profile)
+        return grants.granted(profile, self._policy)
 
     @cached_property
     def _logins(self) -> list[_Person]:
@@ -168,7 +167,9 @@ class _Search:
                 handled[kind] = new
         kept = list(dict.fromkeys(handled.values()))
         inherit = [
-            kind for kind in kept if kind not in self._transitions[person.type] and self._handles(person, kind, kind, low)
+            kind
+            for kind in kept
+            if kind not in self._transitions[person.type] and self._handles(person, kind, kind, low)
         ]
         if not handled or not inherit:
             return {}, []
@@ -181,7 +182,7 @@ class _Search:
         label, parent = person.label(kind, low), person.label(directory, low)
         asked = (
             Query.of(person.context, parent, "dir", KEEP),
-            Query.of(person.context, label, "file", HANDLE),
+            Query.of(person.context, label, "file", _HANDLE),
             Query.of(label, self._fs, "filesystem", "associate"),
         )
         return not any(self._policy.missing(asked))
@@ -191,9 +192,7 @@ class _Search:
 
     def _denied(self, user: _Person, admin: _Person, low: str) -> str:
         """A directory where the user may look but not add names, and the administrator may do both."""
-        best = self._best(
-            (user, "search"), (admin, _LAY_OUT), known=_DENIED, forbidden=(user, "add_name"), low=low
-        )
+        best = self._best((user, "search"), (admin, LAY_OUT), known=_DENIED, forbidden=(user, "add_name"), low=low)
         if best is None:
             raise ValueError(f"policy {self._policy.name}: {user.context} may add names in every directory")
         return best
@@ -239,9 +238,7 @@ class _Search:
         )
         return ("plain", *dict.fromkeys(named))[:_NAMES_MAX]
 
-    def _fscreate(
-        self, user: _Person, places: dict[str, str], relabel: str, denied: str, low: str
-    ) -> Iterator[str]:
+    def _fscreate(self, user: _Person, places: dict[str, str], relabel: str, denied: str, low: str) -> Iterator[str]:
         """What the user may make anyway, another label of his, one that is not his, and another user's."""
         other = next((name for name in sorted(self._tables.users) if name != user.user), user.user)
         wanted = [(user.user, places["inherit"]), (user.user, relabel), (user.user, denied), (other, places["inherit"])]
@@ -261,51 +258,6 @@ class _Search:
 
     def _valid(self, person: _Person) -> bool:
         return self._policy.model.canonical(person.low) is not None
-
-    def _granted(self, profile: Profile) -> Profile:
-        """The profile with the allow rules that it lacks; what a constraint forbids, no rule can give."""
-        rules: dict[tuple[str, str, str], frozenset[str]] = {}
-        asked = list(_needs(profile, self._policy, self._fs, self._security))
-        for query, lack in zip(asked, self._policy.missing(asked), strict=True):
-            if lack:
-                key = (query.source.split(":")[2], query.target.split(":")[2], query.tclass)
-                rules[key] = rules.get(key, frozenset()) | lack
-        return replace(profile, grants=tuple(_allow(*key, rules[key]) for key in sorted(rules)))
-
-
-def _allow(source: str, target: str, tclass: str, perms: frozenset[str]) -> str:
-    return f"(allow {source} {'self' if source == target else target} ({tclass} ({' '.join(sorted(perms))})))"
-
-
-def _needs(profile: Profile, policy: Loaded, fs: str, security: str) -> Iterator[Query]:
-    """What the suites do in any policy before the policy's own word is asked."""
-    for subject in dict.fromkeys((profile.admin, profile.user, *profile.subjects)):
-        yield Query.of(subject, fs, "filesystem", "mount")
-        yield Query.of(subject, profile.root, "dir", "search")
-    admin = profile.admin
-    yield Query.of(admin, security, "security", MANAGE)
-    yield Query.of(admin, admin, "process", "setfscreate")
-    yield Query.of(admin, profile.root, "dir", KEEP)
-    made = labels.of_new_object(policy.model, admin, profile.root, "dir", "d")
-    own = [made.label] if made else []
-    for label in (*own, *profile.directories.values()):
-        yield Query.of(admin, label, "dir", _LAY_OUT)
-        yield Query.of(label, fs, "filesystem", "associate")
-    yield from _looks(profile, policy)
-
-
-def _looks(profile: Profile, policy: Loaded) -> Iterator[Query]:
-    """The administrator looks at everything that anybody made, and relabels files."""
-    kinds = {(profile.relabel, "file")} | {(label, tclass) for label in profile.fscreate for tclass in FILE_CLASSES}
-    for label in profile.directories.values():
-        for subject in (profile.user, profile.admin):
-            for tclass in FILE_CLASSES:
-                made = labels.of_new_object(policy.model, subject, label, tclass, "f")
-                if made is not None:
-                    kinds.add((made.label, tclass))
-    for label, tclass in sorted(kinds):
-        more = " open read write relabelfrom relabelto" if tclass == "file" else ""
-        yield Query.of(profile.admin, label, tclass, f"getattr{more}")
 
 
 def _low(person: _Person) -> str:

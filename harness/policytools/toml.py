@@ -17,8 +17,8 @@ _ABOUT = {
     "subjects": "Who else creates, in the directory `transition`; allowed or not.",
     "fscreate": "Labels that the user asks for (setfscreatecon); allowed or not.",
     "invalid": "Texts that are not contexts of the policy, and have to be refused as such.",
-    "grants": "Allow rules that the policy is given before anything runs. Without filesystem { mount } on the label of\n"
-    "# the filesystem nobody begins at its root: the metadata server asks it of everybody (sb_kern_mount).",
+    "grants": "Allow rules that the policy is given before anything runs. Without filesystem { mount } on\n"
+    "# the filesystem's label nobody begins at its root: the metadata server asks it of everybody (sb_kern_mount).",
     "directories": "Labels of parents. `inherit`: the user's files take its type. `transition`: they get another.\n"
     "# `denied`: the user may not create there. Others as you like: each is one more place for every test.",
 }

@@ -168,7 +168,7 @@ def test_fscreate(world: World, way: str, fscreate: str) -> None:
         with pytest.raises(OSError, match="not a context"):
             task.setfscreate(fscreate)
         return
-    if not world.may(task.context, task.context, "process", "setfscreate"):
+    if not world.may(world.profile.user, world.profile.user, "process", "setfscreate"):
         with pytest.raises(PermissionError):
             task.setfscreate(fscreate)
         return
@@ -308,21 +308,21 @@ def _creates_as_the_policy_says(
 ) -> None:
     """The new object has the label that the model expects, or the policy refuses and nothing is left behind."""
     tclass, create = WAYS[way]
-    directory = world.directory(parent)
-    expected = world.expected(task.context, parent, tclass, name, fscreate)
-    permissive = world.model.is_permissive(task.context)
-    allowed = expected is not None and world.creates(task.context, parent, tclass, expected)
+    directory, who = world.directory(parent), task.context or ""
+    expected = world.expected(who, parent, tclass, name, fscreate)
+    permissive = world.model.is_permissive(who)
+    allowed = expected is not None and world.creates(who, parent, tclass, expected)
 
     try:
         create(task, f"{directory}/{name}")
     except PermissionError:
-        opened = way == "open" and not world.may(task.context, expected or "", tclass, "open", "write")
-        assert not allowed or opened, f"{task.context} was refused what the policy grants"
+        opened = way == "open" and not world.may(who, expected or "", tclass, "open", "write")
+        assert not allowed or opened, f"{who} was refused what the policy grants"
         assert allowed or world.admin.readdir(directory) == []
         assert not permissive or not world.associates(expected)
         return
 
-    assert allowed or (permissive and world.associates(expected)), f"{task.context} did what the policy refuses"
+    assert allowed or (permissive and world.associates(expected)), f"{who} did what the policy refuses"
     assert _seen_everywhere(world, task, f"{directory}/{name}") == {expected}
 
 
