@@ -51,13 +51,16 @@ def bench(quick: bool, full: bool, only: tuple[str, ...], rounds: int | None, co
     if differing := sorted(name for name in facts if name != "load" and facts[name] != there.get(name)):
         console.print(f"{compare} is of another machine: {', '.join(differing)} differ", style="yellow")
     results: dict[str, list[Row]] = {}
-    with Clusters() as clusters:
-        for name in only or BENCHMARKS:
-            with console.status(name):
-                results[name] = list(BENCHMARKS[name].run(Bench(clusters, effort)))
-            table.show(console, BENCHMARKS[name].title, results[name], before.get(name, ()))
-    path = store.save(results, facts, asdict(effort))
-    console.print(f"kept as {path}", highlight=False)
+    try:
+        with Clusters() as clusters:
+            for name in only or BENCHMARKS:
+                with console.status(name):
+                    results[name] = list(BENCHMARKS[name].run(Bench(clusters, effort)))
+                table.show(console, BENCHMARKS[name].title, results[name], before.get(name, ()))
+    finally:
+        # What was measured before an error or Ctrl-C is worth keeping.
+        if results:
+            console.print(f"kept as {store.save(results, facts, asdict(effort))}", highlight=False)
 
 
 def main() -> None:

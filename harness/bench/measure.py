@@ -14,8 +14,8 @@ Run = Callable[[int], float]
 class Effort:
     """How much is measured: rounds, seconds a turn; `quick` leaves cases out, `full` takes the longest too."""
 
-    rounds: int = 9
-    turn_s: float = 0.25
+    rounds: int = 7
+    turn_s: float = 0.15
     quick: bool = False
     full: bool = False
 
