@@ -31,7 +31,7 @@ class Names:
         self._made: dict[str, Event] = {}
         self._paths: dict[str, str] = {}
         self._objects: dict[str, str] = {}
-        self._tasks: dict[tuple[str, str], str] = {}
+        self._tasks: dict[tuple[str, str, str], str] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._types: dict[str, str] = {}
         self._number_tops()
@@ -60,11 +60,13 @@ class Names:
 
     def task(self, invoke: Event) -> str:
         """The subject that an operation was called by: its context, else its uid."""
-        key = (invoke["client"], invoke["task"])
+        test, client = invoke.get("test") or OUTSIDE, invoke["client"]
+        key = (test, client, invoke["task"])
         if key not in self._tasks:
-            subject = self._recorded.subjects.get((key[0], self._recorded.tasks.get(key, "")))
+            login = self._recorded.tasks.get((client, invoke["task"]), "")
+            subject = self._recorded.subjects.get((client, login))
             text = self.context(_subject(subject))
-            nth = self._nth(invoke.get("test") or OUTSIDE, key[0], text)
+            nth = self._nth(test, client, text)
             self._tasks[key] = text if nth == 1 else f"{text} #{nth}"
         return self._tasks[key]
 
