@@ -41,12 +41,13 @@ class Failure:
 
 
 def findings(part: Path, events: Iterable[Event], found: Results) -> tuple[Finding, ...]:
-    """Every finding in one cluster's history. Without libsepol, the first of each checker, as results.json has it."""
+    """Every finding in one cluster's history, its policies at hand; else the first of each checker, as results.json."""
     if found.verdict != "fail" or not any(checker.valid == "invalid" for checker in found.checkers):
         return ()
     try:
-        return _judged(part, events) if sepol.available() is None else _stored(found)
-    except (OSError, ValueError, sepol.PolicyError):  # a folder without its policies, or damaged: still a page
+        whole = (part / "policy").is_dir() and sepol.available() is None
+        return _judged(part, events) if whole else _stored(found)
+    except (OSError, ValueError, LookupError, sepol.PolicyError):  # damaged since it was judged: still a page
         return _stored(found)
 
 

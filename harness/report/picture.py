@@ -12,7 +12,8 @@ from harness.report.book import Change, Decision, Fault, Rpc, Step, Story, short
 from harness.report.reading import errno_name
 
 ROWS_MAX = 150  # of a picture; earlier operations are left out, and said to be
-_LANE, _LEFT, _TOP, _RIGHT = 190, 70, 44, 470  # user units of the SVG
+_LANE, _LEFT, _TOP = 190, 70, 44  # user units of the SVG
+_LETTER = 7.4  # width of one, with room to spare
 _TALL, _LOW = 19, 9
 
 
@@ -83,7 +84,7 @@ def draw(story: Story, steps: Sequence[Step]) -> Picture:
     for row in rows[:ROWS_MAX]:
         row.draw(drawn)
     return Picture(
-        _LEFT + _LANE * max(0, len(lanes) - 1) + _RIGHT, y + 14, tuple(Lane(x, name) for name, x in lanes.items()),
+        drawn.width(), y + 14, tuple(Lane(x, name) for name, x in lanes.items()),
         tuple(drawn.arrows), tuple(drawn.marks), len(shown), len(steps),
     )  # fmt: skip
 
@@ -103,6 +104,12 @@ class _Drawing:
         self.y_of = y_of
         self.arrows: list[Arrow] = []
         self.marks: list[Mark] = []
+
+    def width(self) -> int:
+        """Up to the end of the last lane, and of the longest text."""
+        texts = [*((arrow.x, arrow.text) for arrow in self.arrows), *((mark.x + 12, mark.text) for mark in self.marks)]
+        ends = [x + int(_LETTER * len(text)) for x, text in texts]
+        return max([*ends, *(x + _LEFT for x in self.lanes.values())], default=_LEFT) + 12
 
     def mark(self, at: int, node: str, text: str, title: str, kind: str, culprit: bool = False) -> None:
         self.marks.append(Mark(self.lanes.get(node, _LEFT), self.y_of[at], text, title, kind, culprit))
