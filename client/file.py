@@ -34,6 +34,9 @@ class OpenFile:
     pos: int = 0
     # One read or write at a time moves `pos` (fs/file.c, fdget_pos).
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Whether the task may have POSIX locks here, and whether a wait for one was to end.
+    locked: bool = False
+    interrupted: bool = False
 
     def require(self, mask: int) -> None:
         """EBADF if the file was not opened for MAY_READ or MAY_WRITE, EISDIR for a directory's bytes, ENXIO for what

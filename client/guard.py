@@ -70,6 +70,10 @@ class Guard:
         """An access through an open file."""
         self.check("file", object=entry, mask=mask, opened=opened)
 
+    def mapping(self, op: str, entry: Entry, flags: int, prot: int, *, shared: bool, dirtied: bool) -> None:
+        """A mapping of an open file."""
+        self.check(op, object=entry, prot=prot, shared=shared, dirtied=dirtied, mask=vfs.file_mask(flags))
+
     def _obj(self, role: str, value: Any) -> Any:
         return value.obj(role, self._modules) if isinstance(value, Entry) else value
 

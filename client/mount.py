@@ -24,6 +24,7 @@ class Mount:
         # By the subject's digest. An entry goes when its ticket is refused as stale.
         self.roots: dict[bytes, Entry] = {}
         self._node = node
+        self._watches: dict[bytes, int] = {}
         self._stubs: dict[str, Stub] = {}
 
     async def connect(self) -> str:
@@ -45,6 +46,10 @@ class Mount:
     def ost(self, name: str) -> Stub:
         """The server of the OST `name`; ENOTCONN if its address is not known."""
         return self._stub(name, _OSS)
+
+    def watch(self, fid: bytes) -> int:
+        """The number of the watch on an object; the same again for the same object (inotify_add_watch)."""
+        return self._watches.setdefault(fid, len(self._watches) + 1)
 
     @property
     def modules(self) -> Mapping[str, str]:

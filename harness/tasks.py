@@ -154,6 +154,43 @@ class Task:
     def lseek(self, fd: Fd | int, offset: int, whence: int = os.SEEK_SET) -> int:
         return int(self.call("lseek", offset=offset, whence=whence, **_where(fd)))
 
+    def dup(self, fd: Fd | int) -> int:
+        return int(self.call("dup", **_where(fd)))
+
+    def fcntl(self, fd: Fd | int, cmd: int, arg: int = 0) -> int:
+        """F_GETFL, F_SETFL, F_DUPFD."""
+        return int(self.call("fcntl", cmd=cmd, arg=arg, **_where(fd)))
+
+    def flock(self, fd: Fd | int, operation: int) -> None:
+        self.call("flock", operation=operation, **_where(fd))
+
+    def lockf(self, fd: Fd | int, type: int, start: int = 0, length: int = 0, wait: bool = False) -> None:
+        """A POSIX lock: `type` F_RDLCK, F_WRLCK or F_UNLCK; length 0 reaches to the end."""
+        self.call("lockf", type=type, start=start, length=length, wait=wait, **_where(fd))
+
+    def getlk(self, fd: Fd | int, type: int, start: int = 0, length: int = 0) -> dict[str, int] | None:
+        """The POSIX lock that is in the way, if one is."""
+        found = self.call("getlk", type=type, start=start, length=length, **_where(fd))
+        return None if found is None else dict(found)
+
+    def interrupt(self, fd: Fd | int) -> None:
+        """Ends the task's waits for locks on the file, as a signal does."""
+        self.call("interrupt", **_where(fd))
+
+    def ioctl(self, fd: Fd | int, cmd: int, arg: int = 0) -> int | bytes:
+        found: int | bytes = self.call("ioctl", cmd=cmd, arg=arg, **_where(fd))
+        return found
+
+    def mmap(self, fd: Fd | int, prot: int, flags: int = 1) -> None:
+        """What mapping the file asks; `flags` MAP_SHARED or MAP_PRIVATE."""
+        self.call("mmap", prot=prot, flags=flags, **_where(fd))
+
+    def mprotect(self, fd: Fd | int, prot: int, flags: int = 1, dirtied: bool = False) -> None:
+        self.call("mprotect", prot=prot, flags=flags, dirtied=dirtied, **_where(fd))
+
+    def watch(self, path: Path, mask: int) -> int:
+        return int(self.call("watch", path=path, mask=mask))
+
     # --- names ----------------------------------------------------------------------------------------------------
 
     def mkdir(self, path: Path, mode: int = 0o777) -> Made:

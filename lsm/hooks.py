@@ -22,6 +22,8 @@ Checks = Iterable[Decision]
 
 # include/linux/fs.h
 MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND = 1, 2, 4, 8
+# include/uapi/asm-generic/fcntl.h
+F_SETFL, F_GETLK, F_SETLK = 4, 5, 6
 # Besides: it is only asked about, by access(2).
 MAY_ACCESS = 16
 
@@ -135,6 +137,31 @@ class Hooks:
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
         """Each read and write: asks again only if label or policy moved since `opened` (security_file_permission)."""
+        return ()
+
+    def file_lock(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
+        """Before a lock is set or released, `cmd` F_RDLCK, F_WRLCK, F_UNLCK (security_file_lock)."""
+        return ()
+
+    def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
+        """Before fcntl with F_SETFL, F_GETLK or F_SETLK on an open file (security_file_fcntl)."""
+        return ()
+
+    def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
+        """Before any ioctl on an open file (security_file_ioctl)."""
+        return ()
+
+    def mmap_file(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Checks:
+        """Before an open file is mapped with PROT_* `prot` (security_mmap_file)."""
+        return ()
+
+    def file_mprotect(self, subject: Subject, obj: Obj, prot: int, shared: bool, dirtied: bool) -> Checks:
+        """Before a mapping gets another protection; `dirtied`: a private one that was written to
+        (security_file_mprotect)."""
+        return ()
+
+    def path_notify(self, subject: Subject, obj: Obj, mask: int) -> Checks:
+        """Before a watch for the events FS_* `mask` is set (security_path_notify)."""
         return ()
 
     # --- task --------------------------------------------------------------------------------------------------

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsm.framework import Mediator
-from lsm.hooks import MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
+from lsm.hooks import F_GETLK, F_SETFL, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
 from lsm.objects import Obj
+
+# include/uapi/asm-generic/mman-common.h
+PROT_WRITE = 2
 
 P = Mapping[str, Any]
 Step = Callable[[Mediator, P], None]
@@ -234,6 +237,28 @@ def _access(m: Mediator, p: P) -> None:
     permission(m, p["object"], p["mask"] | MAY_ACCESS)
 
 
+def _fcntl(cmd: int) -> Step:
+    def step(m: Mediator, p: P) -> None:
+        m.check("file_fcntl", p["object"], cmd, p.get("drops_append", False))
+
+    return step
+
+
+def _setfl_noatime(m: Mediator, p: P) -> None:
+    """fs/fcntl.c, setfl: O_NOATIME is the owner's to set."""
+    if p["flags"] & os.O_NOATIME and not owner_or_capable(m, p["object"]):
+        m.refuse_dac(p["object"], ("noatime",), errno.EPERM, "setfl")
+
+
+def _mappable(m: Mediator, p: P) -> None:
+    """mm/mmap.c, do_mmap: only what was opened for reading, and shared to write only if for writing. After the hook."""
+    shared_write = p["shared"] and p["prot"] & PROT_WRITE and not p["mask"] & MAY_WRITE
+    if not p["mask"] & MAY_READ or shared_write:
+        raise PermissionError(errno.EACCES, "the file was not opened for that mapping")
+    if not stat.S_ISREG(p["object"].mode):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+
 def _moved_dir(m: Mediator, p: P) -> None:
     """fs/namei.c, vfs_rename: a directory's `..` changes when it moves, so it must be writable."""
     if p["object"].is_dir and p["parent"].fid != p["newparent"].fid:
@@ -265,6 +290,7 @@ def _may_replace(m: Mediator, p: P) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target.name)
 
 
+_OPENED_FOR = Refuse(errno.EBADF, lambda m, p: not p["opened"])
 _WX = MAY_WRITE | MAY_EXEC
 _EXISTS = Refuse(errno.EEXIST, lambda m, p: p["exists"])
 _NO_ENTRY = Refuse(errno.ENOENT, lambda m, p: p["object"] is None)
@@ -368,5 +394,14 @@ OPS: dict[str, tuple[Step, ...]] = {
     "setxattr": (_xattr_permission(MAY_WRITE), hook("inode_setxattr", "object", "name", "value", "fs")),
     "removexattr": (_xattr_permission(MAY_WRITE), hook("inode_removexattr", "object", "name")),
     # an open file
+    "flock": (_OPENED_FOR, hook("file_lock", "object", "cmd")),
+    "setlk": (_fcntl(F_SETLK), _OPENED_FOR, hook("file_lock", "object", "cmd")),
+    "getlk": (_fcntl(F_GETLK),),
+    "setfl": (_fcntl(F_SETFL), _setfl_noatime),
+    "ioctl": (hook("file_ioctl", "object", "cmd"),),
+    "mmap": (hook("mmap_file", "object", "prot", "shared"), _mappable),
+    "mprotect": (hook("file_mprotect", "object", "prot", "shared", "dirtied"), _mappable),
+    # fs/notify/inotify/inotify_user.c, inotify_find_inode
+    "watch": (May("object", MAY_READ), hook("path_notify", "object", "mask")),
     "file": (hook("file_permission", "object", "mask", "opened"),),
 }

@@ -9,6 +9,7 @@ In reading order:
   inodes    inodes and their xattrs, as rows of the store
   entries   directory entries with stable cookies
   labels    labels as xattrs: which ones, what counts without one, the history's event
+  flocks    locks of open files and processes on files, in memory
   handles   open files and directories, in memory
   osts      this server as a client of the OSTs: glimpse, punch, relabel, destroy
   relabels  relabels under way: told to the OSTs, undone

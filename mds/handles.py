@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsm import Fid
 from lsm.hooks import MAY_WRITE, Opened
@@ -46,6 +46,12 @@ class Handles:
         self._by_id[handle.id] = handle
         self._by_fid.setdefault(fid, {})[handle.id] = handle
         return handle
+
+    def change(self, handle: Handle, mask: int) -> Handle:
+        """The same handle, good for `mask` from now on."""
+        changed = replace(handle, mask=mask)
+        self._by_id[handle.id] = self._by_fid[handle.fid][handle.id] = changed
+        return changed
 
     def get(self, handle: bytes, node: str, subject: bytes) -> Handle:
         """The handle, for the subject that opened it and from the same node; ESTALE for any other."""

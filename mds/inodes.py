@@ -15,7 +15,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
     atime_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, rdev INTEGER, target BLOB, label_version INTEGER,
-    stripe_size INTEGER, osts TEXT, objects INTEGER
+    stripe_size INTEGER, osts TEXT, objects INTEGER, flags INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xattrs (fid BLOB, name TEXT, value BLOB, PRIMARY KEY (fid, name)) WITHOUT ROWID;
 """
@@ -26,7 +26,7 @@ class Inode:
     """One inode. `labels`: security.* xattr -> value as stored. Times are ns of wall time.
 
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
-    the OSTs may hold something of this file. `osts`: the layout, one name a stripe.
+    the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
     """
 
     fid: Fid
@@ -45,6 +45,7 @@ class Inode:
     stripe_size: int = 0
     osts: tuple[str, ...] = ()
     objects: bool = False
+    flags: int = 0
     labels: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -63,6 +64,7 @@ class Inode:
 _COLUMNS = (
     "mode", "uid", "gid", "nlink", "size", "size_valid", "atime_ns", "mtime_ns", "ctime_ns", "rdev", "target",
     "label_version", "stripe_size", "osts", "objects",
+    "flags",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
   open.py       open close readdir
   data.py       the bytes of an open file
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
+  file.py       fcntl, locks, ioctl, mmap, watches
   attr.py       stat and its like; chmod chown utimes truncate
   xattr.py      extended attributes, labels among them
   fs.py         statfs
@@ -19,7 +20,7 @@ from typing import Any
 
 from client.args import Syscall
 from client.ctx import Ctx
-from client.ops import attr, data, fs, namespace, task, xattr
+from client.ops import attr, data, file, fs, namespace, task, xattr
 from client.ops import open as files
 from rpc import definite
 
@@ -54,6 +55,16 @@ SYSCALLS: dict[str, Syscall] = {
         attr.utimes,
         attr.truncate,
         attr.ftruncate,
+        file.dup,
+        file.fcntl,
+        file.flock,
+        file.lockf,
+        file.getlk,
+        file.interrupt,
+        file.ioctl,
+        file.mmap,
+        file.mprotect,
+        file.watch,
         xattr.getxattr,
         xattr.setxattr,
         xattr.listxattr,

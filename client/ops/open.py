@@ -56,6 +56,11 @@ async def close(ctx: Ctx, fd: int) -> None:
     """close(2); the descriptor is free whatever the server answers."""
     file = ctx.file(fd, path=True)
     del ctx.task.fds[fd]
+    if any(other is file for other in ctx.task.fds.values()):
+        if file.locked:
+            # Any descriptor of the file takes the process's locks with it (fs/locks.c, locks_remove_posix).
+            await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=True, type=2))
+        return
     await ctx.send("close", pb.CloseRequest(handle=file.handle))
 
 

@@ -224,6 +224,55 @@ def _searching(checks: tuple[access.Check, ...]) -> tuple[access.Check, ...]:
     )
 
 
+def _lock(asked: Asked) -> Iterator[Way]:
+    case = {"flock": "flock", "lockf": "setlk", "close": "setlk", "getlk": "getlk"}.get(asked.f)
+    for tclass in _classes(asked):
+        if case:
+            yield Way(case, access.expected("flock", case, tclass))
+    if case is None:
+        yield Way("cancel", ())
+
+
+def _fcntl(asked: Asked) -> Iterator[Way]:
+    """Whether O_APPEND was on before is the file's own story: dropping it, and not, are both told by what was asked."""
+    for tclass in _classes(asked):
+        for case in ("setfl", "drop-append"):
+            yield Way("setfl", access.expected("fcntl", case, tclass))
+
+
+# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION; FS_IOC_SETFLAGS FS_IOC_SETVERSION; FIONBIO FIOASYNC
+_IOCTLS: dict[int, str] = {
+    **dict.fromkeys((0x541B, 1, 2, 0x80086601, 0x80087601), "getattr"),
+    **dict.fromkeys((0x40086602, 0x40087602), "setattr"),
+    **dict.fromkeys((0x5421, 0x5452), "free"),
+}
+# FIOCLEX FIONCLEX: free under the capability ioctl_skip_cloexec
+_CLOEXEC = frozenset({0x5451, 0x5450})
+
+
+def _ioctl(asked: Asked) -> Iterator[Way]:
+    cmd = asked.args.get("cmd", 0)
+    cases = ("free", "ioctl") if cmd in _CLOEXEC else (_IOCTLS.get(cmd, "ioctl"),)
+    for tclass in _classes(asked):
+        for case in cases:
+            yield Way("ioctl", access.expected("ioctl", case, tclass))
+
+
+def _mmap(asked: Asked) -> Iterator[Way]:
+    prot, shared = asked.args.get("prot", 0), asked.args.get("flags", 1) & 3 == 1
+    rights = ("w" if prot & 2 and shared else "") + ("x" if prot & 4 else "")
+    case = "mmap" if asked.f == "mmap" else "mprotect"
+    checks = "execmod" if case == "mprotect" and prot & 4 and asked.args.get("dirtied") and not shared else case
+    for tclass in _classes(asked):
+        yield Way(case, access.expected("mmap", checks, tclass, access=rights))
+
+
+def _watch(asked: Asked) -> Iterator[Way]:
+    case = "reads" if asked.args.get("mask", 0) & 0x11 else "watch"
+    for tclass in _classes(asked):
+        yield Way("watch", access.expected("watch", case, tclass, walk=asked.walk))
+
+
 def _readdir(asked: Asked) -> Iterator[Way]:
     plus = asked.args.get("plus") if asked.f == "readdir" else None
     for case in ("names", "plus") if plus is None else ("plus",) if plus else ("names",):
@@ -250,6 +299,11 @@ _METHODS: dict[str, Callable[[Asked], Iterator[Way]]] = {
     "Mds/Rmdir": _one("rmdir", "rmdir"),
     "Mds/Link": _one("link", "link"),
     "Mds/Rename": _rename,
+    "Mds/Lock": _lock,
+    "Mds/Fcntl": _fcntl,
+    "Mds/Ioctl": _ioctl,
+    "Mds/Mmap": _mmap,
+    "Mds/Watch": _watch,
     "Mds/Readdir": _readdir,
     "Mds/Getxattr": _xattr("getxattr"),
     "Mds/Setxattr": _xattr("setxattr"),

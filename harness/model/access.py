@@ -149,6 +149,36 @@ TABLE: dict[tuple[str, str], str] = {
     # --- what may be done; nothing is asked for F_OK
     ("access", "access"): "inode_permission(object) subject -> object CLASS {MASK}",
     ("access", "chdir"): "inode_permission(object) subject -> object dir {search}",
+    # --- open files (security/selinux/hooks.c: selinux_file_lock, _fcntl, _ioctl, selinux_mmap_file)
+    ("flock", "flock"): "file_lock(object) subject -> object CLASS {lock}",
+    ("flock", "setlk"): """
+        file_fcntl(object)          subject -> object CLASS {lock}
+        file_lock(object)           subject -> object CLASS {lock}
+    """,
+    ("flock", "getlk"): "file_fcntl(object) subject -> object CLASS {lock}",
+    ("fcntl", "setfl"): "file_fcntl(object)",
+    ("fcntl", "drop-append"): "file_fcntl(object) subject -> object CLASS {write}",
+    ("ioctl", "getattr"): "file_ioctl(object) subject -> object CLASS {getattr}",
+    ("ioctl", "setattr"): "file_ioctl(object) subject -> object CLASS {setattr}",
+    ("ioctl", "free"): "file_ioctl(object)",
+    ("ioctl", "ioctl"): "file_ioctl(object) subject -> object CLASS {ioctl}",
+    ("mmap", "mmap"): """
+        mmap_file(object)           subject -> object CLASS {map}
+        mmap_file(object)           subject -> object CLASS {MAP}
+    """,
+    ("mmap", "mprotect"): "file_mprotect(object) subject -> object CLASS {MAP}",
+    ("mmap", "execmod"): """
+        file_mprotect(object)       subject -> object CLASS {execmod}
+        file_mprotect(object)       subject -> object CLASS {MAP}
+    """,
+    ("watch", "watch"): """
+        inode_permission(object)    subject -> object CLASS {read}
+        path_notify(object)         subject -> object CLASS {watch}
+    """,
+    ("watch", "reads"): """
+        inode_permission(object)    subject -> object CLASS {read}
+        path_notify(object)         subject -> object CLASS {watch watch_reads}
+    """,
     # --- attributes
     ("getattr", "stat"): "inode_getattr(object) subject -> object CLASS {getattr}",
     ("getattr", "open"): "inode_getattr(object) subject -> object CLASS {getattr}",
@@ -344,6 +374,7 @@ def _walk(op: str) -> tuple[_Row, ...]:
 def _expected(op: str, case: str, given: _Given, walk: bool) -> tuple[Check, ...]:
     words = {
         "CLASS": (given.tclass,),
+        "MAP": ("read", *_mask(given.access.replace("r", ""), append=False, truncate=False)),
         "MASK": _mask(given.access, given.append, given.truncate),
         "OPEN": (*_mask(given.access, given.append, False), "open")[: None if given.open_perms else -1],
         "WRITE-OPEN": ("write", "open")[: None if given.open_perms else 1],

@@ -98,6 +98,7 @@ def _rejudged(permission: str) -> access.Check:
 def scenarios() -> list[Scenario]:
     """Every scenario, in the order of the kernel's table."""
     return [
+        *_held(),
         *_filesystem(),
         *_opens(),
         *_makes(),
@@ -250,6 +251,30 @@ def _open_files() -> Iterator[Scenario]:
         "append-moved", "write", "token", "file", lambda t, p: t.write(p.fd, b"more"),
         params={"access": "w", "append": True}, then=then, opens=os.O_WRONLY | os.O_APPEND, rejudged="append",
     )  # fmt: skip
+
+
+def _held() -> Iterator[Scenario]:
+    """What an open file is asked; the descriptor is opened by each task itself."""
+    then = (("open", "existing"),)
+
+    def held(name: str, op: str, case: str, act: Act, flags: int = os.O_RDONLY) -> Scenario:
+        return Scenario(name, op, case, "file", _opened(act, flags), then=then)
+
+    yield held("flock", "flock", "flock", lambda t, fd: t.flock(fd, 6))
+    yield held("lockf", "flock", "setlk", lambda t, fd: t.lockf(fd, 0))
+    yield held("getlk", "flock", "getlk", lambda t, fd: t.getlk(fd, 1))
+    yield held("ioctl-getflags", "ioctl", "getattr", lambda t, fd: t.ioctl(fd, 0x80086601))
+    yield held("ioctl-setflags", "ioctl", "setattr", lambda t, fd: t.ioctl(fd, 0x40086602, 0x40))
+    yield held("ioctl", "ioctl", "ioctl", lambda t, fd: t.ioctl(fd, 0x801C581F))
+    yield Scenario("watch", "watch", "watch", "file", lambda t, p: t.watch(p.object, 2))
+    yield Scenario("watch-reads", "watch", "reads", "file", lambda t, p: t.watch(p.object, 1))
+
+
+def _opened(act: Act, flags: int) -> Act:
+    def with_fd(task: Any, place: Place) -> object:
+        return act(task, task.open(place.object, flags))
+
+    return with_fd
 
 
 def _tasks() -> Iterator[Scenario]:

@@ -9,17 +9,18 @@ In reading order:
   xattr      getxattr, setxattr, removexattr, listxattr
   label      setxattr of a label: prepare, tell the OSTs, check again and store
   open       open, close, readdir
+  file       lock, fcntl, ioctl, mmap, watch
 
 Each takes its locks, then checks and writes in one step of the store, then waits for that to be durable.
 """
 
 from mds.ops.attr import Attr
+from mds.ops.file import File
 from mds.ops.namespace import Namespace
-from mds.ops.open import Open
 from mds.ops.rename import Rename
 from mds.ops.session import Session
 from mds.ops.xattr import Xattr
 
 
-class Ops(Session, Namespace, Rename, Attr, Xattr, Open):
+class Ops(Session, Namespace, Rename, Attr, Xattr, File):
     """All of them, as the service is bound."""

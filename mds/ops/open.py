@@ -72,6 +72,9 @@ class Open(Base):
         async with self._mdt.store.locks.hold(handle.fid):
             self._mdt.handle(call, req.handle, path=True)
             self._mdt.handles.close(handle)
+            # An open file's locks go with it, a process's with any of its descriptors of the file (fs/locks.c).
+            self._mdt.flocks.drop((False, handle.fid), handle.id)
+            self._mdt.flocks.drop((True, handle.fid), (call.peer.node, call.subject.pid))
             size = await self._final_size(call, handle)
             with self._mdt.store.op(call) as txn:
                 inode = inodes.get(txn, handle.fid)
@@ -239,6 +242,8 @@ class Open(Base):
             policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS, entry=self.entry(inode),
             layout=inodes.layout(inode),
         )  # fmt: skip
+        # As of the open: a label set since then is asked for again.
+        token.entry.label_version = handle.opened.version
         return self._mdt.node.seal.token(token)
 
     # --- close and readdir -------------------------------------------------------------------------------------

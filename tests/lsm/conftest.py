@@ -164,6 +164,8 @@ for _hook in ("inode_getxattr", "inode_listxattr", "inode_setxattr", "inode_remo
     setattr(Probe, _hook, _probing(_hook))
 for _hook in ("file_permission", "sb_kern_mount", "sb_statfs", "capable"):
     setattr(Probe, _hook, _probing(_hook))
+for _hook in ("file_lock", "file_fcntl", "file_ioctl", "mmap_file", "file_mprotect", "path_notify"):
+    setattr(Probe, _hook, _probing(_hook))
 
 
 @pytest.fixture

@@ -124,6 +124,18 @@ CASES = {
         {"object": FILE, "name": "user.x"},
         ["inode_permission(object)", "inode_removexattr(object)"],
     ),
+    "flock": ("flock", {"object": FILE, "cmd": 0, "opened": True}, ["file_lock(object)"]),
+    "setlk": ("setlk", {"object": FILE, "cmd": 0, "opened": True}, ["file_fcntl(object)", "file_lock(object)"]),
+    "getlk": ("getlk", {"object": FILE}, ["file_fcntl(object)"]),
+    "setfl": ("setfl", {"object": FILE, "flags": 0}, ["file_fcntl(object)"]),
+    "ioctl": ("ioctl", {"object": FILE, "cmd": 1}, ["file_ioctl(object)"]),
+    "mmap": ("mmap", {"object": FILE, "prot": 1, "shared": True, "mask": MAY_READ}, ["mmap_file(object)"]),
+    "mprotect": (
+        "mprotect",
+        {"object": FILE, "prot": 1, "shared": True, "mask": MAY_READ, "dirtied": False},
+        ["file_mprotect(object)"],
+    ),
+    "watch": ("watch", {"object": FILE, "mask": 2}, ["inode_permission(object)", "path_notify(object)"]),
     "file": (
         "file",
         {"object": FILE, "mask": MAY_READ, "opened": Opened(0, 0)},

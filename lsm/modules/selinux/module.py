@@ -5,15 +5,25 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from lsm.avc import Avc
-from lsm.hooks import MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
+from lsm.hooks import F_SETFL, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
 from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.server import SecurityServer
 from lsm.objects import Decision, Obj, Subject
 
 XATTR = "security.selinux"
+PROT_WRITE, PROT_EXEC = 2, 4
+# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION
+_IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
+# FS_IOC_SETFLAGS FS_IOC_SETVERSION
+_IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
+# FIONBIO FIOASYNC; FIOCLEX FIONCLEX
+_IOCTL_FREE, _IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
+# Events of reading: FS_ACCESS and FS_CLOSE_NOWRITE of include/linux/fsnotify_backend.h.
+_FS_READS = 0x01 | 0x10
 
 
 class Selinux(Hooks):
@@ -125,6 +135,40 @@ class Selinux(Hooks):
         if opened != Opened(obj.version, self.server.seqno):
             yield self._about(subject, obj, *_mask_to_perms(obj, mask))
 
+    def file_lock(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
+        yield self._about(subject, obj, "lock")
+
+    def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
+        """Locks are locks; giving O_APPEND up is writing; the rest needs the descriptor only (selinux_file_fcntl)."""
+        if cmd != F_SETFL:
+            yield self._about(subject, obj, "lock")
+        elif drops_append:
+            yield self._about(subject, obj, "write")
+
+    def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
+        """By the command: like stat, like chmod, nothing, else ioctl with its number (selinux_file_ioctl)."""
+        if cmd in _IOCTL_GETATTR:
+            yield self._about(subject, obj, "getattr")
+        elif cmd in _IOCTL_SETATTR:
+            yield self._about(subject, obj, "setattr")
+        elif cmd not in _IOCTL_FREE and not (cmd in _IOCTL_CLOEXEC and self._has("ioctl_skip_cloexec")):
+            yield self._ioctl(subject, obj, cmd & 0xFFFF)
+
+    def mmap_file(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Checks:
+        """map, then what the mapping can do (selinux_mmap_file, file_map_prot_check)."""
+        yield self._about(subject, obj, "map")
+        yield from self._may_map(subject, obj, prot, shared)
+
+    def file_mprotect(self, subject: Subject, obj: Obj, prot: int, shared: bool, dirtied: bool) -> Checks:
+        """execmod where changed private pages become executable, then as for the mapping (selinux_file_mprotect)."""
+        if prot & PROT_EXEC and dirtied and not shared:
+            yield self._about(subject, obj, "execmod")
+        yield from self._may_map(subject, obj, prot, shared)
+
+    def path_notify(self, subject: Subject, obj: Obj, mask: int) -> Checks:
+        """watch; for events that tell of reading watch_reads besides (selinux_path_notify)."""
+        yield self._about(subject, obj, "watch", *(("watch_reads",) if mask & _FS_READS else ()))
+
     # --- task --------------------------------------------------------------------------------------------------
 
     def setprocattr(self, subject: Subject, attr: str, value: str | None) -> Checks:
@@ -154,6 +198,38 @@ class Selinux(Hooks):
 
     def policy_setbool(self, subject: Subject, security: Obj) -> Checks:
         yield self._security(subject, "setbool")
+
+    # --- files -------------------------------------------------------------------------------------------------
+
+    def _may_map(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Iterator[Decision]:
+        """file_map_prot_check: read whatever is asked; private pages that are both written and run are execmem."""
+        if prot & PROT_EXEC and prot & PROT_WRITE and not shared:
+            sid = self._sid(subject)
+            own = Obj("subject", "process", subject.labels)
+            yield self._decide(sid, sid, own, ("execmem",), "", errno.EACCES)
+        write = ("write",) if shared and prot & PROT_WRITE else ()
+        yield self._about(subject, obj, "read", *write, *(("execute",) if prot & PROT_EXEC else ()))
+
+    def _ioctl(self, subject: Subject, obj: Obj, number: int) -> Decision:
+        """The base permission, and what the policy's extended rules make of it (avc_has_extended_perms)."""
+        ssid, tsid, server = self._sid(subject), self._object_sid(obj), self.server
+        base = self._decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES)
+        extended = server.xperm(ssid, tsid, obj.tclass, "ioctl", number)
+        if not extended.defined:
+            return base
+        if base.denied or extended.allowed:
+            told = base.audited and (not extended.dontaudit if base.denied else extended.auditallow)
+            return replace(base, audited=told)
+        av = self.avc.lookup(ssid, tsid, obj.tclass)
+        permissive = av.permissive or not server.enforcing
+        audited = bool(av.auditdeny & self._requested(obj.tclass, ("ioctl",))[1]) and not extended.dontaudit
+        return replace(
+            base, denied=("ioctl",), allowed=permissive, permissive=permissive, reason="te", audited=audited,
+            told=("ioctl",) if audited else (),
+        )  # fmt: skip
+
+    def _has(self, capability: str) -> bool:
+        return capability in self.server.policy.policycaps
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

@@ -263,6 +263,104 @@ class RenameReply(_message.Message):
     receipt: _context_pb2.Receipt
     def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
+class LockRequest(_message.Message):
+    __slots__ = ("handle", "posix", "type", "start", "length", "wait", "test", "cancel")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    POSIX_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    posix: bool
+    type: int
+    start: int
+    length: int
+    wait: bool
+    test: bool
+    cancel: bool
+    def __init__(self, handle: _Optional[bytes] = ..., posix: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., wait: _Optional[bool] = ..., test: _Optional[bool] = ..., cancel: _Optional[bool] = ...) -> None: ...
+
+class LockReply(_message.Message):
+    __slots__ = ("blocked", "type", "start", "length", "pid")
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    blocked: bool
+    type: int
+    start: int
+    length: int
+    pid: int
+    def __init__(self, blocked: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
+
+class FcntlRequest(_message.Message):
+    __slots__ = ("handle", "flags")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    flags: int
+    def __init__(self, handle: _Optional[bytes] = ..., flags: _Optional[int] = ...) -> None: ...
+
+class FcntlReply(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    def __init__(self, token: _Optional[bytes] = ...) -> None: ...
+
+class IoctlRequest(_message.Message):
+    __slots__ = ("handle", "cmd", "arg")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    CMD_FIELD_NUMBER: _ClassVar[int]
+    ARG_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    cmd: int
+    arg: int
+    def __init__(self, handle: _Optional[bytes] = ..., cmd: _Optional[int] = ..., arg: _Optional[int] = ...) -> None: ...
+
+class IoctlReply(_message.Message):
+    __slots__ = ("value", "data")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    value: int
+    data: bytes
+    def __init__(self, value: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class MmapRequest(_message.Message):
+    __slots__ = ("handle", "prot", "shared", "mprotect", "dirtied")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    PROT_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    MPROTECT_FIELD_NUMBER: _ClassVar[int]
+    DIRTIED_FIELD_NUMBER: _ClassVar[int]
+    handle: bytes
+    prot: int
+    shared: bool
+    mprotect: bool
+    dirtied: bool
+    def __init__(self, handle: _Optional[bytes] = ..., prot: _Optional[int] = ..., shared: _Optional[bool] = ..., mprotect: _Optional[bool] = ..., dirtied: _Optional[bool] = ...) -> None: ...
+
+class MmapReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("place", "mask")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    place: Place
+    mask: int
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mask: _Optional[int] = ...) -> None: ...
+
+class WatchReply(_message.Message):
+    __slots__ = ("entry",)
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    entry: _context_pb2.Entry
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ...) -> None: ...
+
 class ReaddirRequest(_message.Message):
     __slots__ = ("handle", "cookie", "count", "plus")
     HANDLE_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,143 @@
+"""What is asked of an open file besides its bytes: fcntl, locks, ioctl, mmap; and watches."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from client.args import U32, Offset, Path
+from client.ctx import Ctx
+from client.file import OpenFile, install
+from labelproof.v1 import mds_pb2 as pb
+
+# include/uapi/linux/fcntl.h
+F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+_SETTABLE = os.O_APPEND | os.O_NONBLOCK | os.O_NOATIME
+_ASKED = os.O_APPEND | os.O_NOATIME
+LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
+FIONREAD = 0x541B
+IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000
+MAP_SHARED = 1
+
+
+async def dup(ctx: Ctx, fd: int) -> int:
+    """dup(2): another descriptor of the same open file."""
+    return install(ctx.task, ctx.file(fd, path=True))
+
+
+async def fcntl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0) -> int:
+    """fcntl(2) with F_DUPFD, F_GETFL, F_SETFL; the descriptor flags of F_GETFD have no use here and read as 0."""
+    file = ctx.file(fd, path=cmd in (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL))
+    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):
+        return install(ctx.task, file)
+    if cmd == F_GETFL:
+        return file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_CLOEXEC)
+    if cmd == F_SETFL:
+        await _setfl(ctx, file, arg)
+    elif cmd not in (F_GETFD, F_SETFD):
+        raise OSError(errno.EINVAL, f"fcntl command {cmd}")
+    return 0
+
+
+async def flock(ctx: Ctx, fd: int, operation: U32) -> None:
+    """flock(2). EAGAIN with LOCK_NB; EINTR by `interrupt`."""
+    kinds = {LOCK_SH: F_RDLCK, LOCK_EX: F_WRLCK, LOCK_UN: F_UNLCK}
+    if operation & ~LOCK_NB not in kinds:
+        raise OSError(errno.EINVAL, f"flock operation {operation}")
+    kind = kinds[operation & ~LOCK_NB]
+    file = ctx.file(fd)
+    ctx.guard.check("flock", object=file.entry, cmd=kind, opened=True)
+    await _locked(ctx, file, pb.LockRequest(handle=file.handle, type=kind, wait=not operation & LOCK_NB))
+
+
+async def lockf(ctx: Ctx, fd: int, type: U32, start: Offset = 0, length: Offset = 0, wait: bool = False) -> None:
+    """fcntl(2) with F_SETLK, or F_SETLKW (`wait`); `start` is an offset of the file. EAGAIN, EDEADLK, EINTR."""
+    file = ctx.file(fd)
+    ctx.guard.check("setlk", object=file.entry, cmd=type, opened=True)
+    file.locked = True
+    await _locked(ctx, file, _posix(file, type, start, length, wait=wait))
+
+
+async def getlk(ctx: Ctx, fd: int, type: U32, start: Offset = 0, length: Offset = 0) -> dict[str, Any] | None:
+    """fcntl(2) with F_GETLK: {"type", "start", "length", "pid"} of a lock in the way; None if there is none."""
+    file = ctx.file(fd)
+    ctx.guard.check("getlk", object=file.entry)
+    reply = await ctx.send("lock", _posix(file, type, start, length, test=True))
+    if reply.type == F_UNLCK:
+        return None
+    return {"type": reply.type, "start": reply.start, "length": reply.length, "pid": reply.pid}
+
+
+async def interrupt(ctx: Ctx, fd: int) -> None:
+    """As a signal to the task where it waits for a lock on this file: the wait ends with EINTR."""
+    file = ctx.file(fd)
+    file.interrupted = True
+    for posix in (False, True):
+        await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=posix, cancel=True))
+
+
+async def ioctl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0) -> Any:
+    """ioctl(2): the number or the bytes that the command gives back. ENOTTY for what no file knows."""
+    file = ctx.file(fd)
+    ctx.guard.check("ioctl", object=file.entry, cmd=cmd)
+    reply = await ctx.send("ioctl", pb.IoctlRequest(handle=file.handle, cmd=cmd, arg=arg))
+    if reply.data:
+        return bytes(reply.data)
+    return int(reply.value) - file.pos if cmd == FIONREAD else int(reply.value)
+
+
+async def mmap(ctx: Ctx, fd: int, prot: U32, flags: U32 = MAP_SHARED) -> None:
+    """What mmap(2) asks; there is no memory behind it."""
+    await _mapped(ctx, fd, pb.MmapRequest(prot=prot, shared=flags & 3 == MAP_SHARED))
+
+
+async def mprotect(ctx: Ctx, fd: int, prot: U32, flags: U32 = MAP_SHARED, dirtied: bool = False) -> None:
+    """What mprotect(2) of a mapping of the file asks; `dirtied`: a private one that was written to."""
+    await _mapped(ctx, fd, pb.MmapRequest(prot=prot, shared=flags & 3 == MAP_SHARED, mprotect=True, dirtied=dirtied))
+
+
+async def watch(ctx: Ctx, path: Path, mask: U32) -> int:
+    """inotify_add_watch(2), IN_DONT_FOLLOW and IN_ONLYDIR included: a number of its own for the object watched."""
+    target = await ctx.target(path, None, follow=not mask & IN_DONT_FOLLOW)
+    if target.entry is not None:
+        if mask & IN_ONLYDIR and not target.entry.is_dir:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        ctx.guard.check("watch", object=target.entry, mask=mask)
+    reply = await ctx.send("watch", pb.WatchRequest(place=target.place.message, mask=mask), target.place.ticket)
+    return ctx.mount.watch(reply.entry.fid.SerializeToString())
+
+
+async def _setfl(ctx: Ctx, file: OpenFile, arg: int) -> None:
+    """F_SETFL: of the flags that can be set, what the file is judged by goes to the MDS."""
+    flags = file.flags & ~_SETTABLE | arg & _SETTABLE
+    drops = bool(file.flags & ~flags & os.O_APPEND)
+    ctx.guard.check("setfl", object=file.entry, drops_append=drops, flags=arg)
+    if (flags ^ file.flags) & os.O_APPEND or flags & ~file.flags & os.O_NOATIME:
+        reply = await ctx.send("fcntl", pb.FcntlRequest(handle=file.handle, flags=flags & _ASKED))
+        file.token = reply.token
+    file.flags = flags
+
+
+def _posix(file: OpenFile, kind: int, start: int, length: int, **more: bool) -> pb.LockRequest:
+    if kind not in (F_RDLCK, F_WRLCK, F_UNLCK):
+        raise OSError(errno.EINVAL, f"lock type {kind}")
+    return pb.LockRequest(handle=file.handle, posix=True, type=kind, start=start, length=length, **more)
+
+
+async def _locked(ctx: Ctx, file: OpenFile, request: pb.LockRequest) -> None:
+    """Asks until the lock is there; a server waits for some seconds at a time."""
+    file.interrupted = False
+    while (await ctx.send("lock", request)).blocked:
+        if file.interrupted:
+            raise InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
+
+
+async def _mapped(ctx: Ctx, fd: int, request: pb.MmapRequest) -> None:
+    file = ctx.file(fd)
+    if ctx.guard.on:
+        op = "mprotect" if request.mprotect else "mmap"
+        ctx.guard.mapping(op, file.entry, file.flags, request.prot, shared=request.shared, dirtied=request.dirtied)
+    request.handle = file.handle
+    await ctx.send("mmap", request)

@@ -1,0 +1,199 @@
+"""What an open file is asked besides its bytes: locks, fcntl, ioctl, mmap; and watches, which need no open file."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import struct
+
+from host.store import Txn
+from labelproof.v1 import mds_pb2
+from lsm import vfs
+from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
+from lsm.modules.capability import NUMBER
+from mds import inodes
+from mds.flocks import END_MAX, Lock, Waiter
+from mds.handles import Handle
+from mds.inodes import Inode
+from mds.ops.open import Open
+from mds.ops.session import BLOCK_BYTES
+from rpc import Call
+
+# How long one rpc waits for a lock, s; the client asks again.
+WAIT_S = 4.0
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+
+# include/uapi/asm-generic/ioctls.h, include/uapi/linux/fs.h
+FIONREAD, FIBMAP, FIGETBSZ = 0x541B, 1, 2
+FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX = 0x5421, 0x5452, 0x5451, 0x5450
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
+FS_IOC_GETVERSION, FS_IOC_FSGETXATTR = 0x80087601, 0x801C581F
+# Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. FS_IMMUTABLE_FL and FS_APPEND_FL need a capability first.
+FLAGS_KEPT, FLAGS_GUARDED = 0x08 | 0x40 | 0x80, 0x10 | 0x20
+IN_ALL_EVENTS = 0xFFF
+
+
+class File(Open):
+    """Operations on handles."""
+
+    async def lock(self, call: Call, req: mds_pb2.LockRequest) -> mds_pb2.LockReply:
+        """flock(2), and fcntl(2) with F_SETLK, F_SETLKW, F_GETLK. EAGAIN; with `wait` EINTR, EDEADLK, or `blocked`."""
+        handle = self._mdt.handle(call, req.handle)
+        key, owner = _lock_key(call, handle, posix=req.posix)
+        if req.cancel:
+            call.takes("cancel")
+            self._mdt.flocks.interrupt(key, owner)
+            return mds_pb2.LockReply()
+        self._may_lock(call, req, handle)
+        wanted = Lock(owner, req.type == F_WRLCK, *_range(req), call.subject.pid)
+        if req.test:
+            return _told(self._mdt.flocks.conflict(key, wanted))
+        return await self._locked(key, wanted, req)
+
+    async def fcntl(self, call: Call, req: mds_pb2.FcntlRequest) -> mds_pb2.FcntlReply:
+        """F_SETFL where O_APPEND or O_NOATIME change: a new token, and the handle is judged by it from now on."""
+        call.takes("setfl")
+        with self._mdt.store.op(call) as txn:
+            handle = self._mdt.handle(call, req.handle)
+            inode = self._mdt.inode(txn, handle.fid)
+            drops = bool(handle.mask & MAY_APPEND) and not req.flags & os.O_APPEND
+            vfs.run("setfl", call.lsm, object=self._mdt.obj(inode), drops_append=drops, flags=req.flags)
+            appends = MAY_APPEND if req.flags & os.O_APPEND and handle.mask else 0
+            handle = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
+            token = self._token(call, inode, handle) if inode.is_file else b""
+        return mds_pb2.FcntlReply(token=token)
+
+    async def ioctl(self, call: Call, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
+        """The commands of fs/ioctl.c for files; ENOTTY for others, after the check."""
+        call.takes("ioctl")
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.inode(txn, self._mdt.handle(call, req.handle).fid)
+            vfs.run("ioctl", call.lsm, object=self._mdt.obj(inode), cmd=req.cmd)
+            reply = self._commanded(txn, call, inode, req)
+        await self._mdt.store.settled()
+        if req.cmd == FIONREAD and inode.is_file and not inode.size_valid:
+            reply.value = await self._mdt.osts.glimpse(inode, call)
+        return reply
+
+    async def mmap(self, call: Call, req: mds_pb2.MmapRequest) -> mds_pb2.MmapReply:
+        """What mmap(2) and mprotect(2) of an open file ask; the pages are the client's own."""
+        call.takes("mprotect" if req.mprotect else "mmap")
+        with self._mdt.store.op(call) as txn:
+            handle = self._mdt.handle(call, req.handle)
+            obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
+            opens = handle.mask
+            op = "mprotect" if req.mprotect else "mmap"
+            vfs.run(op, call.lsm, object=obj, prot=req.prot, shared=req.shared, dirtied=req.dirtied, mask=opens)
+        return mds_pb2.MmapReply()
+
+    async def watch(self, call: Call, req: mds_pb2.WatchRequest) -> mds_pb2.WatchReply:
+        """What inotify_add_watch(2) asks of an object: read, then watch. EINVAL for no event at all."""
+        if not req.mask & IN_ALL_EVENTS:
+            raise OSError(errno.EINVAL, f"watch mask {req.mask:#x} names no event")
+        call.takes("watch")
+        with self._mdt.store.op(call) as txn:
+            inode = self._mdt.find(txn, call, req.place, path=True)
+            vfs.run("watch", call.lsm, object=self._mdt.obj(inode), mask=req.mask)
+        await self._mdt.store.settled()
+        return mds_pb2.WatchReply(entry=self.entry(inode))
+
+    # --- locks -------------------------------------------------------------------------------------------------
+
+    def _may_lock(self, call: Call, req: mds_pb2.LockRequest, handle: Handle) -> None:
+        """The checks, and EBADF for a lock that the file was not opened for (fs/locks.c, fcntl_setlk)."""
+        op = "getlk" if req.test else "setlk" if req.posix else "flock"
+        call.takes(op)
+        with self._mdt.store.op(call) as txn:
+            obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
+            needed = {F_RDLCK: MAY_READ, F_WRLCK: MAY_WRITE}.get(req.type, 0)
+            opened = not needed & ~handle.mask if req.posix else req.type == F_UNLCK or bool(handle.mask)
+            vfs.run(op, call.lsm, object=obj, cmd=req.type, opened=opened)
+
+    async def _locked(self, key: object, wanted: Lock, req: mds_pb2.LockRequest) -> mds_pb2.LockReply:
+        flocks = self._mdt.flocks
+        if req.type == F_UNLCK or not req.posix:
+            # flock gives the old lock up before it asks for another (fs/locks.c, flock_lock_inode).
+            flocks.drop(key, wanted.owner, wanted.start, wanted.end)
+        if req.type == F_UNLCK:
+            return mds_pb2.LockReply()
+        try:
+            flocks.take(key, wanted)
+        except BlockingIOError:
+            if not req.wait:
+                raise
+            return mds_pb2.LockReply(blocked=not await self._waited(key, wanted))
+        return mds_pb2.LockReply()
+
+    async def _waited(self, key: object, wanted: Lock) -> bool:
+        """Whether the lock came in WAIT_S; EINTR if somebody cancelled the wait."""
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(error: OSError | None) -> None:
+            if not granted.done():
+                granted.set_exception(error) if error else granted.set_result(None)
+
+        waiter = Waiter(wanted, wake)
+        self._mdt.flocks.wait(key, waiter)
+        try:
+            await asyncio.wait([granted], timeout=WAIT_S)
+        finally:
+            self._mdt.flocks.leave(key, waiter)
+        if granted.done():
+            granted.result()
+        return granted.done()
+
+    # --- ioctl -------------------------------------------------------------------------------------------------
+
+    def _commanded(self, txn: Txn, call: Call, inode: Inode, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
+        if req.cmd == FIBMAP and not call.lsm.capable(NUMBER["sys_rawio"]):
+            raise PermissionError(errno.EPERM, "FIBMAP needs CAP_SYS_RAWIO")
+        if req.cmd == FS_IOC_SETFLAGS:
+            self._set_flags(txn, call, inode, req.arg)
+            return mds_pb2.IoctlReply()
+        if req.cmd in (FIONBIO, FIOCLEX, FIONCLEX):
+            return mds_pb2.IoctlReply()
+        values = {FIGETBSZ: BLOCK_BYTES, FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
+        if inode.is_file:
+            values[FIONREAD] = inode.size
+        if req.cmd in values:
+            return mds_pb2.IoctlReply(value=values[req.cmd])
+        if req.cmd == FS_IOC_FSGETXATTR:
+            return mds_pb2.IoctlReply(data=struct.pack("=5I8x", 0, 0, 0, 0, 0))
+        raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: {req.cmd:#x}")
+
+    def _set_flags(self, txn: Txn, call: Call, inode: Inode, flags: int) -> None:
+        """FS_IOC_SETFLAGS, by the owner (fs/ioctl.c, vfs_fileattr_set)."""
+        if call.nodemap.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set flags")
+        if flags & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
+            raise PermissionError(errno.EPERM, "needs CAP_LINUX_IMMUTABLE")
+        if flags & ~FLAGS_KEPT:
+            raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT:#x} are kept here")
+        inodes.update(txn, inode.fid, flags=flags, ctime_ns=self._mdt.now())
+
+
+def _lock_key(call: Call, handle: Handle, *, posix: bool) -> tuple[object, object]:
+    """The table's key, and the owner: an open file, or a process."""
+    return (posix, handle.fid), ((call.peer.node, call.subject.pid) if posix else handle.id)
+
+
+def _range(req: mds_pb2.LockRequest) -> tuple[int, int]:
+    """First and last byte; length 0 reaches to the end of all files. EINVAL, EOVERFLOW."""
+    if not req.posix:
+        return 0, END_MAX
+    end = req.start + req.length - 1 if req.length else END_MAX
+    if end > END_MAX:
+        raise OSError(errno.EOVERFLOW, os.strerror(errno.EOVERFLOW))
+    return req.start, end
+
+
+def _told(lock: Lock | None) -> mds_pb2.LockReply:
+    """F_GETLK: what is in the way, else F_UNLCK."""
+    if lock is None:
+        return mds_pb2.LockReply(type=F_UNLCK)
+    length = 0 if lock.end == END_MAX else lock.end - lock.start + 1
+    kind = F_WRLCK if lock.exclusive else F_RDLCK
+    return mds_pb2.LockReply(type=kind, start=lock.start, length=length, pid=lock.pid)

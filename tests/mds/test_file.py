@@ -1,0 +1,183 @@
+"""What an open file is asked: locks with wait and cancel, fcntl, ioctl, mmap, watches."""
+
+import asyncio
+import errno
+import os
+
+import pytest
+
+from labelproof.v1 import mds_pb2
+
+GETFLAGS, SETFLAGS, FSGETXATTR = 0x80086601, 0x40086602, 0x801C581F
+
+
+async def refused(awaitable, number: int) -> OSError:
+    with pytest.raises(OSError) as caught:
+        await awaitable
+    assert errno.errorcode[caught.value.errno] == errno.errorcode[number], caught.value
+    return caught.value
+
+
+def lock(user, opened, type_: int, **more):
+    return user.mds("lock", mds_pb2.LockRequest(handle=opened.handle, type=type_, **more))
+
+
+def asked(world) -> list[tuple[str, list[str]]]:
+    return [(e["hook"], e["requested"]) for e in world.events("mds0", "avc")]
+
+
+def test_flock_waits_for_the_other_open_file_and_its_close(run):
+    """An exclusive flock refuses another (EAGAIN), and one that waits has it when the first is closed."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        first, second = await user.open("/f"), await other.open("/f")
+        await lock(user, first, 1)
+        await refused(lock(other, second, 1), errno.EAGAIN)
+
+        waiting = asyncio.create_task(lock(other, second, 1, wait=True))
+        await asyncio.sleep(0)
+        await user.close(first)
+
+        assert not (await waiting).blocked
+
+    run(scenario)
+
+
+def test_a_wait_is_cancelled(run):
+    """Whoever waits can be told to stop: EINTR, and the lock stays where it is."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        first, second = await user.open("/f", os.O_RDWR), await other.open("/f", os.O_RDWR)
+        await lock(user, first, 1, posix=True)
+        waiting = asyncio.create_task(lock(other, second, 1, posix=True, wait=True))
+        while not world.mdt.flocks._waiting:
+            await asyncio.sleep(0)
+
+        await lock(other, second, 0, posix=True, cancel=True)
+
+        await refused(waiting, errno.EINTR)
+        found = await lock(other, second, 1, posix=True, test=True)
+        assert (found.type, found.length) == (1, 0)
+
+    run(scenario)
+
+
+def test_posix_locks_ask_twice_and_need_the_right_mode(run):
+    """fcntl and the lock itself ask {lock}; a write lock on a file that is open for reading is EBADF."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f")
+        await refused(lock(user, opened, 1, posix=True), errno.EBADF)
+        await lock(user, opened, 0, posix=True, start=5, length=5)
+
+        assert asked(world)[-2:] == [("file_fcntl", ["lock"]), ("file_lock", ["lock"])]
+        assert world.mdt.flocks.held((True, world.mdt.handles.get(opened.handle, "client0", user.subject.digest).fid))
+        await user.close(opened)
+        assert not world.mdt.flocks._held
+
+    run(scenario)
+
+
+def test_giving_up_o_append_asks_write_and_changes_what_the_file_is_judged_by(run):
+    """F_SETFL without O_APPEND asks {write}; the token is then one for writing. With it nothing is asked."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f", os.O_WRONLY | os.O_APPEND)
+        before = len(asked(world))
+        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, flags=os.O_APPEND))
+        assert len(asked(world)) == before
+        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle))
+
+        assert asked(world)[before:] == [("file_fcntl", ["write"])]
+        handle = world.mdt.handles.get(opened.handle, "client0", user.subject.digest)
+        assert (handle.mask, bool(reply.token)) == (2, True)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "perms", "error"),
+    [
+        (GETFLAGS, ["getattr"], 0), (SETFLAGS, ["setattr"], 0), (2, ["getattr"], 0), (0x541B, ["getattr"], 0),
+        (0x5421, [], 0), (FSGETXATTR, None, errno.EACCES), (0x6601, ["ioctl"], errno.ENOTTY),
+    ],
+)  # fmt: skip
+def test_an_ioctl_asks_by_its_command(run, cmd, perms, error):
+    """getattr, setattr, nothing, or ioctl, which the policy's extended rules narrow to some numbers."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f", os.O_RDWR)
+        before = len(asked(world))
+        request = user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd, arg=0x40))
+
+        if error:
+            await refused(request, error)
+        else:
+            await request
+        if perms is not None:
+            assert asked(world)[before:] == ([("file_ioctl", perms)] if perms else [])
+
+    run(scenario)
+
+
+def test_flags_are_the_owners_and_are_kept(run):
+    """FS_IOC_SETFLAGS is read back; another user is EPERM, a flag that needs a capability as well."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user(uid=1001)
+        await user.create("/f")
+        opened, theirs = await user.open("/f"), await other.open("/f")
+
+        def ioctl(who, handle, cmd, arg=0):
+            return who.mds("ioctl", mds_pb2.IoctlRequest(handle=handle.handle, cmd=cmd, arg=arg))
+
+        await ioctl(user, opened, SETFLAGS, 0x40)
+        assert (await ioctl(user, opened, GETFLAGS)).value == 0x40
+        await refused(ioctl(user, opened, SETFLAGS, 0x10), errno.EPERM)
+        await refused(ioctl(other, theirs, SETFLAGS, 0x40), errno.EPERM)
+
+    run(scenario)
+
+
+def test_a_mapping_asks_map_and_then_what_it_can_do(run):
+    """{map} and {read}, {read write} for a shared one to write; EACCES where the file was not opened for that."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened, reading = await user.open("/f", os.O_RDWR), await user.open("/f")
+        before = len(asked(world))
+        await user.mds("mmap", mds_pb2.MmapRequest(handle=opened.handle, prot=3, shared=True))
+        await user.mds("mmap", mds_pb2.MmapRequest(handle=reading.handle, prot=3))
+
+        assert [perms for _, perms in asked(world)[before:]] == [["map"], ["read", "write"], ["map"], ["read"]]
+        denied = user.mds("mmap", mds_pb2.MmapRequest(handle=reading.handle, prot=2, shared=True))
+        await refused(denied, errno.EACCES)
+
+    run(scenario)
+
+
+def test_a_watch_asks_read_and_then_watch(run):
+    """inotify: {read}, then {watch}, for events of reading {watch watch_reads}; no event at all is EINVAL."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        for mask in (2, 1):
+            await user.by_name("watch", "/f", mds_pb2.WatchRequest, mask=mask)
+
+        perms = [requested for hook, requested in asked(world) if hook == "path_notify"]
+        assert perms == [["watch"], ["watch", "watch_reads"]]
+        await refused(user.by_name("watch", "/f", mds_pb2.WatchRequest, mask=0x02000000), errno.EINVAL)
+
+    run(scenario)
