@@ -17,7 +17,6 @@ from harness.results import Exit, Test
 from harness.runner import RunOptions
 from harness.store import Store
 
-
 SUITES = ("create_labels", "mediation")
 
 
