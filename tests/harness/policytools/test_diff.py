@@ -64,14 +64,24 @@ def test_a_rule_that_an_attribute_gave_already_is_no_change(targeted: Loaded, va
     assert diff.compare(targeted, varied("(allow user_t home_t (file (read)))")).changes == ()
 
 
-def test_a_new_member_gains_what_its_attribute_has(targeted: Loaded, varied: Vary) -> None:
-    """No allow rule differs; the decisions do."""
-    new = varied("(typeattributeset reader_domain (nofscreate_t))", "(typeattributeset rich_type (secret_t))")
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        ("(typeattributeset reader_domain (bounded_t))", ("bounded_t", "shared_t", "read")),
+        ("(typeattributeset rich_type (secret_t))", ("user_t", "secret_t", "read")),
+    ],
+)
+def test_a_new_member_gains_what_its_attribute_has(
+    targeted: Loaded, varied: Vary, member: str, expected: tuple[str, str, str]
+) -> None:
+    """Of a source and of a target: no allow rule differs; the decisions do."""
+    source, target, perm = expected
+    new = varied(member)
 
     changes = vectors(diff.compare(targeted, new))
 
-    assert changes
-    assert any("secret_t" in change.targets and "read" in change.perms for change in changes)
+    assert _rules(new) == _rules(targeted)
+    assert any(source in c.sources and target in c.targets and perm in c.perms for c in changes)
 
 
 def test_a_boolean_decides_which_rules_count(targeted: Loaded) -> None:
@@ -140,6 +150,10 @@ def test_debians_two_policies_in_reasonable_time(debian: Callable[[str], Path], 
                     assert not answer.allowed & set(change.perms), change
 
     assert len(changes) > 100
+
+
+def _rules(policy: Loaded) -> set[str]:
+    return {line for line in policy.policy.cil.splitlines() if line.startswith("(allow ")}
 
 
 def _decided(policy: Loaded, pairs: list[tuple[str, str]]) -> list[frozenset[str]]:
