@@ -21,13 +21,14 @@ class Entry:
     labels: Mapping[str, str | None]
     version: int
     ticket: bytes = b""
+    acl: bytes = b""
 
     @classmethod
     def of(cls, message: context_pb2.Entry, ticket: bytes = b"") -> Entry:
         """The entry of a reply."""
         fid = Fid(message.fid.seq, message.fid.oid, message.fid.ver)
         labels = texts(message.labels)
-        return cls(fid, message.mode, message.uid, message.gid, labels, message.label_version, ticket)
+        return cls(fid, message.mode, message.uid, message.gid, labels, message.label_version, ticket, message.acl)
 
     @property
     def is_dir(self) -> bool:
@@ -41,7 +42,16 @@ class Entry:
         """The object as hooks take it; `modules` maps the xattr of each enabled module to the module's name."""
         labels = {module: self.labels.get(xattr) for xattr, module in modules.items()}
         return Obj(
-            role, file_class(self.mode), labels, self.version, self.uid, self.gid, self.mode, self.fid, decoded(name)
+            role,
+            file_class(self.mode),
+            labels,
+            self.version,
+            self.uid,
+            self.gid,
+            self.mode,
+            self.fid,
+            decoded(name),
+            acl=self.acl,
         )
 
 

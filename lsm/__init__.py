@@ -6,6 +6,7 @@ In reading order:
   framework.py  which modules are on and in which order; calls a hook, settles its decisions
   vfs.py        the kernel's VFS steps (DAC, structure) and the table operation -> ordered steps
   avc.py        the access vector cache
+  acl.py        POSIX access control lists, which DAC honours
   audit.py      a decision as the kernel's own AVC line
   modules/      MODULES in call order: capability, selinux
 

@@ -129,6 +129,10 @@ class Hooks:
         """The label that the store shall keep for the xattr `name`: canonical, after inode_setxattr allowed it."""
         return None
 
+    def inode_getsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes | None) -> bytes | None:
+        """The module's own xattr `name` as the subject may see it; `value` is what is stored, None for nothing."""
+        return value
+
     # --- file --------------------------------------------------------------------------------------------------
 
     def file_open(self, subject: Subject, obj: Obj, mask: int) -> Checks:

@@ -70,6 +70,8 @@ class Obj:
     fid: Fid | None = None
     name: str = ""
     rdev: int = 0
+    # The POSIX access control list, as its xattr holds it; empty: the mode says it all.
+    acl: bytes = b""
 
     @property
     def is_dir(self) -> bool:

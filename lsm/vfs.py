@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lsm import acl
 from lsm.framework import Mediator
 from lsm.hooks import F_GETLK, F_SETFL, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
@@ -43,10 +44,14 @@ def permission(m: Mediator, obj: Obj, mask: int) -> None:
 
 
 def dac_allows(m: Mediator, obj: Obj, mask: int) -> bool:
-    """fs/namei.c, generic_permission: the one class of mode bits that applies, else DAC capabilities."""
+    """fs/namei.c, generic_permission: the one class of mode bits that applies, or the access control list, else DAC
+    capabilities."""
     wanted = mask & (MAY_READ | MAY_WRITE | MAY_EXEC)
     if obj.uid == m.subject.uid:
         granted = obj.mode >> 6
+    elif obj.acl and obj.mode & stat.S_IRWXG:
+        listed = acl.allows(acl.parse(obj.acl), m.subject, obj.uid, obj.gid, wanted)
+        granted = wanted if listed else 0
     elif m.subject.in_group(obj.gid):
         granted = obj.mode >> 3
     else:

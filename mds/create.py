@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
-from lsm import Obj, file_class, vfs
+from lsm import Obj, acl, file_class, vfs
 from lsm.modules.capability import NUMBER
 from mds import entries, inodes, labels
 from mds.inodes import Inode
@@ -69,8 +69,10 @@ def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
 
 
 def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
-    """Mode and owner (fs/inode.c, inode_init_owner and mode_strip_sgid)."""
-    kind, bits = stat.S_IFMT(wish.mode), wish.mode & PERMISSIONS & ~(wish.umask & 0o777)
+    """Mode and owner (fs/inode.c, inode_init_owner and mode_strip_sgid); a default list stands in for the umask."""
+    kind, bits = stat.S_IFMT(wish.mode), wish.mode & PERMISSIONS
+    default = b"" if stat.S_ISLNK(kind) else inodes.xattr(txn, parent.fid, acl.DEFAULT) or b""
+    listed, bits = acl.inherited(acl.parse(default), bits) if default else ((), bits & ~(wish.umask & 0o777))
     gid = call.subject.gid
     if parent.mode & stat.S_ISGID:
         gid = parent.gid
@@ -81,7 +83,10 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
     if stat.S_ISLNK(kind):
         bits = 0o777
     inode = mdt.blank(mdt.allocate(txn), kind | bits, call.subject.uid, gid)
-    return replace(inode, rdev=wish.rdev, target=wish.target, size=len(wish.target))
+    if default and inode.is_dir:
+        inodes.set_xattr(txn, inode.fid, acl.DEFAULT, default)
+    kept = acl.encode(listed) if listed and not acl.is_mode(listed) else b""
+    return replace(inode, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
 
 
 def _may_setgid(call: Call, gid: int) -> bool:

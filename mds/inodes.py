@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from host.store import Param, Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
-from lsm import Fid, Obj, file_class
+from lsm import Fid, Obj, acl, file_class
 from rpc import fid_message
 
 SCHEMA = """
@@ -27,6 +27,7 @@ class Inode:
 
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
     the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
+    `acl`: the access control list, as stored.
     """
 
     fid: Fid
@@ -46,6 +47,7 @@ class Inode:
     osts: tuple[str, ...] = ()
     objects: bool = False
     flags: int = 0
+    acl: bytes = b""
     labels: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -75,8 +77,9 @@ def get(txn: Txn, fid: Fid) -> Inode | None:
     if row is None:
         return None
     # From "security." up to, not including, the first name behind that prefix ("/" follows ".").
-    labels = txn.read("SELECT name, value FROM xattrs WHERE fid = ? AND name > 'security.' AND name < 'security/'", key)
-    return _inode(fid, row, dict(labels))
+    own = "name > 'security.' AND name < 'security/' OR name = ?"
+    found = dict(txn.read(f"SELECT name, value FROM xattrs WHERE fid = ? AND ({own})", key, acl.ACCESS))
+    return replace(_inode(fid, row, found), acl=found.pop(acl.ACCESS, b""))
 
 
 def insert(txn: Txn, inode: Inode) -> None:
@@ -86,6 +89,8 @@ def insert(txn: Txn, inode: Inode) -> None:
     txn.write(f"INSERT INTO inodes VALUES ({marks})", fid_bytes(inode.fid), *values)
     for name, value in inode.labels.items():
         set_xattr(txn, inode.fid, name, value)
+    if inode.acl:
+        set_xattr(txn, inode.fid, acl.ACCESS, inode.acl)
 
 
 def update(txn: Txn, fid: Fid, **columns: object) -> None:
@@ -144,7 +149,7 @@ def obj(inode: Inode, role: str, modules: Mapping[str, str], name: bytes = b"") 
     }
     return Obj(
         role, inode.tclass, labels, inode.label_version, inode.uid, inode.gid, inode.mode, inode.fid,
-        name.decode("utf-8", "surrogateescape"), inode.rdev,
+        name.decode("utf-8", "surrogateescape"), inode.rdev, inode.acl,
     )  # fmt: skip
 
 
@@ -152,7 +157,7 @@ def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
     """What a client needs for checks of its own; a label in `xattrs` that is not stored is said to be absent."""
     return context_pb2.Entry(
         fid=fid_message(inode.fid), mode=inode.mode, uid=inode.uid, gid=inode.gid, label_version=inode.label_version,
-        labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs],
+        labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs], acl=inode.acl,
     )  # fmt: skip
 
 

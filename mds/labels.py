@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from host.node import Node
-from lsm import Fid, Mediator
-from lsm.modules.capability import NUMBER
+from lsm import Fid
 from mds.inodes import Inode
 from rpc import Batch, Call
 
@@ -22,19 +21,6 @@ def default(node: Node, xattr: str) -> bytes | None:
     if server is None or kept(node).get(xattr) != "selinux":
         return None
     return server.sid_to_context(server.initial_sid("file")).encode()
-
-
-def shown(node: Node, m: Mediator, xattr: str, stored: bytes | None) -> bytes | None:
-    """A label as getxattr gives it: one that the policy does not know is `unlabeled`, but for CAP_MAC_ADMIN."""
-    server = node.policy.server
-    if stored is None or server is None or kept(node).get(xattr) != "selinux":
-        return default(node, xattr) if stored is None else stored
-    try:
-        server.context_to_sid(stored.decode())
-    except ValueError:
-        if not m.capable(NUMBER["mac_admin"]):
-            return server.sid_to_context(server.initial_sid("unlabeled")).encode()
-    return stored
 
 
 def record(

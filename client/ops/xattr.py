@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TypeVar
 
 from client.args import U32, Path
 from client.ctx import Ctx
 from labelproof.v1 import mds_pb2 as pb
 
+T = TypeVar("T")
 
-async def getxattr(ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True) -> bytes:
-    """getxattr(2). Absent is ENODATA; empty is an empty value."""
+
+async def getxattr(
+    ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True, size: U32 = 0
+) -> bytes:
+    """getxattr(2). Absent is ENODATA; empty is an empty value; ERANGE for one longer than `size`, if that is given."""
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
         ctx.guard.check("getxattr", object=target.entry, name=name)
@@ -19,7 +24,7 @@ async def getxattr(ctx: Ctx, name: str, path: Path | None = None, fd: int | None
     label = (await ctx.send("getxattr", request, target.place.ticket)).label
     if not label.HasField("value"):
         raise OSError(errno.ENODATA, f"{os.strerror(errno.ENODATA)}: {name}")
-    return bytes(label.value)
+    return _fitting(bytes(label.value), len(label.value), size)
 
 
 async def setxattr(
@@ -34,13 +39,15 @@ async def setxattr(
     await ctx.send("setxattr", request, target.place.ticket)
 
 
-async def listxattr(ctx: Ctx, path: Path | None = None, fd: int | None = None, follow: bool = True) -> list[str]:
-    """listxattr(2): the names."""
+async def listxattr(
+    ctx: Ctx, path: Path | None = None, fd: int | None = None, follow: bool = True, size: U32 = 0
+) -> list[str]:
+    """listxattr(2): the names; ERANGE if they, a NUL behind each, are longer than `size`, if that is given."""
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
         ctx.guard.check("listxattr", object=target.entry)
     reply = await ctx.send("listxattr", pb.ListxattrRequest(place=target.place.message), target.place.ticket)
-    return list(reply.names)
+    return _fitting(list(reply.names), sum(len(name.encode()) + 1 for name in reply.names), size)
 
 
 async def removexattr(
@@ -52,3 +59,9 @@ async def removexattr(
         ctx.guard.check("removexattr", object=target.entry, name=name)
     request = pb.RemovexattrRequest(place=target.place.message, name=name)
     await ctx.send("removexattr", request, target.place.ticket)
+
+
+def _fitting(answer: T, length: int, size: int) -> T:
+    if size and length > size:
+        raise OSError(errno.ERANGE, f"{os.strerror(errno.ERANGE)}: {length} bytes do not fit in {size}")
+    return answer

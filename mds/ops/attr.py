@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Obj, Subject, vfs
+from lsm import Obj, Subject, acl, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
 from mds import inodes
@@ -79,7 +79,11 @@ class Attr(Base):
                 inode = self._mdt.find(txn, call, req.place)
                 wanted = {"uid": req.uid, "gid": req.gid}
                 vfs.run("setattr", call.lsm, object=self._mdt.obj(inode), attrs=attrs, new_attrs=wanted)
-                inodes.update(txn, inode.fid, **self._changes(call, inode, req))
+                changes = self._changes(call, inode, req)
+                inodes.update(txn, inode.fid, **changes)
+                if req.HasField("mode") and inode.acl:
+                    listed = acl.with_mode(acl.parse(inode.acl), changes.get("mode", inode.mode))
+                    inodes.set_xattr(txn, inode.fid, acl.ACCESS, acl.encode(listed))
                 call.fid = inode.fid
                 reply = txn.keep(self.attr_reply(call, self._mdt.inode(txn, inode.fid)))
         await self._mdt.store.committed(call.transno)

@@ -130,20 +130,22 @@ class Receipt(_message.Message):
     def __init__(self, transno: _Optional[int] = ..., last_committed: _Optional[int] = ..., seal: _Optional[bytes] = ..., resent: _Optional[bool] = ...) -> None: ...
 
 class Entry(_message.Message):
-    __slots__ = ("fid", "mode", "uid", "gid", "labels", "label_version")
+    __slots__ = ("fid", "mode", "uid", "gid", "labels", "label_version", "acl")
     FID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     GID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ACL_FIELD_NUMBER: _ClassVar[int]
     fid: Fid
     mode: int
     uid: int
     gid: int
     labels: _containers.RepeatedCompositeFieldContainer[Label]
     label_version: int
-    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., mode: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., label_version: _Optional[int] = ...) -> None: ...
+    acl: bytes
+    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., mode: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., label_version: _Optional[int] = ..., acl: _Optional[bytes] = ...) -> None: ...
 
 class Attr(_message.Message):
     __slots__ = ("entry", "nlink", "size", "blocks", "rdev", "atime_ns", "mtime_ns", "ctime_ns")

@@ -1,0 +1,92 @@
+"""Access control lists as the MDS keeps them: stored, honoured, inherited, moved by chmod."""
+
+import errno
+import os
+import struct
+
+import pytest
+
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+NOBODY = 0xFFFFFFFF
+
+
+def listed(*entries: tuple[int, int, int]) -> bytes:
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+NAMED = listed((1, 6, NOBODY), (2, 4, 1001), (4, 4, NOBODY), (16, 6, NOBODY), (32, 0, NOBODY))
+PLAIN = listed((1, 6, NOBODY), (4, 4, NOBODY), (32, 0, NOBODY))
+
+
+async def refused(awaitable, number: int) -> OSError:
+    with pytest.raises(OSError) as caught:
+        await awaitable
+    assert errno.errorcode[caught.value.errno] == errno.errorcode[number], caught.value
+    return caught.value
+
+
+def test_a_list_lets_in_whom_it_names(run):
+    """The named user may read and no more, others nothing; the mode shows the mask, and chmod moves it."""
+
+    async def scenario(world):
+        user, named, other = world.user(), world.user(uid=1001, gid=1001), world.user(uid=1002, gid=1002)
+        await user.create("/f", 0o600)
+        await refused(named.open("/f"), errno.EACCES)
+        await user.setxattr("/f", ACCESS, NAMED)
+
+        assert (await user.stat("/f")).entry.mode == 0o100660
+        await named.open("/f")
+        await refused(named.open("/f", os.O_WRONLY), errno.EACCES)
+        await refused(other.open("/f"), errno.EACCES)
+        await user.setattr("/f", mode=0o600)
+        await refused(named.open("/f"), errno.EACCES)
+        assert (await user.getxattr("/f", ACCESS))[4 + 3 * 8 :][2:4] == b"\0\0"
+
+    run(scenario)
+
+
+def test_a_list_that_is_a_mode_becomes_the_mode(run):
+    """Three classes and nobody named: the mode changes, and no list is kept; removing what is not there is no error."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f", 0o600)
+        await user.setxattr("/f", ACCESS, PLAIN)
+
+        assert (await user.stat("/f")).entry.mode == 0o100640
+        assert await user.getxattr("/f", ACCESS) is None
+        assert await user.listxattr("/f") == ["security.selinux"]
+
+    run(scenario)
+
+
+def test_a_default_list_is_inherited_in_place_of_the_umask(run):
+    """New files get it as their list, cut to the mode asked for; new directories keep it as their default too."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.mkdir("/d")
+        await user.setxattr("/d", DEFAULT, NAMED)
+        made = await user.open("/d/f", os.O_CREAT | os.O_WRONLY, 0o666, 0o077)
+        await user.mkdir("/d/e", 0o777, 0o077)
+
+        assert made.attr.entry.mode == 0o100660
+        assert await user.getxattr("/d/f", ACCESS) == NAMED
+        assert await user.getxattr("/d/e", DEFAULT) == NAMED
+
+    run(scenario)
+
+
+def test_who_may_set_which_list(run):
+    """The owner; a default list belongs to a directory; a link has none."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user(uid=1001, gid=1001)
+        await user.create("/f")
+
+        await refused(other.setxattr("/f", ACCESS, NAMED), errno.EPERM)
+        await refused(user.setxattr("/f", DEFAULT, NAMED), errno.EACCES)
+        await refused(user.setxattr("/f", "system.other", b"x"), errno.EOPNOTSUPP)
+        await refused(user.setxattr("/f", ACCESS, b"bad"), errno.EINVAL)
+
+    run(scenario)
