@@ -7,7 +7,7 @@ rpc and the true labels; the contexts in the event are compared with both.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.model import labels
@@ -47,6 +47,18 @@ class Decisions:
     def flush(self, node: str) -> None:
         """The node's policy, mode or booleans changed: nothing is remembered (security/selinux/avc.c, avc_ss_reset)."""
         self._passed = {key: perms for key, perms in self._passed.items() if key[0] != node}
+
+    def ask_ahead(self, events: Iterable[Event]) -> None:
+        """Has the second engine answer what the events claim in one question a node; a false claim is asked again."""
+        claims: dict[tuple[str, int | None], list[tuple[str, str, str]]] = {}
+        for event in events:
+            if event["e"] == "avc" and event["module"] == "selinux":
+                queries = claims.setdefault((event["n"], event.get("seqno")), [])
+                queries.append((event["scontext"], event["tcontext"], event["tclass"]))
+        for (node, seqno), queries in claims.items():
+            mode, policy = self._world.mode(node, seqno), self._world.policy(node, seqno)
+            if mode is not None and policy is not None:
+                policy.ask_ahead(queries, mode)
 
     def judge(self, event: Event) -> list[Fault | Unknown]:
         """What is wrong with the decision; an empty list: the second engine agrees with it."""

@@ -42,7 +42,10 @@ class Judge:
 
     def feed(self, events: Iterable[Event]) -> None:
         """Takes the next slice: every event since the one before, of every node."""
-        for event in causal(events):
+        ordered = causal(events)
+        for checker in self.checkers:
+            checker.ahead(ordered)
+        for event in ordered:
             for checker in self.checkers:
                 checker.feed(event)
             self._counts.feed(event)

@@ -6,7 +6,7 @@ request is decided as a local one would be).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.checkers import decisions, methods
 from harness.checkers.verdict import Checker
@@ -32,6 +32,9 @@ class Mediation(Checker):
         super().__init__(world)
         self.confirmed = 0
         self._decisions = decisions.Decisions(world)
+
+    def ahead(self, events: Sequence[Event]) -> None:
+        self._decisions.ask_ahead(events)
 
     def feed(self, event: Event) -> None:
         match event["e"]:

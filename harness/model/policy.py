@@ -79,6 +79,14 @@ class Policy:
         these. Raises KeyError for a boolean that it does not have."""
         return self._asked(self.booleans(booleans)).decide(queries)
 
+    def ask_ahead(self, queries: Iterable[tuple[str, str, str]], mode: Mode) -> None:
+        """Asks libsepol at once what `access` will want to know of (source, target, class); unknown ones are no error."""
+        new = [query for query in dict.fromkeys(queries) if (*query, mode.booleans) not in self._answers]
+        if not new:
+            return
+        for query, answer in zip(new, self._asked(mode.booleans).decide(new), strict=True):
+            self._answers[(*query, mode.booleans)] = answer
+
     def reasons(self, scontext: str, tcontext: str, tclass: str, denied: Iterable[str], mode: Mode) -> frozenset[str]:
         """Why libsepol denies: of te, constraint, rbac, bounds; `te` for a class or permission it does not know."""
         known = frozenset(denied) & self.facts.perms.get(tclass, frozenset())
