@@ -80,7 +80,7 @@ class Policy:
         return self._asked(self.booleans(booleans)).decide(queries)
 
     def ask_ahead(self, queries: Iterable[tuple[str, str, str]], mode: Mode) -> None:
-        """Asks libsepol at once what `access` will want to know of (source, target, class); unknown ones are no error."""
+        """Asks libsepol at once what `access` will want to know of (source, target, class), unknown ones too."""
         new = [query for query in dict.fromkeys(queries) if (*query, mode.booleans) not in self._answers]
         if not new:
             return
