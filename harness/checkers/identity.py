@@ -34,9 +34,12 @@ class Identity(Checker):
     def feed(self, event: Event) -> None:
         if event["e"] != "rpc" or not event["method"].startswith(("Mds/", "Oss/")):
             return
-        if event["phase"] == "recv":
+        rpc = self.world.rpc(event)
+        if event["phase"] == "recv" and event.get("subject"):
             self._received(event)
-        elif event["phase"] == "reply" and event["status"] == 0 and event["method"].startswith("Mds/"):
+        elif event["phase"] == "reply" and rpc is not None and not rpc.recv.get("subject") and not _turned_away(event):
+            self._received(rpc.recv)
+        if event["phase"] == "reply" and event["status"] == 0 and event["method"].startswith("Mds/"):
             self._replied(event)
 
     def _received(self, event: Event) -> None:
@@ -107,6 +110,11 @@ class Identity(Checker):
             self._blind.add((event["n"], subject))
             self.unknown(f"the object that {event['method']} on {event['n']} answered with cannot be told")
         self._walked[event["n"]][subject] |= fids
+
+
+def _turned_away(event: Event) -> bool:
+    """Whether the caller was refused before anybody asked who it acts for (rpc/admission.py)."""
+    return event["status"] != 0 and not event.get("case") and not event.get("fired")
 
 
 def _by_open_file(event: Event) -> bool:

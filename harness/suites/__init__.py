@@ -2,7 +2,10 @@
 
     create_labels   what label a new object gets, by whom, where and how it is made
     mediation       each declared permission denied singly, with its positive control
+    lustre_selinux  what Lustre's own sanity-selinux.sh is after, without its blind spots
+    lifecycle       a file from creation to end, with every server restarted between any two steps
     scenarios       the table of operations that mediation goes through
+    sites           what those two share: directories, and what everybody sees of a label
     conftest        collects the suites, whose files are not named as pytest expects, from this folder
     pytest.ini      the settings of `labelproof run`, so that a project's own pytest settings play no part
 
@@ -17,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITES = ("create_labels", "mediation")
+SUITES = ("create_labels", "mediation", "lustre_selinux", "lifecycle")
 FOLDER = Path(__file__).resolve().parent
 INI = FOLDER / "pytest.ini"
 

@@ -95,7 +95,7 @@ def test_list(labelproof: Command, recorded: Path) -> None:
 
     assert code == 0
     assert {row["name"] for row in found["runtimes"]} == set(RUNTIMES)
-    assert [row["name"] for row in found["suites"]] == ["create_labels", "mediation"]
+    assert [row["name"] for row in found["suites"]] == ["create_labels", "mediation", "lustre_selinux", "lifecycle"]
     assert {row["name"] for row in found["checkers"]} >= {"propagation", "mediation", "identity", "audit"}
     assert found["runs"][0]["id"] in people
 

@@ -76,6 +76,18 @@ def test_other_subject_than_the_tasks_is_caught(history, judged, names):
     assert "uid, labels" in verdict.because
 
 
+def test_refused_at_the_door_is_nobody(history, judged):
+    """Who is turned away has no subject at the server; who is served without one is caught."""
+    history.recv("Mds/Statfs", history.op("statfs"), subject=None)
+    history.reply(status=13, case=None, fired=[])
+    turned_away = judged(history, "identity")[0]
+    history.recv("Mds/Statfs", history.op("statfs"), subject=None)
+    history.reply(case="statfs")
+
+    assert turned_away == []
+    assert judged(history, "identity")[0] == ["subject"]
+
+
 def test_fscreate_is_the_one_at_that_time(history, judged, names):
     """A task that chose fscreate since then is another subject: the old one on the wire is a finding."""
     history.subject("chosen", names["app"], fscreate=names["obj"]("data_t"))

@@ -1,0 +1,365 @@
+"""lustre_selinux: what Lustre's own sanity-selinux.sh is after, test by test, without its blind spots.
+
+The numbers in the names are that script's. What it leaves open is closed here: a label is the one that the model gives
+and not just any; an object that was to be observed was observed; rpcs are counted where they are sent, and the count
+is shown to count; a denial is the server's, for the permission expected, and the same is done where it is granted; the
+operations that a fingerprint is asked of are those of the rpc table; nothing is excused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from harness import profile
+from harness.suites.sites import LABEL, Site, opened
+from harness.tasks import Task
+from labelproof.v1 import admin_pb2, mds_pb2, oss_pb2
+from rpc import Caller
+
+# kind -> (class, call that makes one, its further arguments)
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "file": ("file", "open", {"flags": os.O_CREAT | os.O_EXCL | os.O_WRONLY, "mode": 0o644}),
+    "dir": ("dir", "mkdir", {"mode": 0o755}),
+    "symlink": ("lnk_file", "symlink", {"target": "elsewhere"}),
+    "fifo": ("fifo_file", "mknod", {"mode": stat.S_IFIFO | 0o644, "rdev": 0}),
+}
+
+
+@pytest.fixture(scope="module")
+def site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Site]:
+    """The cluster, with the administrator on both clients."""
+    with opened(labelproof_cluster, labelproof_profile, "lustre") as found:
+        yield found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_1_2a_2b_label_on_the_server(site: Site, kind: str) -> None:
+    """The label stored on the MDT is the one that the policy gives, for files, directories and the rest."""
+    tclass, _, _ = KINDS[kind]
+    path = f"{site.directory('transition')}/n"
+
+    _make(site.admin, kind, path)
+
+    expected = site.expected(site.profile.admin, "transition", tclass, "n")
+    assert site.stored(site.admin.lstat(path).fid) == {expected}
+
+
+def test_3_user_may(site: Site) -> None:
+    """An ordinary user creates and removes, and it was the server that let them, by the user's own context."""
+    _require(site, "inherit")
+    directory, user = site.directory("inherit"), _user(site)
+    mark = site.cluster.mark()
+
+    _make(user, "file", f"{directory}/n")
+    user.unlink(f"{directory}/n")
+
+    granted = [e for e in site.cluster.events(mark) if e["e"] == "avc" and e["n"] == "mds0" and e["allowed"]]
+    who = {e["scontext"] for e in granted if {"create", "unlink"} & set(e["requested"]) and e["tclass"] == "file"}
+    assert who == {site.profile.user}
+    assert site.admin.readdir(directory) == []
+
+
+def test_4_user_may_not(site: Site) -> None:
+    """With the client's LSM off the server denies, and says what was missing; who may, does the same there."""
+    _require(site, "inherit")
+    place = site.profile.directories["denied"]
+    missing = [p for p in ("search", "write", "add_name") if not site.may(site.profile.user, place, "dir", p)]
+    if not missing:
+        pytest.skip(f"the policy lets {site.profile.user} add names to {place}")
+    path, user = f"{site.directory('denied')}/n", _user(site)
+    mark = site.cluster.mark()
+
+    with pytest.raises(PermissionError) as refusal:
+        _make(user, "file", path)
+
+    denied = [e for e in site.cluster.events(mark) if e["e"] == "avc" and not e["allowed"]]
+    assert refusal.value.errno == errno.EACCES
+    assert [(e["n"], e["vantage"], e["tclass"], e["tcontext"]) for e in denied] == [("mds0", "server", "dir", place)]
+    assert set(denied[0]["denied"]) <= set(missing)
+    _make(user, "file", f"{site.directory('inherit')}/n")
+    _make(site.admin, "file", path)
+    assert [entry.name for entry in site.other.readdir(path.removesuffix("/n"))] == ["n"]
+
+
+def test_5_label_from_the_server(site: Site) -> None:
+    """A client that starts anew has cached nothing: it sees the label as it was set last."""
+    path = f"{site.directory('inherit')}/n"
+    _make(site.admin, "file", path)
+    site.relabel(site.admin, path)
+
+    site.cluster.node("client1").restart()
+    site.other = site.cluster.client("client1").login(site.profile.admin, uid=0, gid=0, caps="all", umask=0)
+
+    assert site.seen(path) == {site.relabelled()}
+
+
+def test_10_relabel_on_the_other_client(site: Site) -> None:
+    """A client that holds the file open and knows its label sees the new one as soon as the other's relabel is done."""
+    path = f"{site.directory('inherit')}/n"
+    fd = site.admin.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    before = {site.admin.lstat(path).labels[LABEL], site.admin.fstat(fd).labels[LABEL]}
+
+    site.relabel(site.other, path)
+
+    assert before == {site.expected(site.profile.admin, "inherit", "file", "n")}
+    assert site.admin.fstat(fd).labels[LABEL] == site.relabelled()
+    assert site.admin.getxattr(path, LABEL).decode() == site.relabelled()
+    assert site.seen(path) == {site.relabelled()}
+    assert site.relabelled() not in before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_20a_20b_20c_created_with_its_label(site: Site, kind: str) -> None:
+    """While a client creates, the other one finds nothing, or the object with its label: never one without."""
+    tclass, call, more = KINDS[kind]
+    paths = [f"{site.directory('transition')}/n{number}" for number in range(4)]
+    seen: list[str | None] = []
+
+    async def watch(path: str) -> None:
+        while True:
+            try:
+                found = await site.other.acall("lstat", path=path)
+            except FileNotFoundError:
+                await asyncio.sleep(0)
+                continue
+            seen.append(found["labels"][LABEL])
+            return
+
+    async def race() -> None:
+        await asyncio.gather(*map(watch, paths), *(site.admin.acall(call, path=path, **more) for path in paths))
+
+    site.cluster.run(race())
+
+    expected = [site.expected(site.profile.admin, "transition", tclass, path.rpartition("/")[2]) for path in paths]
+    assert sorted(map(str, seen)) == sorted(expected)
+
+
+# What Lustre does with one rpc besides the walk, close and data apart, and without asking for the label.
+CALLS: dict[str, Callable[[Task, str], object]] = {
+    "stat": lambda task, path: task.lstat(path),
+    "touch": lambda task, path: task.close(task.open(f"{path}-new", os.O_CREAT | os.O_EXCL | os.O_WRONLY)),
+    "cat": lambda task, path: task.close(task.open(path)),
+    "truncate": lambda task, path: task.truncate(path, 0),
+    "chmod": lambda task, path: task.chmod(path, 0o600),
+    "rename": lambda task, path: task.rename(path, f"{path}-renamed"),
+    "link": lambda task, path: task.link(path, f"{path}-linked"),
+    "unlink": lambda task, path: task.unlink(path),
+    "mkdir": lambda task, path: task.mkdir(f"{path}-dir"),
+    "symlink": lambda task, path: task.symlink(path, f"{path}-symlink"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_20d_no_rpc_for_the_label(site: Site, call: str) -> None:
+    """An operation is one rpc besides its walk; none of them is for the label, which counting would have noticed."""
+    path = f"{site.directory('inherit')}/n"
+    _make(site.admin, "file", path)
+
+    sent = _sent(site, "client1", lambda: CALLS[call](site.other, path))
+
+    walked = ("Mds/GetRoot", "Mds/Lookup", "Mds/Close")
+    assert len([method for method in sent if method not in walked]) <= 1, sent
+    assert "Mds/Getxattr" not in sent
+    top = path.removesuffix("/n")
+    control = _sent(site, "client1", lambda: site.other.getxattr(top, LABEL))
+    assert control.count("Mds/Getxattr") == 1
+
+
+def test_20d_no_rpc_for_the_labels_of_a_listing(site: Site) -> None:
+    """A long listing has every label in it: its rpcs are the same for one entry and for many."""
+    few, many = site.directory("transition"), site.directory("transition")
+    for number in range(12):
+        _make(site.admin, "file", f"{many}/n{number}")
+    _make(site.admin, "file", f"{few}/n0")
+
+    short, long = (_sent(site, "client1", partial(site.other.readdir, where)) for where in (few, many))
+
+    assert short == long
+    labels = {entry.labels[LABEL] for entry in site.other.readdir(many)}
+    assert labels == {site.expected(site.profile.admin, "transition", "file", f"n{number}") for number in range(12)}
+
+
+def test_20e_nobody_waits_for_ever(site: Site) -> None:
+    """Opens, relabels and looks at the parent, all at once from both clients: all are answered, nobody is evicted."""
+    directory = site.directory("inherit")
+    paths = [f"{directory}/n{number}" for number in range(4)]
+    for path in paths:
+        _make(site.admin, "file", path)
+    mark, value = site.cluster.mark(), site.profile.relabel.encode()
+
+    async def crowd() -> list[Any]:
+        calls = [
+            work
+            for path in paths
+            for task in (site.admin, site.other)
+            for work in (
+                task.acall("open", path=path, flags=os.O_RDWR, mode=0),
+                task.acall("setxattr", path=path, name=LABEL, value=value, flags=0, follow=True),
+                task.acall("lstat", path=directory),
+            )
+        ]
+        return list(await asyncio.gather(*calls))
+
+    answers = site.cluster.run(crowd())
+
+    assert len(answers) == len(paths) * 6
+    events = site.cluster.events(mark)
+    assert [e for e in events if e["e"] == "session" and e.get("phase") == "evict"] == []
+    assert {e["phase"] for e in events if e["e"] == "op"} == {"invoke", "ok"}
+    for path in paths:
+        assert site.seen(path) == {site.relabelled()}
+
+
+def test_21a_fingerprint_at_the_mount(site: Site) -> None:
+    """A client that does not run the servers' policy as they do cannot connect; once it does, it can."""
+    client = site.cluster.client("client1")
+
+    with _otherwise(site), pytest.raises(OSError, match="sepol of client1") as refusal:
+        client.mount()
+
+    assert refusal.value.errno == errno.EACCES
+    assert client.mount() == "/"
+
+
+# rpc -> what a task does that sends it first, the directories on the way being known: {p} lies in the root directory,
+# {fd} is open there
+RPCS: dict[str, Callable[[Task, str, Any], object]] = {
+    "Mds/Lookup": lambda task, path, fd: task.access(path, os.R_OK),
+    "Mds/Access": lambda task, path, fd: task.access(fd, os.R_OK),
+    "Mds/Getattr": lambda task, path, fd: task.fstat(fd),
+    "Mds/Setattr": lambda task, path, fd: task.chmod(fd, 0o600),
+    "Mds/Open": lambda task, path, fd: task.open(path, os.O_RDWR),
+    "Mds/Mkdir": lambda task, path, fd: task.mkdir(f"{path}-new"),
+    "Mds/Mknod": lambda task, path, fd: task.mknod(f"{path}-new", stat.S_IFIFO | 0o600),
+    "Mds/Symlink": lambda task, path, fd: task.symlink("elsewhere", f"{path}-new"),
+    "Mds/Readlink": lambda task, path, fd: task.readlink(f"{path}-symlink"),
+    "Mds/Unlink": lambda task, path, fd: task.unlink(path),
+    "Mds/Rmdir": lambda task, path, fd: task.rmdir(f"{path}-dir"),
+    "Mds/Rename": lambda task, path, fd: task.rename(path, f"{path}-new"),
+    "Mds/Getxattr": lambda task, path, fd: task.getxattr(fd, LABEL),
+    "Mds/Setxattr": lambda task, path, fd: task.setxattr(fd, "user.n", b"n"),
+    "Mds/Removexattr": lambda task, path, fd: task.removexattr(fd, "user.kept"),
+    "Mds/Listxattr": lambda task, path, fd: task.listxattr(fd),
+    "Mds/Statfs": lambda task, path, fd: task.statfs("/"),
+    "Oss/Read": lambda task, path, fd: task.pread(fd, 4, 0),
+    "Oss/Write": lambda task, path, fd: task.pwrite(fd, b"more", 0),
+}
+# What a mount does, what only an open file's own end does, and what servers send one another.
+OTHER_RPCS = frozenset({
+    "Mds/Connect", "Mds/GetRoot", "Mds/Close", "Mds/Link", "Mds/Readdir", "Oss/Connect", "Oss/SetLabel", "Oss/Punch",
+    "Oss/Glimpse", "Oss/Destroy",
+})  # fmt: skip
+
+
+METHODS = sorted(
+    {
+        f"{service.name}/{method.name}"
+        for file in (mds_pb2, oss_pb2)
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+    - OTHER_RPCS
+)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_21b_fingerprint_on_every_rpc(site: Site, method: str) -> None:
+    """Each rpc is refused while the client's policy is another one, changes nothing then, and is served afterwards."""
+    if method not in RPCS:
+        pytest.skip(f"no operation of this suite sends {method}")
+    path = f"/lustre-{method.replace('/', '-').lower()}"
+    fd = _laid(site, path)
+    before = _picture(site, path)
+
+    with _otherwise(site):
+        mark = site.cluster.mark()
+        with pytest.raises(OSError) as refusal:
+            RPCS[method](site.other, path, fd)
+        events = site.cluster.events(mark)
+
+    first = next(e for e in events if e["e"] == "rpc" and e["phase"] == "done" and e["n"] == "client1")
+    assert (first["method"], first["status"], refusal.value.errno) == (method, errno.EACCES, errno.EACCES)
+    assert _picture(site, path) == before
+    assert method in _sent(site, "client1", lambda: RPCS[method](site.other, path, fd))
+
+
+def test_21c_fingerprint_after_a_restart(site: Site) -> None:
+    """A server that was restarted asks for it as before."""
+    site.cluster.node("mds0").restart()
+
+    with _otherwise(site), pytest.raises(OSError) as refusal:
+        site.other.lstat("/")
+
+    assert refusal.value.errno == errno.EACCES
+    assert site.other.lstat("/").labels == site.admin.lstat("/").labels
+
+
+def _make(task: Task, kind: str, path: str) -> None:
+    _, call, more = KINDS[kind]
+    made = task.call(call, path=path, **more)
+    if call == "open":
+        task.close(made["fd"])
+
+
+def _user(site: Site) -> Task:
+    task: Task = site.cluster.client().login(site.profile.user)
+    return task
+
+
+def _require(site: Site, place: str) -> None:
+    """Skips the test where the policy does not let the user create and remove a file there."""
+    user, label = site.profile.user, site.expected(site.profile.user, place, "file", "n")
+    names = site.may(user, site.profile.directories[place], "dir", "search", "write", "add_name", "remove_name")
+    if not names or not site.may(user, label, "file", "create", "open", "write", "unlink"):
+        pytest.skip(f"the policy does not let {user} create and remove a file in {place}")
+
+
+def _sent(site: Site, client: str, act: Callable[[], object]) -> list[str]:
+    """The rpcs that a client sends to servers for what `act` does, in order."""
+    mark = site.cluster.mark()
+    act()
+    events = site.cluster.events(mark)
+    return [e["method"] for e in events if e["e"] == "rpc" and e["phase"] == "send" and e["n"] == client]
+
+
+@contextmanager
+def _otherwise(site: Site) -> Iterator[None]:
+    """Has client1 run its policy in permissive mode, so that its fingerprint is not the servers'."""
+    admin = Caller.of(site.admin.spec.subject())
+    node = site.cluster.node("client1").admin
+    enforcing = site.cluster.spec.mode == "enforcing"
+    node.set_enforce(admin_pb2.SetEnforceRequest(enforcing=not enforcing), admin)
+    try:
+        yield
+    finally:
+        node.set_enforce(admin_pb2.SetEnforceRequest(enforcing=enforcing), admin)
+
+
+def _laid(site: Site, path: str) -> Any:
+    """A file with an attribute, a directory and a link at `path`, and the file opened by the other client."""
+    fd = site.other.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    site.other.pwrite(fd, b"data", 0)
+    site.other.setxattr(fd, "user.kept", b"kept")
+    site.other.mkdir(f"{path}-dir", 0o755)
+    site.other.symlink("elsewhere", f"{path}-symlink")
+    return fd
+
+
+def _picture(site: Site, path: str) -> list[object]:
+    """What there is of a place, with data and attributes."""
+    name = path.removeprefix("/")
+    here = {e.name: (e.fid, e.labels[LABEL]) for e in site.admin.readdir("/") if e.name.startswith(name)}
+    data = site.admin.open(path)
+    try:
+        return [here, site.admin.fstat(data), site.admin.pread(data, 9, 0), site.admin.listxattr(data)]
+    finally:
+        site.admin.close(data)

@@ -1,0 +1,93 @@
+"""What the suites lustre_selinux and lifecycle share: directories to work in, and what everybody sees of a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness import profile
+from harness.model import labels
+from harness.model.policy import Mode, Policy
+from harness.tasks import Task
+
+LABEL = "security.selinux"
+
+
+@dataclass(slots=True)
+class Site:
+    """The cluster, its policy as the judges read it, and the administrator on both clients."""
+
+    cluster: Any
+    profile: profile.Profile
+    model: Policy
+    admin: Task
+    other: Task
+    prefix: str
+    places: int = 0
+    _layers: dict[str, Task] = field(default_factory=dict)
+
+    def directory(self, place: str) -> str:
+        """A fresh directory with the label that the profile has for `place`, open to all as far as DAC goes."""
+        self.places += 1
+        label = self.profile.directories[place]
+        if label not in self._layers:
+            login = self.cluster.client().login
+            self._layers[label] = login(self.profile.admin, uid=0, gid=0, caps="all", fscreate=label, umask=0)
+        path = f"/{self.prefix}{self.places}"
+        self._layers[label].mkdir(path, 0o777)
+        return path
+
+    def expected(self, subject: str, place: str, tclass: str, name: str, fscreate: str | None = None) -> str:
+        """The label of what the subject creates there, by the model. Raises ValueError where it can have none."""
+        made = labels.of_new_object(
+            self.model, subject, self.profile.directories[place], tclass, name, fscreate=fscreate
+        )
+        if made is None:
+            raise ValueError(f"{subject} can create no {tclass} in {place}")
+        return made.label
+
+    def may(self, subject: str, target: str, tclass: str, *perms: str) -> bool:
+        """Whether libsepol grants all of these, with the policy's own booleans."""
+        mode = Mode(self.cluster.policy.digest, booleans=self.model.booleans())
+        return self.model.access(subject, target, tclass, perms, mode).allowed
+
+    def relabelled(self) -> str:
+        """What the administrator's relabel makes of a label: the profile's, in canonical form."""
+        found = labels.relabelled(self.model, self.profile.relabel)
+        if found is None:
+            raise ValueError(f"{self.profile.relabel} is no context of the policy")
+        return found
+
+    def relabel(self, task: Task, path: str) -> None:
+        task.setxattr(path, LABEL, self.profile.relabel.encode(), 0, False)
+
+    def seen(self, path: str) -> set[str | None]:
+        """The label as both clients see it, by stat, getxattr and listing, as the MDT and every OST object store it."""
+        name, found = path.rpartition("/")[2], self.admin.lstat(path)
+        listed = {entry.name: entry.labels[LABEL] for entry in self.other.readdir(path.rpartition("/")[0])}
+        told = {found.labels[LABEL], self.other.lstat(path).labels[LABEL], listed[name]}
+        told |= {_text(task.getxattr(path, LABEL, False)) for task in (self.admin, self.other)}
+        return told | self.stored(found.fid)
+
+    def stored(self, fid: str) -> set[str | None]:
+        """The label as stored on every server; {} where no server has the object."""
+        return {raw["labels"].get(LABEL) for raw in self.cluster.collect(fid)}
+
+
+@contextmanager
+def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Site]:
+    """A site on the cluster; its directories begin with the prefix."""
+    model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
+    admin, other = (
+        cluster.client(name).login(who.admin, uid=0, gid=0, caps="all", umask=0) for name in ("client0", "client1")
+    )
+    try:
+        yield Site(cluster, who, model, admin, other, prefix)
+    finally:
+        model.close()
+
+
+def _text(value: bytes) -> str:
+    return value.removesuffix(b"\0").decode()
