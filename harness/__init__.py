@@ -10,6 +10,7 @@ In reading order:
     history, pool                                        reading what was recorded; clusters with their judges
     suites, collector, runner                            the tests, what pytest says of them, one run of all
     results, report, store, recheck                      what a run leaves, where, and judging it again
+    compare, why                                         what two runs did differently; denials and labels explained
     policytools                                          policies checked, compared, unit-tested; profiles proposed
     settings, doctor, standing, cli                      settings of a project, the machine, a cluster that stays
 

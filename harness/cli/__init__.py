@@ -6,6 +6,7 @@ In reading order:
     errors   error -> exit code and one line, in one table
     run      `run`;  screen: its progress and its last words
     stored   `list`, `check`, `prune`: what the store holds
+    diff     `diff`, and the baselines of `run`;  why: `why denied`, `why label`
     cluster  `cluster up|status|exec|down`;  choice: the options that start a cluster
     machine  `doctor`
 

@@ -99,6 +99,7 @@ def test_an_operation_more_leaves_the_others_alone(record: Record, plain: Run) -
     [
         (decision("denied", denied="read"), decision("allowed"), "allow"),
         (decision("denied", denied="read"), decision("permissive", denied="read"), "allow"),
+        (decision("permissive", denied="read"), decision("allowed"), "allow"),
         (decision("allowed"), decision("permissive", denied="read"), "deny"),
         (decision("allowed"), decision("denied", denied="read"), "deny"),
         (decision("allowed"), decision("allowed", tcontext="u:object_r:b_t:s0"), "label"),
