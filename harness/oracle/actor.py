@@ -16,12 +16,22 @@ class NotThere(Exception):
 
 
 @dataclass(slots=True)
+class Map:
+    """A file mapped into memory; `dirtied`: it was written to through the mapping."""
+
+    fd: Fd
+    flags: int
+    dirtied: bool = False
+
+
+@dataclass(slots=True)
 class Actor:
     """The task, and what it has open by the names that the case gives."""
 
     task: Task
     top: str
     fds: dict[str, Fd] = field(default_factory=dict)
+    maps: dict[str, Map] = field(default_factory=dict)
 
     def path(self, step: Step, name: str = "path") -> str:
         """A path of the step, in the case's directory. NotThere for one outside of it."""
@@ -36,6 +46,13 @@ class Actor:
             return self.fds[step[name]]
         except KeyError:
             raise NotThere(f"no file {step.get(name)!r} is open: the step that opens it did not") from None
+
+    def map(self, step: Step) -> Map:
+        """A mapping that an earlier step made. NotThere if it did not."""
+        try:
+            return self.maps[step.get("map", "m")]
+        except KeyError:
+            raise NotThere("nothing is mapped: the step that maps it did not") from None
 
     def call(self, name: str, /, **args: Any) -> Any:
         """A system call by name."""

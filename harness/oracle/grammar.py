@@ -13,12 +13,9 @@ from harness.oracle.owntask import TASKS
 
 OPS: Ops = {**FILES, **ATTRS, **TASKS}
 
-# What concerns the memory and the processes of one machine. `True`: it leaves files as they were.
+# What concerns the processes and sockets of one machine, and leaves files as they were.
 ELSEWHERE = {
     "exec": "no node executes programs",
-    "mmap": "no node maps files into memory",
-    "mprotect": "no node maps files into memory",
-    "poke": "no node maps files into memory",
     "connect": "the connection is between sockets of one machine, not a matter of files",
 }
 
