@@ -55,6 +55,24 @@ class Osc:
         await self._each(self._runs(at, len(data)), send)
         return len(data)
 
+    async def allocate(self, at: int, length: int, *, zero: bool, grow: bool) -> None:
+        """Room for a range, or zeros in its place; what an object has of a range lies in one piece there."""
+        parts: dict[int, tuple[int, int]] = {}
+        file = self._file
+        for number in range(len(file.osts)):
+            ends = [stripe.object_size(end, number, len(file.osts), file.stripe_size) for end in (at, at + length)]
+            if ends[0] < ends[1]:
+                parts[number] = (ends[0], ends[1] - ends[0])
+
+        def send(run: Run) -> Coroutine[Any, Any, Any]:
+            offset, size = parts[run.stripe]
+            request = pb.FallocateRequest(
+                token=file.token, stripe=run.stripe, offset=offset, length=size, zero=zero, grow=grow
+            )
+            return self._send(run.stripe, "fallocate", request)
+
+        await self._each([Run((stripe.Piece(number, *part, 0),)) for number, part in parts.items()], send)
+
     async def _size(self, sizes: dict[int, int], enough: int) -> int:
         """The file's end, as far as `enough`; objects that were not asked yet tell it by a read of nothing."""
         if self._end(sizes) < enough:

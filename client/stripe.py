@@ -69,6 +69,12 @@ def runs(parts: Iterable[Piece], bytes_max: int) -> list[Run]:
     return done + [Run(tuple(mine)) for mine in open_runs.values()]
 
 
+def object_size(size: int, number: int, count: int, stripe_size: int) -> int:
+    """What of a file's first `size` bytes lies in object `number` of `count`."""
+    full, rest = divmod(size, stripe_size * count)
+    return full * stripe_size + min(max(rest - number * stripe_size, 0), stripe_size)
+
+
 def file_size(sizes: Mapping[int, int], stripe_size: int, count: int) -> int:
     """The file's size by its objects' sizes: the furthest byte that any of them holds (lov_stripe_size)."""
     return max((_end(stripe, size, stripe_size, count) for stripe, size in sizes.items()), default=0)

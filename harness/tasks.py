@@ -154,6 +154,27 @@ class Task:
     def lseek(self, fd: Fd | int, offset: int, whence: int = os.SEEK_SET) -> int:
         return int(self.call("lseek", offset=offset, whence=whence, **_where(fd)))
 
+    def fallocate(self, fd: Fd | int, mode: int, offset: int, length: int) -> None:
+        """`mode` 0, or FALLOC_FL_KEEP_SIZE 1, with _PUNCH_HOLE 2 or _ZERO_RANGE 16."""
+        self.call("fallocate", mode=mode, offset=offset, length=length, **_where(fd))
+
+    def copy_file_range(
+        self, fd: Fd | int, to: Fd | int, length: int, offset: int | None = None, to_offset: int | None = None
+    ) -> int:
+        """Without an offset: at the file position, which moves on."""
+        other = _where(to)["fd"]
+        args = {"to": other, "length": length, "offset": offset, "to_offset": to_offset}
+        return int(self.call("copy_file_range", **args, **_where(fd)))
+
+    def sendfile(self, fd: Fd | int, to: Fd | int, length: int, offset: int | None = None) -> int:
+        return int(self.call("sendfile", to=_where(to)["fd"], length=length, offset=offset, **_where(fd)))
+
+    def fsync(self, fd: Fd | int) -> None:
+        self.call("fsync", **_where(fd))
+
+    def sync(self) -> None:
+        self.call("sync")
+
     def dup(self, fd: Fd | int) -> int:
         return int(self.call("dup", **_where(fd)))
 
@@ -288,6 +309,27 @@ class Task:
     def getfscreate(self) -> str | None:
         found = self.call("getfscreate")
         return None if found is None else str(found)
+
+    def setexec(self, context: str | None) -> None:
+        """The context of what the task executes next; None: the policy's again."""
+        self.call("setexec", context=context)
+
+    def getexec(self) -> str | None:
+        found = self.call("getexec")
+        return None if found is None else str(found)
+
+    def setcon(self, context: str) -> None:
+        """Changes the task's own context."""
+        self.call("setcon", context=context)
+        self.spec = replace(self.spec, context=context)
+
+    def getcon(self) -> str | None:
+        found = self.call("getcon")
+        return None if found is None else str(found)
+
+    def umask(self, mask: int) -> int:
+        """The mask as it was."""
+        return int(self.call("umask", mask=mask))
 
 
 # The history calls the object that an operation is about `path`, and where it goes `to`; the agent has names of its

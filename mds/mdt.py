@@ -173,7 +173,16 @@ class Mdt:
         """An inode as it begins; a regular file with its layout over all OSTs."""
         now = self.now()
         inode = Inode(
-            fid, mode, uid, gid, nlink=2 if stat.S_ISDIR(mode) else 1, atime_ns=now, mtime_ns=now, ctime_ns=now
+            fid,
+            mode,
+            uid,
+            gid,
+            nlink=2 if stat.S_ISDIR(mode) else 1,
+            atime_ns=now,
+            mtime_ns=now,
+            ctime_ns=now,
+            mtime_at_ns=now,
+            mode_at_ns=now,
         )
         if not inode.is_file:
             return inode

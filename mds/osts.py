@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
 
 from host.node import Node
 from labelproof.v1 import context_pb2, oss_pb2
@@ -21,21 +22,46 @@ SERVICE = oss_pb2.DESCRIPTOR.services_by_name["Oss"]
 RETRIES = 1
 
 
+class Glimpsed(NamedTuple):
+    """What the OSTs know of a file: its size, its last write, its last write without CAP_FSETID; ns of wall time."""
+
+    size: int
+    changed_ns: int
+    unprivileged_ns: int
+
+    def merged(self, inode: Inode) -> Inode:
+        """The inode with its size, and what writes did to it since the MDT itself had a say.
+
+        Times follow the later of the two, and a write takes set-id bits that were there before it.
+        """
+        later = self.changed_ns > inode.mtime_at_ns
+        kills = self.unprivileged_ns > inode.mode_at_ns
+        return replace(
+            inode, size=self.size, mtime_ns=self.changed_ns if later else inode.mtime_ns,
+            ctime_ns=max(inode.ctime_ns, self.changed_ns), mode=inode.mode & ~inodes.set_id(inode.mode if kills else 0),
+        )  # fmt: skip
+
+
 class Osts:
     """The requests to a file's objects. What fails is EIO, definite, and names the OST; denials are passed on."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def glimpse(self, inode: Inode, call: Call | None = None, behalf: Subject | None = None) -> int:
-        """The file's size, by the ends of its objects."""
+    async def glimpse(self, inode: Inode, call: Call | None = None, behalf: Subject | None = None) -> Glimpsed:
+        """The file's size by the ends of its objects, and when they were written to."""
 
-        async def one(stub: Stub, stripe: int, caller: Caller) -> int:
+        async def one(stub: Stub, stripe: int, caller: Caller) -> oss_pb2.GlimpseReply:
             request = oss_pb2.GlimpseRequest(entry=self._entry(inode), stripe=stripe)
-            return int((await stub.glimpse(request, caller, retry=RETRIES)).size)
+            reply: oss_pb2.GlimpseReply = await stub.glimpse(request, caller, retry=RETRIES)
+            return reply
 
-        sizes = await self._each(inode, call, behalf, one)
-        return stripes.file_size(sizes, inode.stripe_size)
+        replies = await self._each(inode, call, behalf, one)
+        return Glimpsed(
+            stripes.file_size([each.size for each in replies], inode.stripe_size),
+            max((each.changed_ns for each in replies), default=0),
+            max((each.unprivileged_ns for each in replies), default=0),
+        )
 
     async def punch(
         self, inode: Inode, entry: context_pb2.Entry, size: int, call: Call, behalf: Subject | None

@@ -5,11 +5,17 @@ Bytes behind that end are leavings of a step that was rolled back, and are cut b
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from lsm import Fid
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+# FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+_PUNCH = 1 | 2
+_ZEROS = bytes(1 << 16)
 
 
 class Files:
@@ -55,6 +61,20 @@ class Files:
         if path.exists() and path.stat().st_size > size:
             os.truncate(path, size)
 
+    def punch(self, fid: Fid, stripe: int, start: int, end: int) -> None:
+        """Bytes from `start` up to `end` read as zeros; the file keeps its length, and frees what it can."""
+        path = self._path(fid, stripe)
+        if start >= end or not path.exists():
+            return
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            end = min(end, os.fstat(fd).st_size)
+            if start < end and _LIBC.fallocate(fd, _PUNCH, ctypes.c_int64(start), ctypes.c_int64(end - start)):
+                _zero(fd, start, end)
+        finally:
+            os.close(fd)
+        self._unsynced.add(path)
+
     def remove(self, fid: Fid, stripe: int) -> None:
         path = self._path(fid, stripe)
         self._unsynced.discard(path)
@@ -86,3 +106,9 @@ class Files:
 
     def _path(self, fid: Fid, stripe: int) -> Path:
         return self._folder / f"{fid.seq:016x}-{fid.oid:08x}-{fid.ver:08x}.{stripe}"
+
+
+def _zero(fd: int, start: int, end: int) -> None:
+    """For a disk that makes no holes."""
+    while start < end:
+        start += os.pwrite(fd, _ZEROS[: end - start], start)

@@ -2,6 +2,7 @@
 
   open.py       open close readdir
   data.py       the bytes of an open file
+  space.py      fallocate, copies between files, fsync
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
   file.py       fcntl, locks, ioctl, mmap, watches
   attr.py       stat and its like; chmod chown utimes truncate
@@ -20,7 +21,7 @@ from typing import Any
 
 from client.args import Syscall
 from client.ctx import Ctx
-from client.ops import attr, data, file, fs, namespace, task, xattr
+from client.ops import attr, data, file, fs, namespace, space, task, xattr
 from client.ops import open as files
 from rpc import definite
 
@@ -36,6 +37,11 @@ SYSCALLS: dict[str, Syscall] = {
         data.pread,
         data.pwrite,
         data.lseek,
+        space.fallocate,
+        space.copy_file_range,
+        space.sendfile,
+        space.fsync,
+        space.sync,
         namespace.mkdir,
         namespace.mknod,
         namespace.symlink,
@@ -72,6 +78,11 @@ SYSCALLS: dict[str, Syscall] = {
         fs.statfs,
         task.setfscreate,
         task.getfscreate,
+        task.setexec,
+        task.getexec,
+        task.setcon,
+        task.getcon,
+        task.umask,
     )
 }
 

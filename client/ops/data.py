@@ -15,7 +15,7 @@ from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
 
 async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
-    file = _file(ctx, fd, MAY_READ)
+    file = access(ctx, fd, MAY_READ)
     async with file.moving:
         data = await ctx.osc(file).read(file.pos, length)
         file.pos += len(data)
@@ -27,7 +27,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 
     The end is asked for before the write, so appends of two clients at once may overlap: there are no extent locks.
     """
-    file = _file(ctx, fd, MAY_WRITE)
+    file = access(ctx, fd, MAY_WRITE)
     async with file.moving:
         at = await _end(ctx, file) if file.flags & os.O_APPEND else file.pos
         written = await ctx.osc(file).write(at, data)
@@ -37,13 +37,13 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2)."""
-    file = _file(ctx, fd, MAY_READ)
+    file = access(ctx, fd, MAY_READ)
     return await ctx.osc(file).read(offset, length)
 
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
     """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
-    file = _file(ctx, fd, MAY_WRITE)
+    file = access(ctx, fd, MAY_WRITE)
     at = await _end(ctx, file) if file.flags & os.O_APPEND else offset
     return await ctx.osc(file).write(at, data)
 
@@ -64,7 +64,7 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
     return file.pos
 
 
-def _file(ctx: Ctx, fd: int, mask: int) -> OpenFile:
+def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
     """The open file after the client's own check of this access (fs/read_write.c, rw_verify_area)."""
     file = ctx.file(fd)
     file.require(mask)

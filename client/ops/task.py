@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from client.args import U32
 from client.ctx import Ctx
 from host import tasks
 
@@ -21,6 +22,40 @@ async def getfscreate(ctx: Ctx) -> str | None:
     _own(ctx, "getattr")
     ctx.mediator.check("getprocattr", "fscreate")
     return ctx.task.subject.fscreate
+
+
+async def setexec(ctx: Ctx, context: str | None = None) -> None:
+    """Sets the context of what the task executes next; None clears it."""
+    _own(ctx, "attr")
+    ctx.tasks.setprocattr(ctx.task, "exec", context or None, ctx.mediator)
+
+
+async def getexec(ctx: Ctx) -> str | None:
+    """The context set by setexec, or None."""
+    _own(ctx, "getattr")
+    ctx.mediator.check("getprocattr", "exec")
+    return ctx.task.exec
+
+
+async def setcon(ctx: Ctx, context: str) -> None:
+    """Changes the task's own context (a write to /proc/self/attr/current); what it has open stays its opener's."""
+    _own(ctx, "attr")
+    ctx.tasks.setprocattr(ctx.task, "current", context or None, ctx.mediator)
+    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr="current", value=context)
+
+
+async def getcon(ctx: Ctx) -> str | None:
+    """The task's own context; None where no module labels it."""
+    _own(ctx, "getattr")
+    ctx.mediator.check("getprocattr", "current")
+    return ctx.task.subject.labels.get("selinux")
+
+
+async def umask(ctx: Ctx, mask: U32) -> int:
+    """umask(2): the mask as it was. No hook is for it."""
+    ctx.call.takes("file")
+    before, ctx.task.umask = ctx.task.umask, mask & 0o777
+    return before
 
 
 def _own(ctx: Ctx, case: str) -> None:

@@ -313,6 +313,7 @@ _METHODS: dict[str, Callable[[Asked], Iterator[Way]]] = {
     "Mds/Statfs": _one("statfs", "statfs", walks=False),
     "Oss/Read": _one("read", "token", walks=False),
     "Oss/Write": _one("write", "token", walks=False),
+    "Oss/Fallocate": _one("fallocate", "token", walks=False),
     "Oss/SetLabel": _one("ost_setlabel", "relabel", walks=False),
     "Oss/Punch": _one("ost_punch", "size", walks=False),
     "Oss/Glimpse": _one("ost_glimpse", "size", walks=False),

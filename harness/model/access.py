@@ -136,6 +136,11 @@ TABLE: dict[tuple[str, str], str] = {
         ?file_permission(object)    subject -> object CLASS {write}
         ?file_permission(object)    subject -> object CLASS {append}
     """,
+    ("fallocate", "token"): """
+        file_permission(object)
+        ?file_permission(object)    subject -> object CLASS {write}
+        ?file_permission(object)    subject -> object CLASS {append}
+    """,
     ("readdir", "names"): """
         file_permission(object)
         ?file_permission(object)    subject -> object dir {read}

@@ -22,7 +22,6 @@ from rpc import Call
 PERMISSIONS = 0o7777
 # (uid_t)-1 and (gid_t)-1 are nobody's (kernel/user_namespace.c).
 NO_ID = (1 << 32) - 1
-_SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Attr(Base):
@@ -51,7 +50,7 @@ class Attr(Base):
             vfs.run("getattr", call.lsm, object=self._mdt.obj(inode))
         await self._mdt.store.settled()
         if inode.is_file and not inode.size_valid:
-            inode = replace(inode, size=await self._mdt.osts.glimpse(inode, call, call.subject))
+            inode = (await self._mdt.osts.glimpse(inode, call, call.subject)).merged(inode)
         return self.attr_reply(call, inode)
 
     async def _end(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
@@ -65,7 +64,7 @@ class Attr(Base):
             vfs.run("file", call.lsm, object=self._mdt.obj(inode), mask=handle.mask, opened=handle.opened)
         await self._mdt.store.settled()
         known = inode.size_valid or not inode.is_file
-        size = inode.size if known else await self._mdt.osts.glimpse(inode, call)
+        size = inode.size if known else (await self._mdt.osts.glimpse(inode, call)).size
         return mds_pb2.AttrReply(attr=context_pb2.Attr(size=size))
 
     async def setattr(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
@@ -172,16 +171,11 @@ def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
         if not call.subject.in_group(gid) and not call.lsm.capable(NUMBER["fsetid"]):
             mode &= ~stat.S_ISGID
     elif (req.HasField("uid") or req.HasField("gid")) and not inode.is_dir:
-        mode &= ~_set_id(mode)
+        mode &= ~inodes.set_id(mode)
     return mode
-
-
-def _set_id(mode: int) -> int:
-    """The set-id bits that a change of owner or content takes; set-gid without group-execute is not one."""
-    return mode & (_SET_ID if mode & stat.S_IXGRP else stat.S_ISUID)
 
 
 def _killed(call: Call, inode: Inode) -> int:
     """fs/inode.c, setattr_should_drop_suidgid: who writes a file takes its set-id bits, but for CAP_FSETID."""
-    bits = _set_id(inode.mode)
+    bits = inodes.set_id(inode.mode)
     return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits

@@ -73,7 +73,7 @@ class File(Open):
             reply = self._commanded(txn, call, inode, req)
         await self._mdt.store.settled()
         if req.cmd == FIONREAD and inode.is_file and not inode.size_valid:
-            reply.value = await self._mdt.osts.glimpse(inode, call)
+            reply.value = (await self._mdt.osts.glimpse(inode, call)).size
         return reply
 
     async def mmap(self, call: Call, req: mds_pb2.MmapRequest) -> mds_pb2.MmapReply:

@@ -16,6 +16,7 @@ from mds.handles import Handle
 from mds.inodes import Inode
 from mds.mdt import Named, existing
 from mds.ops.base import Base
+from mds.osts import Glimpsed
 from rpc import Call, fid_message
 
 # How long the OSTs take a token; ns.
@@ -75,11 +76,11 @@ class Open(Base):
             # An open file's locks go with it, a process's with any of its descriptors of the file (fs/locks.c).
             self._mdt.flocks.drop((False, handle.fid), handle.id)
             self._mdt.flocks.drop((True, handle.fid), (call.peer.node, call.subject.pid))
-            size = await self._final_size(call, handle)
+            found = await self._final(call, handle)
             with self._mdt.store.op(call) as txn:
                 inode = inodes.get(txn, handle.fid)
                 if inode is not None:
-                    self._settle(txn, inode, size)
+                    self._settle(txn, inode, found)
         await self._mdt.store.committed(call.transno)
         return mds_pb2.CloseReply()
 
@@ -248,8 +249,8 @@ class Open(Base):
 
     # --- close and readdir -------------------------------------------------------------------------------------
 
-    async def _final_size(self, call: Call, handle: Handle) -> int | None:
-        """The size when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
+    async def _final(self, call: Call, handle: Handle) -> Glimpsed | None:
+        """Size and times when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
         if not handle.writes or self._mdt.handles.writers(handle.fid):
             return None
         inode = inodes.get(Txn(self._mdt.store.db), handle.fid)
@@ -261,14 +262,16 @@ class Open(Base):
             # The size stays the OSTs' to know: whoever asks for it asks them again.
             return None
 
-    def _settle(self, txn: Txn, inode: Inode, size: int | None) -> None:
+    def _settle(self, txn: Txn, inode: Inode, found: Glimpsed | None) -> None:
         if inode.nlink == 0:
             self._mdt.last_name_gone(txn, inode)
-        elif size is not None:
-            inodes.update(txn, inode.fid, size=size, size_valid=True)
-            if size != inode.size:
-                # Writes go past this server: a size that moved is what it sees of them.
-                self._mdt.touch(txn, inode)
+        elif found is not None:
+            # Writes go past this server, which learns here what they did.
+            now = found.merged(inode)
+            inodes.update(
+                txn, inode.fid, size=now.size, size_valid=True, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns,
+                mode=now.mode, mtime_at_ns=max(inode.mtime_at_ns, found.changed_ns), mode_at_ns=inode.mode_at_ns,
+            )  # fmt: skip
 
     def _dirent(self, txn: Txn, found: entries.Dirent, plus: bool) -> mds_pb2.Dirent:
         inode = self._mdt.inode(txn, found.fid)

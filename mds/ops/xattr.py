@@ -115,7 +115,7 @@ class Xattr(Label):
             mode = inode.mode & ~0o777 | acl.mode_of(wanted)
             if not call.subject.in_group(inode.gid) and not call.lsm.capable(NUMBER["fsetid"]):
                 mode &= ~stat.S_ISGID
-            inodes.update(txn, inode.fid, mode=mode)
+            inodes.update(txn, inode.fid, mode=mode, ctime_ns=self._mdt.now())
         if not wanted or (name == acl.ACCESS and acl.is_mode(wanted)):
             inodes.remove_xattr(txn, inode.fid, name)
         else:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import vfs
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE, Opened
+from lsm.modules.capability import NUMBER, has
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
@@ -17,6 +19,7 @@ from oss.ost import OBJECT_BYTES_MAX
 from rpc import Call
 
 LENGTH_MAX = 1 << 20
+_SGID_EXEC = stat.S_ISGID | stat.S_IXGRP
 
 
 class Data(Base):
@@ -48,20 +51,61 @@ class Data(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
+                grown = self._stamped(call, replace(o, size=max(o.size, end)), token) if req.data else o
                 # The bytes cannot be rolled back, so complete mediation is held before them.
                 call.verify()
-                grown = replace(o, size=max(o.size, end)) if req.data else o
-                if not stored:
-                    objects.put(txn, grown)
-                    self._ost.record_labels(call, grown, {}, "token")
-                else:
-                    objects.resize(txn, o, grown.size)
+                self._note(txn, call, grown, stored)
                 if req.data:
                     self._ost.files.write(o.fid, o.stripe, req.offset, req.data, o.size)
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.WriteReply(size=grown.size))
         await self._ost.store.committed(call.transno)
         return reply
+
+    async def fallocate(self, call: Call, req: oss_pb2.FallocateRequest) -> oss_pb2.WriteReply:
+        """A hole in place of a range, and an end not before the range's; checked as a write."""
+        call.takes("token")
+        token = self._token(call, req.token, req.stripe, MAY_WRITE)
+        end = req.offset + req.length
+        if end > OBJECT_BYTES_MAX:
+            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
+        wanted = Object.of(token.entry, req.stripe)
+        async with self._ost.store.locks.hold(wanted.fid):
+            with self._ost.store.op(call) as txn:
+                o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
+                now = self._stamped(call, replace(o, size=max(o.size, end) if req.grow else o.size), token)
+                call.verify()
+                self._note(txn, call, now, stored)
+                self._ost.files.cut(o.fid, o.stripe, o.size)
+                if req.zero:
+                    self._ost.files.punch(o.fid, o.stripe, req.offset, min(end, o.size))
+                call.fid = o.fid
+                reply = txn.keep(oss_pb2.WriteReply(size=now.size))
+        await self._ost.store.committed(call.transno)
+        return reply
+
+    def _stamped(self, call: Call, o: Object, token: context_pb2.Token) -> Object:
+        """The object as written to now, by this subject."""
+        now = call.clock.wall_ns()
+        by_privilege = self._privileged(call, token)
+        return replace(o, changed_ns=now, unprivileged_ns=o.unprivileged_ns if by_privilege else now)
+
+    def _privileged(self, call: Call, token: context_pb2.Token) -> bool:
+        """Whether this writer leaves set-id bits alone (fs/inode.c, setattr_should_drop_suidgid).
+
+        Where the file had such bits at open, CAP_FSETID is used and so asked for; bits that it was given since then
+        are the MDT's to know, which takes them by the time that is noted here.
+        """
+        mode = token.entry.mode
+        kills = mode & stat.S_ISUID or mode & _SGID_EXEC == _SGID_EXEC
+        return call.lsm.capable(NUMBER["fsetid"]) if kills else has(call.subject, "fsetid")
+
+    def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:
+        if stored:
+            objects.written(txn, o)
+            return
+        objects.put(txn, o)
+        self._ost.record_labels(call, o, {}, "token")
 
     def _token(self, call: Call, data: bytes, stripe: int, right: int) -> context_pb2.Token:
         """The token, if it is good for this stripe, here, and for that. EACCES, EINVAL, EBADF."""

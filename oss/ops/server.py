@@ -85,7 +85,9 @@ class FromMds(Base):
             for m in mediators(call):
                 m.check("inode_getattr", o.obj(self._ost.modules))
         await self._ost.store.settled()
-        return oss_pb2.GlimpseReply(size=o.size, exists=stored)
+        return oss_pb2.GlimpseReply(
+            size=o.size, exists=stored, changed_ns=o.changed_ns, unprivileged_ns=o.unprivileged_ns
+        )
 
     async def destroy(self, call: Call, req: oss_pb2.DestroyRequest) -> oss_pb2.OssReply:
         """The object's end; one that is gone stays gone."""

@@ -296,6 +296,9 @@ class World:
         data[request.offset : request.offset + len(request.data)] = request.data
         return oss_pb2.WriteReply(size=len(data))
 
+    def _oss_fallocate(self, node: str, request: Any, caller: Any) -> Any:
+        return oss_pb2.WriteReply()
+
 
 @dataclass
 class Wire:

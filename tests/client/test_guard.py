@@ -153,6 +153,25 @@ def test_fscreate_is_asked_of_this_node_whatever_the_mount_says(world, make_clie
     assert client("getfscreate") is None
 
 
+def test_a_tasks_own_attributes_are_asked_of_this_node(client):
+    assert (client("getcon"), client("getexec")) == (None, None)
+    client("setexec", context="label")
+    client("setcon", context="other")
+
+    client.toy.denies = {"setprocattr"}
+    denied = [client.reply(name, context="label").errno for name in ("setexec", "setcon")]
+
+    assert denied == [errno.EACCES] * 2
+    assert (client.last.case, client.last.vantage) == ("attr", "agent")
+    assert (client("getexec"), client("getcon")) == ("label", "other")
+
+
+def test_umask_gives_the_mask_as_it_was(client):
+    first = client("umask", mask=0o777027)
+
+    assert (client("umask", mask=first), client("umask", mask=first)) == (0o027, first)
+
+
 def test_setting_fscreate_is_an_event_of_the_history(client):
     client("setfscreate", context="label")
 

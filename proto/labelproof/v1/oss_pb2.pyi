@@ -56,6 +56,22 @@ class WriteRequest(_message.Message):
     data: bytes
     def __init__(self, token: _Optional[bytes] = ..., stripe: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
+class FallocateRequest(_message.Message):
+    __slots__ = ("token", "stripe", "offset", "length", "zero", "grow")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STRIPE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    ZERO_FIELD_NUMBER: _ClassVar[int]
+    GROW_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    stripe: int
+    offset: int
+    length: int
+    zero: bool
+    grow: bool
+    def __init__(self, token: _Optional[bytes] = ..., stripe: _Optional[int] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ..., zero: _Optional[bool] = ..., grow: _Optional[bool] = ...) -> None: ...
+
 class WriteReply(_message.Message):
     __slots__ = ("size", "receipt")
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -97,12 +113,16 @@ class GlimpseRequest(_message.Message):
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
 
 class GlimpseReply(_message.Message):
-    __slots__ = ("size", "exists")
+    __slots__ = ("size", "exists", "changed_ns", "unprivileged_ns")
     SIZE_FIELD_NUMBER: _ClassVar[int]
     EXISTS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_NS_FIELD_NUMBER: _ClassVar[int]
+    UNPRIVILEGED_NS_FIELD_NUMBER: _ClassVar[int]
     size: int
     exists: bool
-    def __init__(self, size: _Optional[int] = ..., exists: _Optional[bool] = ...) -> None: ...
+    changed_ns: int
+    unprivileged_ns: int
+    def __init__(self, size: _Optional[int] = ..., exists: _Optional[bool] = ..., changed_ns: _Optional[int] = ..., unprivileged_ns: _Optional[int] = ...) -> None: ...
 
 class DestroyRequest(_message.Message):
     __slots__ = ("entry", "stripe")

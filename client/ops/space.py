@@ -1,0 +1,92 @@
+"""Copies between open files, space within one, and what makes data durable."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from client.args import U32, Offset
+from client.ctx import Ctx
+from client.file import OpenFile
+from client.ops.data import access
+from client.osc import IO_BYTES_MAX
+from lsm.hooks import MAY_READ, MAY_WRITE
+
+# include/uapi/linux/falloc.h
+KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
+OFFSET_MAX = (1 << 63) - 1
+
+
+async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 = 0) -> None:
+    """fallocate(2): plain, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. Nothing is set aside: objects are sparse."""
+    if offset < 0 or length <= 0:
+        raise OSError(errno.EINVAL, f"a range of {length} bytes from {offset}")
+    if mode not in (0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
+        raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
+    file = access(ctx, fd, MAY_WRITE)
+    if offset + length > OFFSET_MAX:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    zero = bool(mode & (PUNCH_HOLE | ZERO_RANGE))
+    await ctx.osc(file).allocate(offset, length, zero=zero, grow=not mode & KEEP_SIZE)
+
+
+async def copy_file_range(
+    ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | None = None, to_offset: Offset | None = None,
+    flags: U32 = 0,
+) -> int:  # fmt: skip
+    """copy_file_range(2) from `fd` to `to`, at the file positions where no offset is given; how many bytes."""
+    if flags:
+        raise OSError(errno.EINVAL, f"copy_file_range flags {flags:#x}")
+    source, target = ctx.file(fd), ctx.file(to)
+    _may_copy(source, target)
+    at = source.pos if offset is None else offset
+    onto = target.pos if to_offset is None else to_offset
+    if source.entry.fid == target.entry.fid and at < onto + length and onto < at + length:
+        raise OSError(errno.EINVAL, "the two ranges of the file overlap")
+    copied = await _copied(ctx, fd, to, at, onto, length)
+    source.pos += copied if offset is None else 0
+    target.pos += copied if to_offset is None else 0
+    return copied
+
+
+async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | None = None) -> int:
+    """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a target of O_APPEND."""
+    source, target = ctx.file(fd), ctx.file(to)
+    source.require(MAY_READ)
+    target.require(MAY_WRITE)
+    if target.flags & os.O_APPEND:
+        raise OSError(errno.EINVAL, "sendfile does not append")
+    copied = await _copied(ctx, fd, to, source.pos if offset is None else offset, target.pos, length)
+    source.pos += copied if offset is None else 0
+    target.pos += copied
+    return copied
+
+
+async def fsync(ctx: Ctx, fd: int) -> None:
+    """fsync(2), fdatasync(2): whatever a server has answered is durable, so there is nothing left to send."""
+    mode = ctx.file(fd).entry.mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "what has no data cannot be synced")
+
+
+async def sync(ctx: Ctx) -> None:
+    """sync(2): see fsync."""
+
+
+def _may_copy(source: OpenFile, target: OpenFile) -> None:
+    """fs/read_write.c, generic_file_rw_checks."""
+    if source.entry.is_dir or target.entry.is_dir:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not (stat.S_ISREG(source.entry.mode) and stat.S_ISREG(target.entry.mode)):
+        raise OSError(errno.EINVAL, "only regular files are copied")
+    source.require(MAY_READ)
+    target.require(MAY_WRITE)
+    if target.flags & os.O_APPEND:
+        raise OSError(errno.EBADF, "a copy goes where it is told, not to the end")
+
+
+async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:
+    """Reads, then writes, each under its own checks; no more than one rpc's worth a stripe."""
+    data = await ctx.osc(access(ctx, fd, MAY_READ)).read(at, min(length, IO_BYTES_MAX))
+    return await ctx.osc(access(ctx, to, MAY_WRITE)).write(onto, data)

@@ -1,0 +1,96 @@
+"""Copies between open files, space within one, descriptors: the client's part."""
+
+import errno
+import os
+
+import pytest
+
+RW = os.O_RDWR | os.O_CREAT
+
+
+def failed(client, call, **args) -> int:
+    return client.reply(call, **args).errno
+
+
+@pytest.fixture
+def fd(client, world):
+    """A file of 40 bytes over three objects, open for both."""
+    number = client("open", path="/f", flags=RW)["fd"]
+    client("write", fd=number, data=bytes(range(40)))
+    return number
+
+
+def test_a_range_is_copied_by_reads_and_writes(client, world, fd):
+    to = client("open", path="/g", flags=RW)["fd"]
+    world.calls.clear()
+
+    assert client("copy_file_range", fd=fd, to=to, length=4, offset=2, to_offset=0) == 4
+    assert world.calls == ["Read", "Write"]
+
+
+@pytest.mark.parametrize(
+    ("args", "number"),
+    [
+        ({"flags": 1}, errno.EINVAL), ({"offset": 0, "to_offset": 2}, errno.EINVAL), ({"to": 99}, errno.EBADF),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_copied(client, fd, args, number):
+    assert failed(client, "copy_file_range", **{"fd": fd, "to": fd, "length": 4, **args}) == number
+
+
+def test_a_target_of_o_append_is_refused(client, fd):
+    to = client("open", path="/g", flags=RW | os.O_APPEND)["fd"]
+
+    assert failed(client, "copy_file_range", fd=fd, to=to, length=4) == errno.EBADF
+    assert failed(client, "sendfile", fd=fd, to=to, length=4) == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("args", "number"),
+    [
+        ({"length": 0}, errno.EINVAL), ({"length": 1, "offset": -1}, errno.EINVAL),
+        ({"length": 1, "mode": 2}, errno.EOPNOTSUPP), ({"length": 1, "mode": 8}, errno.EOPNOTSUPP),
+        ({"length": (1 << 63) - 1, "offset": 1}, errno.EFBIG),
+    ],
+)  # fmt: skip
+def test_ranges_and_modes_that_fallocate_refuses(client, fd, args, number):
+    assert failed(client, "fallocate", fd=fd, **args) == number
+
+
+def test_each_object_is_told_its_part_of_a_range(client, world, fd):
+    world.requests.clear()
+
+    client("fallocate", fd=fd, offset=4, length=16, mode=3)
+
+    assert [(r.stripe, r.offset, r.length, r.zero, r.grow) for r in world.requests] == [
+        (0, 4, 4, True, False), (1, 0, 8, True, False), (2, 0, 4, True, False),
+    ]  # fmt: skip
+
+
+def test_a_descriptor_of_the_same_file_keeps_it_open(client, world, fd):
+    other = client("dup", fd=fd)
+    client("close", fd=fd)
+
+    assert client("lseek", fd=other, offset=0, whence=os.SEEK_CUR) == 40
+    assert "Close" not in world.calls
+    client("close", fd=other)
+    assert world.calls[-1] == "Close"
+
+
+def test_fcntl_gives_the_flags_and_changes_some(client, world, fd):
+    assert client("fcntl", fd=fd, cmd=3) == os.O_RDWR
+    client("fcntl", fd=fd, cmd=4, arg=os.O_NONBLOCK | os.O_CREAT)
+
+    assert client("fcntl", fd=fd, cmd=3) == os.O_RDWR | os.O_NONBLOCK
+    assert "Fcntl" not in world.calls
+
+
+def test_an_o_path_descriptor_is_good_for_its_place_only(client, world):
+    world.make("/f")
+    fd = client("open", path="/f", flags=os.O_PATH | os.O_RDWR)["fd"]
+
+    assert client("fstat", fd=fd)["fid"]
+    for call, args in (("read", {"length": 1}), ("getxattr", {"name": "user.x"}), ("flock", {"operation": 1})):
+        assert failed(client, call, fd=fd, **args) == errno.EBADF
+    assert client("fcntl", fd=fd, cmd=3) == os.O_PATH
+    assert failed(client, "fsync", fd=fd) == errno.EBADF
