@@ -13,17 +13,22 @@ from rpc.record import Batch
 
 # /proc/<pid>/attr/<name> of what a task may set for itself.
 CREATE_ATTRS = frozenset({"fscreate", "keycreate", "sockcreate"})
+ATTRS = CREATE_ATTRS | {"exec", "current"}
 TASKS_MAX = 10_000
 
 
 @dataclass(slots=True)
 class Task:
-    """One task. `context` is its subject's bytes on the wire, built once and kept until the subject changes."""
+    """One task. `context` is its subject's bytes on the wire, built once and kept until the subject changes.
+
+    `exec` is the context that it asks for what it executes next; it stays on this node.
+    """
 
     id: str
     subject: Subject
     context: bytes
     umask: int
+    exec: str | None = None
     fds: dict[int, Any] = field(default_factory=dict)
 
 
@@ -61,18 +66,23 @@ class Tasks:
         return found
 
     def setprocattr(self, task: Task, attr: str, value: str | None, mediator: Mediator) -> None:
-        """Sets fscreate, keycreate or sockcreate; None clears. The policy is asked of the task itself.
+        """Sets fscreate, keycreate, sockcreate or exec, which None clears, or current. The task itself is asked about.
 
         EINVAL: no such attribute, or not a context; EACCES: the policy says no (security/selinux/hooks.c).
         """
-        if attr not in CREATE_ATTRS:
-            raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(CREATE_ATTRS))}")
+        if attr not in ATTRS or (attr == "current" and value is None):
+            raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(ATTRS))}")
         mediator.check("setprocattr", attr, value)
+        if attr == "exec":
+            task.exec = value
+            return
         task.subject = rpc.context.named(_with(task.subject, attr, value))
         task.context = rpc.context.encode(task.subject)
 
 
 def _with(subject: Subject, attr: str, value: str | None) -> Subject:
+    if attr == "current":
+        return replace(subject, labels={**subject.labels, "selinux": str(value)})
     changed: dict[str, Any] = {attr: value}
     return replace(subject, **changed)
 

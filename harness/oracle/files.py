@@ -88,18 +88,17 @@ def _write(actor: Actor, step: Step) -> int:
 
 def _fallocate(actor: Actor, step: Step) -> None:
     """posix_fallocate(3)."""
-    actor.call("fallocate", fd=actor.fd(step).n, mode=0, offset=0, length=4096)
+    actor.call("fallocate", fd=actor.fd(step).n, length=4096)
 
 
 def _copy_range(actor: Actor, step: Step) -> int:
     source, target = actor.fd(step, "src").n, actor.fd(step, "dst").n
-    return int(actor.call("copy_file_range", fd_in=source, fd_out=target, length=4, offset_in=0, offset_out=0))
+    return int(actor.call("copy_file_range", fd=source, to=target, length=4, offset=0, to_offset=0))
 
 
 def _sendfile(actor: Actor, step: Step) -> int:
-    """fs/read_write.c, do_sendfile: verified are a read at the offset, then a write at the other's position."""
-    source, target = actor.fd(step, "src"), actor.fd(step, "dst")
-    return actor.task.write(target, actor.task.pread(source, 4, 0))
+    source, target = actor.fd(step, "src").n, actor.fd(step, "dst").n
+    return int(actor.call("sendfile", fd=source, to=target, length=4, offset=0))
 
 
 def _reopen(actor: Actor, step: Step) -> None:

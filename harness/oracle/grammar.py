@@ -16,6 +16,7 @@ OPS: Ops = {**FILES, **ATTRS, **TASKS}
 # What concerns the processes and sockets of one machine, and leaves files as they were.
 ELSEWHERE = {
     "exec": "no node executes programs",
+    "nnp": "no node executes programs, which is all that no_new_privs is about",
     "connect": "the connection is between sockets of one machine, not a matter of files",
 }
 

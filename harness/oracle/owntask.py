@@ -12,9 +12,8 @@ def _setfscreate(actor: Actor, step: Step) -> None:
 
 TASKS: Ops = {
     "setfscreate": _setfscreate,
-    "setexec": lambda actor, step: actor.call("setexeccon", context=step["ctx"]),
-    "setcon": lambda actor, step: actor.call("setcon", context=step["ctx"]),
-    "getcon": lambda actor, step: actor.call("getcon"),
-    "nnp": lambda actor, step: actor.call("no_new_privs"),
-    "umask": lambda actor, step: actor.call("umask", mask=step["mask"]),
+    "setexec": lambda actor, step: actor.task.setexec(step["ctx"]),
+    "setcon": lambda actor, step: actor.task.setcon(step["ctx"]),
+    "getcon": lambda actor, step: actor.task.getcon(),
+    "umask": lambda actor, step: actor.task.umask(step["mask"]),
 }

@@ -103,13 +103,35 @@ def test_setprocattr(tasks, task, attr) -> None:
     assert module.asked == [(attr, "u:r:new"), (attr, None)]
 
 
-@pytest.mark.parametrize("attr", ["current", "exec", "uid", ""])
-def test_an_attribute_that_a_task_cannot_set(tasks, task, attr) -> None:
+def test_exec_stays_on_the_node(tasks, task) -> None:
+    """What a task asks for what it executes is no part of its subject."""
+    before, m = task.subject, Mediator(Framework([Grants()]), task.subject)
+
+    tasks.setprocattr(task, "exec", "u:r:new", m)
+
+    assert (task.exec, task.subject) == ("u:r:new", before)
+    tasks.setprocattr(task, "exec", None, m)
+    assert task.exec is None
+
+
+def test_a_task_becomes_another_subject(tasks, task) -> None:
+    """Its label, digest and wire context are new."""
+    before = task.subject.digest
+
+    tasks.setprocattr(task, "current", "u:r:new", Mediator(Framework([Grants()]), task.subject))
+
+    assert task.subject.labels["selinux"] == "u:r:new"
+    assert rpc.context.decode(task.context).labels["selinux"] == "u:r:new"
+    assert task.subject.digest != before
+
+
+@pytest.mark.parametrize(("attr", "value"), [("current", None), ("prev", "x"), ("uid", "x"), ("", "x")])
+def test_an_attribute_that_a_task_cannot_set(tasks, task, attr, value) -> None:
     """EINVAL, unasked."""
     module = Grants()
 
     with pytest.raises(OSError, match="no attribute") as refused:
-        tasks.setprocattr(task, attr, "x", Mediator(Framework([module]), task.subject))
+        tasks.setprocattr(task, attr, value, Mediator(Framework([module]), task.subject))
 
     assert (refused.value.errno, module.asked) == (errno.EINVAL, [])
 

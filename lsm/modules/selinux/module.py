@@ -182,13 +182,16 @@ class Selinux(Hooks):
     # --- task --------------------------------------------------------------------------------------------------
 
     def setprocattr(self, subject: Subject, attr: str, value: str | None) -> Checks:
-        """process{set<attr>} on oneself, then the context must parse (selinux_setprocattr)."""
+        """process{set<attr>} on oneself; the context must parse; `current` is a transition too (selinux_setprocattr)."""
         own = Obj("subject", "process", subject.labels)
         yield self._about(subject, own, f"set{attr}")
         if value is None:
             return
         text = value.encode("utf-8", "surrogateescape")
         sid = (yield from self._known_or_forced(subject, text)) if attr == "fscreate" else self._parse(text)
+        if attr == "current":
+            become = Obj("new", "process", {self.name: self.server.sid_to_context(sid)})
+            yield self._about(subject, become, "dyntransition")
         if attr == "keycreate":
             yield self._about(subject, Obj("key", "key", {self.name: self.server.sid_to_context(sid)}), "create")
 

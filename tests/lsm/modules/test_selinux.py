@@ -440,6 +440,17 @@ def test_a_tasks_own_attributes(framework, task, attr, value) -> None:
     assert m.decisions[0].scontext == m.decisions[0].tcontext
 
 
+def test_current_is_a_transition_too(framework, task, server) -> None:
+    """process{setcurrent} on oneself, then {dyntransition} to the new context."""
+    server.enforcing = False
+
+    m = attribute(framework, task(), "current", "user_u:user_r:debug_t:s0")
+
+    assert [(d.requested, d.tcontext.split(":")[2]) for d in m.decisions] == [
+        (("setcurrent",), "user_t"), (("dyntransition",), "debug_t")
+    ]  # fmt: skip
+
+
 def test_keycreate_asks_for_the_key_too(framework, task) -> None:
     """key{create} on the new context; clearing asks nothing more."""
     own = "user_u:user_r:user_t:s0"
