@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.checkers.verdict import Checker, Verdict
 from harness.model.fs import Event
-from harness.model.world import World
+from harness.model.world import World, is_query
 
 # Two blanks after `avc:`, after the result and before pid; text is quoted, or upper-case hex where it is untrusted.
 _TEXT = r'(?:"[\x21\x23-\x7e]*"|[0-9A-F]+|\(null\))'
@@ -59,7 +59,7 @@ class Audit(Checker):
         self._fed = False
 
     def feed(self, event: Event) -> None:
-        if event["e"] != "avc" or event["module"] != "selinux":
+        if event["e"] != "avc" or not is_query(event):
             return
         perms = self._perms(event)
         if perms is None:

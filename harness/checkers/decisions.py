@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.model import labels
 from harness.model.fs import Event
 from harness.model.policy import Access, Mode, Policy
-from harness.model.world import LABEL, Op, Rpc, World
+from harness.model.world import LABEL, Op, Rpc, World, is_query
 
 _MAKES = frozenset({"inode_create", "inode_mkdir", "inode_mknod", "inode_symlink"})
 _REASONS = {"mls": "constraint"}
@@ -52,7 +52,7 @@ class Decisions:
         """Has the second engine answer what the events claim in one question a node; a false claim is asked again."""
         claims: dict[tuple[str, int | None], list[tuple[str, str, str]]] = {}
         for event in events:
-            if event["e"] == "avc" and event["module"] == "selinux":
+            if event["e"] == "avc" and is_query(event):
                 queries = claims.setdefault((event["n"], event.get("seqno")), [])
                 queries.append((event["scontext"], event["tcontext"], event["tclass"]))
         for (node, seqno), queries in claims.items():
@@ -71,8 +71,28 @@ class Decisions:
         contexts = self._contexts(event, policy)
         if isinstance(contexts, Unknown):
             return [contexts]
+        if not is_query(event):
+            return [*self._faults(event, contexts, mode), *self._transition(event, contexts[1])]
         access = policy.access(*contexts, event["tclass"], event["requested"], mode)
         return [*self._faults(event, contexts, mode), *self._differences(event, access, contexts, policy, mode)]
+
+    def refused_transition(self, event: Event, new: str | None) -> bool:
+        """Whether a validatetrans rule in force forbids the object its new label at the hands of who acts."""
+        mode, policy = self._world.mode(event["n"]), self._world.policy(event["n"])
+        true, task = self._world.true_label(event["object"]), self._world.context(self._world.acting(event))
+        if mode is None or policy is None or true is None or task is None or new is None or not mode.enforcing:
+            return False
+        old, inode = labels.effective(policy, true[0]), self._world.tree.inodes.get(event["object"])
+        tclass = event.get("tclass") or event.get("class") or (inode.tclass if inode else "file")
+        known = policy.canonical(new) is not None
+        return known and old is not None and not policy.validatetrans(old, new, task, tclass)
+
+    def _transition(self, event: Event, new: str) -> Iterator[Fault]:
+        if not event["allowed"] and not self.refused_transition(event, new):
+            asked = f"{event['scontext']} relabels {_what(event)} to {new}"
+            yield Fault(
+                "unexpected-deny", f"{event['n']} refused a transition that is valid: {asked}", "valid", "EPERM"
+            )
 
     def _faults(self, event: Event, contexts: tuple[str, str], mode: Mode) -> Iterator[Fault]:
         asked = f"{event['hook']} {event['tclass']} {{ {' '.join(event['requested'])} }} on {_what(event)}"
@@ -158,7 +178,7 @@ class Decisions:
             return policy.fs_label("lustre")
         if tclass == "security":
             return policy.initial_sid("security")
-        if "relabelto" in requested or ("create" in requested and event["hook"] in _MAKES):
+        if {"relabelto", "validatetrans"} & set(requested) or ("create" in requested and event["hook"] in _MAKES):
             return self._new(event, policy)
         return self._stored(event, policy)
 

@@ -12,7 +12,7 @@ from harness.checkers import decisions, methods
 from harness.checkers.verdict import Checker
 from harness.model import access
 from harness.model.fs import Event
-from harness.model.world import CREATED, LABEL, Rpc, World
+from harness.model.world import CREATED, LABEL, Rpc, World, is_query
 
 _REFUSED = frozenset({1, 13})  # EPERM, EACCES
 
@@ -42,6 +42,8 @@ class Mediation(Checker):
                 self._after_acting(event)
                 if event["module"] == "selinux":
                     self._decision(event)
+            case "label" if event["role"] == "mdt" and event.get("why") == "set":
+                self._relabelled(event)
             case "policy":
                 self._decisions.flush(event["n"])
             case "rpc" if event["phase"] == "reply":
@@ -57,6 +59,14 @@ class Mediation(Checker):
                 self.unknown(fault.because)
             else:
                 self.find(fault.kind, fault.because, event, expected=fault.expected, actual=fault.actual)
+
+    def _relabelled(self, event: Event) -> None:
+        """A label that was set may follow the one before, by the policy's validatetrans rules."""
+        self.judged += 1
+        refused = self._decisions.refused_transition(event, event["new"])
+        if refused:
+            because = f"{event['n']} let {event['object']} go from {event['old']} to {event['new']}"
+            self.find("unexpected-allow", f"{because}, against a validatetrans rule", event, expected="EPERM")
 
     def _after_acting(self, event: Event) -> None:
         """A file that was just created is opened after: file_open's denial leaves the file behind, as in the kernel."""
@@ -150,7 +160,7 @@ class Mediation(Checker):
 def _asked(rpc: Rpc, behalf: bool) -> list[Event]:
     """The queries of the module selinux, in order; what an MDS rechecks at its last step is its own care."""
     vantages = {"server", "recheck"} if rpc.recv["method"].startswith("Oss/") else {"server"}
-    mine = [avc for avc in rpc.avcs if avc["module"] == "selinux" and avc["vantage"] in vantages]
+    mine = [avc for avc in rpc.avcs if is_query(avc) and avc["vantage"] in vantages]
     return [avc for avc in mine if bool(avc.get("behalf")) == behalf]
 
 

@@ -40,6 +40,11 @@ class Rpc:
     order: list[Event] = field(default_factory=list)
 
 
+def is_query(event: Event) -> bool:
+    """Whether an `avc` event is a query of an access vector of the policy; a refused transition of labels is none."""
+    return event["module"] == "selinux" and list(event["requested"]) != ["validatetrans"]
+
+
 class World:
     """The facts. Every look-up of something that the history did not tell gives None."""
 

@@ -3,7 +3,8 @@
 In reading order:
     mutant   Mutant, what every bug is; Notice, the finding that catches one
     seams    where bugs are planted in a node, and how they are taken out again
-    skip_hook, check_after_act, wrong_subject, stale_label      mediation
+    skip_hook, check_after_act, wrong_subject, stale_label,
+    no_validatetrans                                            mediation
     trust_claim, parent_label, keep_old_label, ost_label        propagation
     foreign_ticket, lost_groups                                 identity
     lost_dontaudit                                              audit
@@ -17,6 +18,7 @@ from harness.mutants.keep_old_label import KeepOldLabel
 from harness.mutants.lost_dontaudit import LostDontaudit
 from harness.mutants.lost_groups import LostGroups
 from harness.mutants.mutant import Mutant, Notice
+from harness.mutants.no_validatetrans import NoValidatetrans
 from harness.mutants.ost_label import OstLabel
 from harness.mutants.parent_label import ParentLabel
 from harness.mutants.skip_hook import SkipHook
@@ -32,6 +34,7 @@ MUTANTS: tuple[Mutant, ...] = (
     CheckAfterAct(),
     WrongSubject(),
     StaleLabel(),
+    NoValidatetrans(),
     TrustClaim(),
     ParentLabel(),
     KeepOldLabel(),

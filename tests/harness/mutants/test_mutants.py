@@ -74,6 +74,13 @@ def set_label(scene: Any) -> None:
     scene.cluster.collect(made.fid)
 
 
+def unspecial(scene: Any) -> None:
+    """A file of a type that nothing leaves again."""
+    scene.user.mknod(f"{scene.home}/special.txt")
+    with suppress(PermissionError):
+        scene.user.setxattr(f"{scene.home}/special.txt", LABEL, PROJECT)
+
+
 def write(scene: Any) -> None:
     """A file that gets its first bytes, and stays open: to close it is to ask for its objects again."""
     scene.user.pwrite(scene.user.open(f"{scene.home}/file", os.O_CREAT | os.O_WRONLY), b"bytes", 0)
@@ -107,6 +114,7 @@ WORKLOADS: dict[str, Callable[[Any], None]] = {
     "check_after_act": make,
     "wrong_subject": look_at_secret,
     "stale_label": relabel,
+    "no_validatetrans": unspecial,
     "trust_claim": transition,
     "parent_label": transition,
     "keep_old_label": set_label,
