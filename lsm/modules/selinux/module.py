@@ -311,11 +311,14 @@ class Selinux(Hooks):
         yield self._about(subject, obj, "setattr")
 
     def _invalid_transition(self, subject: Subject, obj: Obj) -> Decision:
-        """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help)."""
+        """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help).
+
+        It is no query of an access vector, so it names no permission: the rule's own name stands in its place.
+        """
         permissive = not self.server.enforcing
         return Decision(
-            "", self.name, ("relabelto",), ("relabelto",), subject.labels[self.name], obj.labels[self.name] or "",
-            obj.tclass, permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name,
+            "", self.name, ("validatetrans",), ("validatetrans",),
+            subject.labels[self.name], obj.labels[self.name] or "", obj.tclass, permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name,
             version=obj.version, seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
         )  # fmt: skip
 
