@@ -90,7 +90,7 @@ PAIRS = {
     "rename: nothing to exchange": (lambda u: u.rename("/w/secret", "/r/none", EXCHANGE), "ENOENT DAC", errno.ENOENT),
     "rename: into itself": (lambda u: u.rename("/r", "/r/dir/x"), "EINVAL DAC", errno.EINVAL),
     "rename: over a forbidden directory": (lambda u: u.rename("/w/file", "/w/closed"), "EISDIR MAC", errno.EISDIR),
-    "rename: directory over a forbidden file": (lambda u: u.rename("/w/dir", "/w/secret"), "ENOTDIR MAC", errno.ENOTDIR),
+    "rename: directory over forbidden file": (lambda u: u.rename("/w/dir", "/w/secret"), "ENOTDIR MAC", errno.ENOTDIR),
     "rename: over a forbidden full one": (lambda u: u.rename("/w/dir", "/w/shut"), "MAC ENOTEMPTY", errno.EACCES),
     "rename: over one that is full": (lambda u: u.rename("/w/dir", "/w/full"), "ENOTEMPTY", errno.ENOTEMPTY),
     "rename: onto another's in a sticky one": (lambda u: u.rename("/w/file", "/t/secret"), "DAC MAC", errno.EPERM),
