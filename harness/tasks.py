@@ -333,20 +333,18 @@ class Task:
 
 
 # The history calls the object that an operation is about `path`, and where it goes `to`; the agent has names of its
-# own for some. None: the agent does not take it.
-_WIRE: dict[str, dict[str, str | None]] = {
+# own for some.
+_WIRE: dict[str, dict[str, str]] = {
     "link": {"path": "target", "to": "path"},
     "linkfd": {"to": "path"},
     "rename": {"path": "source", "to": "target"},
     "mknod": {"rdev": "dev"},
-    "statfs": {"path": None},
 }
 
 
 def _travelling(name: str, args: Mapping[str, Any]) -> pb.Fields:
     names = _WIRE.get(name, {})
-    wire = {names.get(key, key): value for key, value in args.items()}
-    return values.fields({key: value for key, value in wire.items() if key is not None})
+    return values.fields({names.get(key, key): value for key, value in args.items()})
 
 
 def _where(where: Where) -> dict[str, Any]:

@@ -183,6 +183,17 @@ def test_paths_that_lead_nowhere(client, world, path, number):
     assert failed(client, "truncate", path=path, length=0) == number
 
 
+def test_statfs_walks_its_path_though_every_one_is_on_the_mount(client, world):
+    world.make("/f")
+
+    client("statfs", path="/f")
+
+    assert client("statfs", path="/") == client("statfs")
+    assert [client.reply("statfs", path=path).errno for path in ("/gone", "/f/n", "")] == [
+        errno.ENOENT, errno.ENOTDIR, errno.ENOENT
+    ]  # fmt: skip
+
+
 def test_the_longest_name_and_path_are_walked(client, world):
     world.make("/" + "n" * 255)
     path = "/" + "./" * 1919 + "/" + "n" * 255
