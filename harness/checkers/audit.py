@@ -115,7 +115,18 @@ class Audit(Checker):
             return None
         answer = policy.access(event["scontext"], event["tcontext"], event["tclass"], event["requested"], mode)
         denied = frozenset(event.get("denied") or ())
+        if denied and self._only_asked(event):
+            contexts = event["scontext"], event["tcontext"], event["tclass"]
+            if policy.access(*contexts, ["audit_access"], mode).hushed:
+                return frozenset()
         return denied - answer.hushed if denied else answer.told
+
+    def _only_asked(self, event: Event) -> bool:
+        """Whether access(2) asked, whose denials dontaudit of `audit_access` silences (selinux_inode_permission)."""
+        rpc = self.world.rpc(event)
+        op = self.world.op_of(event)
+        asked = rpc is not None and rpc.recv["method"] == "Mds/Access" and event.get("role") == "object"
+        return asked and op is not None and op.invoke["f"] == "access"
 
 
 def _line_of(event: Event, perms: frozenset[str]) -> Line:

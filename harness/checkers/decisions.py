@@ -110,13 +110,16 @@ class Decisions:
 
     def _differences(
         self, event: Event, access: Access, contexts: tuple[str, str], policy: Policy, mode: Mode
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Fault | Unknown]:
         asked = f"{contexts[0]} {event['tclass']} {{ {' '.join(event['requested'])} }} {contexts[1]}"
         denied = frozenset(event.get("denied") or ())
         if event["allowed"] and not access.allowed:
             yield Fault(
                 "unexpected-allow", f"{event['n']} allowed what the policy denies: {asked}", "denied", "allowed"
             )
+            return
+        if not event["allowed"] and access.allowed and _by_command(event):
+            yield Unknown(f"{event['n']} denied an ioctl by its command, which libsepol does not decide: {asked}")
             return
         if not event["allowed"] and access.allowed:
             yield Fault("unexpected-deny", f"{event['n']} denied what the policy allows: {asked}", "allowed", "denied")
@@ -257,6 +260,11 @@ def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:
         return "dir" if event["hook"] == "inode_mkdir" else str(event["tclass"])
     creates = [avc for avc in (rpc.avcs if rpc else ()) if "create" in avc["requested"]]
     return str(creates[-1]["tclass"]) if creates else "file"
+
+
+def _by_command(event: Event) -> bool:
+    """Whether extended permissions have a say, which narrow {ioctl} to some commands (avc_has_extended_perms)."""
+    return bool(event["hook"] == "file_ioctl" and list(event["requested"]) == ["ioctl"])
 
 
 def _exchanges(op: Op | None) -> bool:

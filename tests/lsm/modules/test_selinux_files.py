@@ -1,0 +1,96 @@
+"""Open files and access(2) in the SELinux module: commands, silence, raw labels."""
+
+import pytest
+
+from lsm.framework import Framework, Mediator
+from lsm.hooks import MAY_ACCESS, MAY_READ, MAY_WRITE
+from lsm.modules.capability import ALL, Capability
+from lsm.modules.selinux.module import Selinux
+from lsm.modules.selinux.policy import Policy
+from lsm.modules.selinux.server import SecurityServer
+from lsm.objects import Caps, Denied, Obj, Subject
+
+TEXT = """(handleunknown deny)
+(mls false)
+(class file (read write ioctl getattr setattr audit_access))
+(class capability2 (mac_admin))
+(classorder (file capability2))
+(sid kernel)
+(sid file)
+(sid unlabeled)
+(sidorder (kernel file unlabeled))
+(user u)
+(role r)
+(role object_r)
+(userrole u r)
+(userrole u object_r)
+(type t)
+(type o)
+(type quiet)
+(roletype r t)
+(roletype object_r t)
+(roletype object_r o)
+(roletype object_r quiet)
+(sidcontext kernel (u r t))
+(sidcontext file (u object_r o))
+(sidcontext unlabeled (u object_r quiet))
+(allow t o (file (read ioctl getattr setattr)))
+(allow t t (capability2 (mac_admin)))
+(dontaudit t quiet (file (audit_access)))
+(allowx t o (ioctl file ((range 0x6600 0x66ff))))
+"""
+
+
+@pytest.fixture
+def mediator() -> Mediator:
+    """A task of t with no capability."""
+    framework = Framework([Capability(), Selinux(SecurityServer(Policy.parse(TEXT)))])
+    return Mediator(framework, Subject(1000, 1000, labels={"selinux": "u:r:t"}))
+
+
+def thing(kind: str) -> Obj:
+    return Obj("object", "file", {"selinux": f"u:object_r:{kind}"}, mode=0o100666)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mask", "audited"),
+    [("quiet", MAY_WRITE | MAY_ACCESS, False), ("quiet", MAY_WRITE, True), ("o", MAY_WRITE | MAY_ACCESS, True)],
+)
+def test_what_access_is_denied_is_told_unless_the_policy_hushes_it(mediator, kind, mask, audited) -> None:
+    """dontaudit of audit_access silences denials of access(2) alone (selinux_inode_permission)."""
+    with pytest.raises(Denied) as denied:
+        mediator.check("inode_permission", thing(kind), mask)
+
+    assert (denied.value.decision.audited, denied.value.decision.denied) == (audited, ("write",))
+    mediator.check("inode_permission", thing("o"), MAY_READ | MAY_ACCESS)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "asked", "allowed"),
+    [
+        (0x80086601, ("getattr",), True), (0x40086602, ("setattr",), True), (0x5421, (), True),
+        (0x00006605, ("ioctl",), True), (0x80016605, ("ioctl",), True), (0x801C581F, ("ioctl",), False),
+    ],
+)  # fmt: skip
+def test_a_command_is_allowed_by_its_number(mediator, cmd, asked, allowed) -> None:
+    """allowx narrows {ioctl} to the low 16 bits of the command that it names."""
+    if allowed:
+        mediator.check("file_ioctl", thing("o"), cmd)
+    else:
+        with pytest.raises(Denied) as denied:
+            mediator.check("file_ioctl", thing("o"), cmd)
+        assert denied.value.decision.audited
+
+    assert [d.requested for d in mediator.decisions] == ([asked] if asked else [])
+
+
+@pytest.mark.parametrize(("caps", "shown"), [(0, b"u:object_r:quiet"), (ALL, b"u:object_r:tomorrow")])
+def test_an_unknown_label_is_shown_as_it_is_to_mac_admin_only(mediator, caps, shown) -> None:
+    """Others see what it counts as; nothing of the question is recorded (selinux_inode_getsecurity)."""
+    module = mediator.framework.module("selinux")
+    subject = Subject(0, 0, caps=Caps(caps, caps), labels={"selinux": "u:r:t"})
+
+    value = module.inode_getsecurity(subject, thing("o"), "security.selinux", b"u:object_r:tomorrow")
+
+    assert value == shown
+    assert mediator.decisions == []
