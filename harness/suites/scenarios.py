@@ -81,8 +81,7 @@ class Scenario:
 
     def needs(self) -> tuple[access.Check, ...]:
         """All that a task needs for `act`: its own checks, and those of the rows in `then`."""
-        params = self.params if self.rejudged else {}
-        more = (access.expected(op, case, self.tclass, walk=self.walk, **params) for op, case in self.then)
+        more = (access.expected(op, case, self.tclass, walk=self.walk, **self.params) for op, case in self.then)
         return self.checks() + tuple(c for row in more for c in row if c.perms)
 
 
@@ -266,6 +265,11 @@ def _held() -> Iterator[Scenario]:
     yield held("ioctl-getflags", "ioctl", "getattr", lambda t, fd: t.ioctl(fd, 0x80086601))
     yield held("ioctl-setflags", "ioctl", "setattr", lambda t, fd: t.ioctl(fd, 0x40086602, 0x40))
     yield held("ioctl", "ioctl", "ioctl", lambda t, fd: t.ioctl(fd, 0x801C581F))
+    yield Scenario(
+        "setfl-append", "fcntl", "drop-append", "file",
+        _opened(lambda t, fd: t.fcntl(fd, 4, 0), os.O_WRONLY | os.O_APPEND), params={"access": "w", "append": True},
+        then=then,
+    )  # fmt: skip
     yield Scenario("watch", "watch", "watch", "file", lambda t, p: t.watch(p.object, 2))
     yield Scenario("watch-reads", "watch", "reads", "file", lambda t, p: t.watch(p.object, 1))
 
