@@ -49,8 +49,8 @@ class Identity(Checker):
         self.judged += 1
         if self.world.roles.get(event["from"]) in {"mds", "oss"}:
             # What a server does as a file is closed (its size, its objects if it is gone), or to tell where an open
-            # one ends, is an errand of its own.
-            if event.get("behalf") or op.invoke["f"] not in {"close", *SEEKING}:
+            # one ends (FIONREAD too), is an errand of its own.
+            if event.get("behalf") or op.invoke["f"] not in {"close", "ioctl", *SEEKING}:
                 self._compare("behalf", event, op, event.get("behalf"))
         else:
             self._compare("subject", event, op, event.get("subject"))

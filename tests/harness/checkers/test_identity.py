@@ -1,5 +1,7 @@
 """The checker *identity* on histories made by hand."""
 
+import pytest
+
 from harness.model import access
 
 
@@ -115,9 +117,10 @@ def test_server_that_acts_for_nobody_is_caught(history, judged, names):
     assert judged(history, "identity")[0] == ["behalf"]
 
 
-def test_close_is_a_servers_own_errand(history, judged, names):
-    """What a server asks of another as a file is closed, it may ask for itself alone."""
-    op = history.op("close", fd=3)
+@pytest.mark.parametrize("call", ["close", "lseek", "ioctl"])
+def test_where_a_file_ends_is_a_servers_own_errand(history, judged, names, call):
+    """What a server asks of another as a file is closed, or to tell where it ends, it may ask for itself alone."""
+    op = history.op(call, fd=3)
     history.subject("mds", names["kernel"])
     history.recv("Oss/Glimpse", op, n="oss0", subject="mds", came="mds0")
 
