@@ -182,7 +182,7 @@ class Selinux(Hooks):
     # --- task --------------------------------------------------------------------------------------------------
 
     def setprocattr(self, subject: Subject, attr: str, value: str | None) -> Checks:
-        """process{set<attr>} on oneself; the context must parse; `current` is a transition too (selinux_setprocattr)."""
+        """process{set<attr>} on oneself; the context must parse; `current` is a transition (selinux_setprocattr)."""
         own = Obj("subject", "process", subject.labels)
         yield self._about(subject, own, f"set{attr}")
         if value is None:
@@ -317,8 +317,9 @@ class Selinux(Hooks):
         """
         permissive = not self.server.enforcing
         return Decision(
-            "", self.name, ("validatetrans",), ("validatetrans",),
-            subject.labels[self.name], obj.labels[self.name] or "", obj.tclass, permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name,
+            "", self.name, ("validatetrans",), ("validatetrans",), subject.labels[self.name],
+            obj.labels[self.name] or "", obj.tclass, permissive, "constraint", permissive, role=obj.role,
+            fid=obj.fid, name=obj.name,
             version=obj.version, seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
         )  # fmt: skip
 
