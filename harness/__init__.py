@@ -12,6 +12,7 @@ In reading order:
     results, report, store, recheck                      what a run leaves, where, and judging it again
     compare, why                                         what two runs did differently; denials and labels explained
     policytools                                          policies checked, compared, unit-tested; profiles proposed
+    oracle                                               cases that a real kernel has run, replayed and compared
     settings, doctor, standing, cli                      settings of a project, the machine, a cluster that stays
 
 Nobody imports harness. `model` and `checkers` import of the rest of the tree only sepol; only `clusters` imports roles,
