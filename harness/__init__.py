@@ -11,6 +11,7 @@ In reading order:
     suites, collector, runner                            the tests, what pytest says of them, one run of all
     results, report, store, recheck                      what a run leaves, where, and judging it again
     compare, why                                         what two runs did differently; denials and labels explained
+    oracle                                               cases that a real kernel has run, on a cluster
     policytools                                          policies checked, compared, unit-tested; profiles proposed
     oracle                                               cases that a real kernel has run, replayed and compared
     settings, doctor, standing, cli                      settings of a project, the machine, a cluster that stays
