@@ -144,7 +144,7 @@ FILES: Ops = {
     "readdir": _readdir,
     "copy_range": _copy_range,
     "sendfile": _sendfile,
-    "linkfd": lambda actor, step: actor.task.linkfd(actor.fd(step), actor.path(step, "to")),
+    "linkfd": lambda actor, step: _quietly(actor.task.linkfd(actor.fd(step), actor.path(step, "to"))),
     "reopen": _reopen,
     "flock": lambda actor, step: actor.task.flock(actor.fd(step), fcntl.LOCK_EX | fcntl.LOCK_NB),
     "fcntllock": lambda actor, step: actor.task.lockf(actor.fd(step), fcntl.F_RDLCK),

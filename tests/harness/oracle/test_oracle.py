@@ -267,6 +267,25 @@ def test_damaged_rules(oracle, cases, tmp_path, text, words) -> None:
     assert words in err
 
 
+def _linked(case, result) -> None:
+    steps = [
+        {"op": "open", "path": "d", "flags": "O_TMPFILE|O_RDWR", "fd": "a"},
+        {"op": "linkfd", "fd": "a", "to": "d/n"},
+        {"op": "stat", "path": "."},
+    ]
+    case["steps"] = steps
+    result["steps"] = [{"step": step, "errno": 0} for step in steps]
+    result["steps"][2]["ret"] = 1024
+
+
+def test_values_that_a_case_does_not_hold(oracle, one) -> None:
+    """What a call gives besides is no difference, and neither is the size of a directory."""
+    found = json.loads(oracle(one("link-secret", _linked), "--json")[1])
+
+    assert [(item["step"], item["field"]) for item in found["different"] if item["field"] == "ret"] == []
+    assert found["steps"] == 3
+
+
 def test_no_such_result(oracle, cases) -> None:
     """The results that there are, are named."""
     code, _, err = oracle(cases, "--result", "xfs")
