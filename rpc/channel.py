@@ -20,7 +20,7 @@ from lsm.objects import Subject
 from rpc import context, status
 from rpc.call import Peer
 from rpc.methods import Method, method, methods
-from rpc.record import Recorder
+from rpc.record import Batch, Recorder, members
 
 TIMEOUT_S = 10.0
 
@@ -127,16 +127,18 @@ class WireChannel:
         recorder = self._recorder
         rpc = f"{recorder.node}:{recorder.serial()}"
         metadata = self._metadata(caller, rpc, xid, recorder.tick())
-        self._record("send", m, caller, rpc)
+        batch = recorder.batch()
+        common = self._common(batch, m, caller, rpc)
+        _record(batch, common, phase="send")
         try:
             data, trailing = await self._wire.exchange(m.path, body, metadata, timeout_s)
             reply = _reply(m, data)
         except OSError as error:
             self._seen(getattr(error, "trailing", ()))
-            self._record("done", m, caller, rpc, status=error.errno, definite=status.definite(error), bytes=0)
+            _record(batch, common, phase="done", status=error.errno, definite=status.definite(error), bytes=0)
             raise
         self._seen(trailing)
-        self._record("done", m, caller, rpc, status=0, definite=True, bytes=len(data))
+        _record(batch, common, phase="done", status=0, definite=True, bytes=len(data))
         return reply
 
     def _metadata(self, caller: Caller, rpc: str, xid: int, clock: int) -> Metadata:
@@ -156,16 +158,15 @@ class WireChannel:
         clock = dict(trailing).get(context.CLOCK_KEY, b"")
         self._recorder.tick(int.from_bytes(clock, "big"))
 
-    def _record(self, phase: str, m: Method, caller: Caller, rpc: str, **fields: object) -> None:
+    def _common(self, batch: Batch, m: Method, caller: Caller, rpc: str) -> bytes:
+        """What the call's two events share."""
         if not self._recorder.on:
-            return
-        batch = self._recorder.batch()
-        batch.event(
-            "rpc", **{"rpc": rpc, "op": caller.op or None, "phase": phase, "from": self._recorder.node},
-            to=self.peer.node, method=m.name, subject=batch.subject(caller.subject) if caller.subject else None,
-            behalf=batch.subject(caller.behalf_subject) if caller.behalf_subject else None, **fields,
-        )  # fmt: skip
-        batch.flush()
+            return b""
+        return members({
+            "rpc": rpc, "op": caller.op or None, "from": self._recorder.node, "to": self.peer.node, "method": m.name,
+            "subject": batch.subject(caller.subject) if caller.subject else None,
+            "behalf": batch.subject(caller.behalf_subject) if caller.behalf_subject else None,
+        })  # fmt: skip
 
 
 class Stub:
@@ -188,6 +189,11 @@ class Stub:
 
         self.__dict__[name] = call
         return call
+
+
+def _record(batch: Batch, common: bytes, **fields: object) -> None:
+    batch.event("rpc", common, **fields)
+    batch.flush()
 
 
 def _reply(m: Method, data: bytes) -> Message:

@@ -1,7 +1,8 @@
 """A node's history: the writer of the format in docs/history.md.
 
 A Batch gathers the events of one rpc and writes them at once, so that a killed node leaves no half rpc. Indexes and
-interned subjects are settled as a batch is written, hence by the order of the lines in the file.
+interned subjects are settled as a batch is written, hence by the order of the lines in the file. A line is put together
+from pieces of JSON: what an rpc's events share is encoded once an rpc, and what repeats from rpc to rpc is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Container, Sequence
+from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from lsm.objects import Decision, Fid, Subject
 from rpc.clock import Clock
 
 Sink = Callable[[bytes], None]
+
+# Type, Lamport clock and time of an event that has no number yet, and its other fields as `members` gives them.
+Event = tuple[str, int, int, bytes]
 
 
 class Recorder:
@@ -33,6 +38,7 @@ class Recorder:
         self.clock = clock
         self.lamport = lamport
         self._sink = sink
+        self._name = orjson.dumps(node)
         self._index = index
         self._interned: set[str] = set()
         self._file: FileIO | None = None
@@ -94,23 +100,21 @@ class Recorder:
     def batch(self) -> Batch:
         return Batch(self)
 
-    def write(self, events: list[dict[str, Any]], subjects: dict[str, Subject]) -> None:
+    def write(self, events: list[Event], subjects: dict[str, Subject]) -> None:
         """Writes events in one piece, after the subjects among `subjects` that this file does not have yet."""
         if self._sink is None or not events:
             return
         fresh = [key for key in subjects if key not in self._interned]
-        when = {"c": events[0]["c"], "t": events[0]["t"]}
-        new = [{**self.stamped("subject", _subject(key, subjects[key])), **when} for key in fresh]
-        lines = new + events
-        for index, event in enumerate(lines, self._index):
-            event["i"] = index
-        self._sink(b"".join(map(_line, lines)))
-        self._index += len(lines)
+        if fresh:
+            _, clock, when, _ = events[0]
+            events = [("subject", clock, when, members(_subject(key, subjects[key]))) for key in fresh] + events
+        name = self._name
+        self._sink(b"".join([
+            b'{"e":"%b","n":%b,"i":%d,"c":%d,"t":%d%b}\n' % (e.encode(), name, index, clock, when, rest)
+            for index, (e, clock, when, rest) in enumerate(events, self._index)
+        ]))  # fmt: skip
+        self._index += len(events)
         self._interned.update(fresh)
-
-    def stamped(self, e: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """The event as of now; `i` is set as it is written."""
-        return {"e": e, "n": self.node, "i": 0, "c": self.lamport, "t": self.clock.wall_ns(), **fields}
 
 
 class Batch:
@@ -122,15 +126,16 @@ class Batch:
         # Called before a `label` event, so that what was decided by then stands before what was done.
         self.before_label: Callable[[], None] | None = None
         self._recorder = recorder
-        self._events: list[dict[str, Any]] = []
+        self._events: list[Event] = []
         self._subjects: dict[str, Subject] = {}
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def event(self, e: str, **fields: object) -> None:
+    def event(self, e: str, shared: bytes = b"", /, **fields: object) -> None:
+        """Adds an event as of now. `shared`: fields that are `members` already."""
         if self._recorder.on:
-            self._events.append(self._recorder.stamped(e, fields))
+            self._add(e, shared + members(fields))
 
     def subject(self, subject: Subject) -> str:
         """The id that stands for `subject` in this file; its event is written before the first use."""
@@ -154,8 +159,9 @@ class Batch:
         """
         if not self._recorder.on:
             return
+        asked = members({"rpc": rpc, "op": op, "vantage": vantage})
         for i, d in enumerate(decisions[first:], first):
-            self.event("avc", rpc=rpc, op=op, vantage=vantage, **_avc(d), behalf=i in behalf)
+            self._add("avc", asked + _avc(d) + (b',"behalf":true' if i in behalf else b',"behalf":false'))
 
     def label(
         self,
@@ -190,16 +196,20 @@ class Batch:
         }  # fmt: skip
         if stripe is not None:
             fields["stripe"] = stripe
-        self._events.append(self._recorder.stamped("label", fields))
+        self._add("label", members(fields))
 
     def drop(self, e: str) -> None:
         """Forgets the events of one type: what they tell of was undone."""
-        self._events = [event for event in self._events if event["e"] != e]
+        self._events = [event for event in self._events if event[0] != e]
 
     def flush(self) -> None:
         """Writes what was gathered; OSError if the sink cannot."""
         events, self._events = self._events, []
         self._recorder.write(events, self._subjects)
+
+    def _add(self, e: str, rest: bytes) -> None:
+        recorder = self._recorder
+        self._events.append((e, recorder.lamport, recorder.clock.wall_ns(), rest))
 
 
 def _resumed(path: Path) -> tuple[int, int]:
@@ -213,6 +223,17 @@ def _resumed(path: Path) -> tuple[int, int]:
         os.truncate(path, len(whole))
     lines = whole.splitlines()
     return len(lines), json.loads(lines[-1])["c"] if lines else 0
+
+
+def members(fields: dict[str, Any]) -> bytes:
+    """Fields as JSON, each with a comma before it: they go on where other fields of a line end."""
+    if not fields:
+        return b""
+    try:
+        return b"," + orjson.dumps(fields)[1:-1]
+    except TypeError:
+        # orjson takes no lone surrogates, which is how names that are not UTF-8 are written.
+        return b"," + json.dumps(fields, separators=(",", ":"))[1:-1].encode()
 
 
 def text(value: str | bytes | None) -> str | dict[str, str] | None:
@@ -230,13 +251,15 @@ def component(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _avc(d: Decision) -> dict[str, Any]:
-    return {
+@lru_cache(maxsize=4096)
+def _avc(d: Decision) -> bytes:
+    # Kept: a task asks the same of the same objects again and again.
+    return members({
         "hook": d.hook, "module": d.module, "role": d.role, "object": str(d.fid) if d.fid else None, "name": d.name,
         "requested": d.requested, "denied": d.denied, "scontext": d.scontext, "tcontext": d.tcontext,
         "tclass": d.tclass, "allowed": d.allowed, "reason": d.reason, "permissive": d.permissive,
         "audited": d.audited, "version": d.version, "seqno": d.seqno, "policy": d.digest,
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def _subject(key: str, s: Subject) -> dict[str, Any]:
@@ -246,11 +269,3 @@ def _subject(key: str, s: Subject) -> dict[str, Any]:
         "nid": s.nid, "labels": dict(s.labels), "fscreate": s.fscreate, "keycreate": s.keycreate,
         "sockcreate": s.sockcreate,
     }  # fmt: skip
-
-
-def _line(event: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        # orjson takes no lone surrogates, which is how names that are not UTF-8 are written.
-        return json.dumps(event, separators=(",", ":")).encode() + b"\n"

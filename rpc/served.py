@@ -20,7 +20,7 @@ from rpc.admission import Admission
 from rpc.call import BehalfMediator, Call, Peer
 from rpc.mediation import Mediation, MediationError
 from rpc.methods import Method
-from rpc.record import Batch, Recorder
+from rpc.record import Batch, Recorder, members
 from rpc.replies import ReplyCache, Row
 from rpc.seal import Seal
 
@@ -94,6 +94,8 @@ class Served:
         # How many decisions stand in the batch already.
         self.told = 0
         self.place: Any = None
+        # What the call's two `rpc` events share, once the first is recorded.
+        self.common = b""
 
     async def answered(self, body: bytes, metadata: Metadata) -> Answer:
         """Runs the call; whatever comes of it is recorded and answered."""
@@ -214,15 +216,16 @@ class Served:
     def _received(self, subject: Subject | None, behalf: Subject | None) -> None:
         self.site.recorder.tick(self.entry.clock)
         if self.site.recorder.on:
-            self.batch.event("rpc", **self._common("recv", subject, behalf), place=self.place)
+            self.batch.event("rpc", self._common(subject, behalf), phase="recv", place=self.place)
 
-    def _common(self, phase: str, subject: Subject | None, behalf: Subject | None) -> dict[str, Any]:
-        return {
-            "rpc": self.entry.rpc, "op": self.entry.op or None, "phase": phase, "from": self.peer.node,
+    def _common(self, subject: Subject | None, behalf: Subject | None) -> bytes:
+        self.common = self.common or members({
+            "rpc": self.entry.rpc, "op": self.entry.op or None, "from": self.peer.node,
             "to": self.site.recorder.node, "method": self.method.name,
             "subject": self.batch.subject(subject) if subject else None,
             "behalf": self.batch.subject(behalf) if behalf else None,
-        }  # fmt: skip
+        })  # fmt: skip
+        return self.common
 
     def _record(self, body: bytes, error: OSError | None) -> None:
         call = self.call
@@ -234,7 +237,7 @@ class Served:
         if call is not None:
             self._record_mediation(call, error)
         self.batch.event(
-            "rpc", **self._common("reply", call.subject if call else None, call.behalf if call else None),
+            "rpc", self._common(call.subject if call else None, call.behalf if call else None), phase="reply",
             status=error.errno if error else 0, definite=sure, bytes=len(body), case=call.case if call else None,
             fired=_fired(call) if call else [], resent=self.resent, transno=call.transno if call else 0,
             finding=call.finding if call else None,
