@@ -256,11 +256,10 @@ class Cluster:
         self._admin = caller
 
     async def _collected(self, fids: Sequence[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
         request = pb.CollectRequest(objects=map(evidence.fid, fids))
-        for node in (*self._named("mds"), *self._named("oss")):
-            reply = await self._contacts.call(node, ADMIN, "collect", request)
-            found += map(evidence.raw, reply.objects)
+        servers = (*self._named("mds"), *self._named("oss"))
+        replies = await asyncio.gather(*(self._contacts.call(node, ADMIN, "collect", request) for node in servers))
+        found = [evidence.raw(item) for reply in replies for item in reply.objects]
         batch = self._recorder.batch()
         for item in found:
             batch.event("raw", **item)
