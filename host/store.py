@@ -33,7 +33,6 @@ M = TypeVar("M", bound=Message)
 
 # SQLite's integers are signed; a larger xid cannot be kept, so it cannot be served.
 XID_MAX = (1 << 63) - 1
-FID_BYTES = 16
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
