@@ -20,7 +20,8 @@ ROLES = ("mds", "oss", "client")
 class NodeConfig:
     """One node. `key` is the cluster's MAC key; `identity` is None on the memory transport only.
 
-    `ephemeral`: the node removes `data_dir` when it finds that its parent is gone.
+    `ephemeral`: the node removes `data_dir` when it finds that its parent is gone. `control` is a second address to
+    listen at, by which the harness reaches the node when the network of `listen` is cut.
     """
 
     name: str
@@ -34,6 +35,7 @@ class NodeConfig:
     seed: int = 0
     identity: Identity | None = None
     listen: str = "127.0.0.1:0"
+    control: str = ""
     root_context: str | None = None
     stripe_size: int = 65536
     ephemeral: bool = False
