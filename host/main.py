@@ -1,7 +1,9 @@
-"""A node process: its configuration on stdin, one ready line on stdout, and gone when its parent is.
+"""A node process: its configuration on stdin or in a file, one ready line on stdout.
 
-stdin stays open while the parent lives. Its end, however the parent ended, stops the node, which then removes its own
-data if that was meant to be ephemeral. (Not PR_SET_PDEATHSIG: that fires when the thread that started us ends.)
+With its configuration on stdin it is gone when its parent is: stdin stays open while that lives, and its end, however
+the parent ended, stops the node, which then removes its own data if that was meant to be ephemeral. (Not
+PR_SET_PDEATHSIG: that fires when the thread that started us ends.) A node of a container has options instead
+(standalone.py), looks at no stdin, and ends at SIGTERM.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from host import policy
+from host import policy, standalone
 from host.app import App
 from host.config import NodeConfig
 from host.node import Node, PeerAddress
@@ -50,27 +52,31 @@ class Machine:
 
 
 def main(make_app: Callable[[Node], App]) -> None:
-    """Runs one node until its stdin ends or SIGTERM comes. Exit 0; 1 it cannot serve; 2 no usable configuration."""
+    """Runs one node until its stdin ends or SIGTERM comes. Exit 0; 1 it cannot serve; 2 no usable configuration.
+
+    With options (host/standalone.py) its configuration comes from files, and only SIGTERM ends it.
+    """
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    alone = len(sys.argv) > 1
     try:
-        config = NodeConfig.from_json(sys.stdin.readline())
+        config = standalone.config(sys.argv[1:]) if alone else NodeConfig.from_json(sys.stdin.readline())
         policy.framework(config.lsm, None)
         if config.identity is None:
             raise ValueError("it has no certificate; only the memory transport needs none")
     except ValueError as error:
-        sys.stderr.write(f"labelproof node: {error}; the harness starts nodes, people do not\n")
+        sys.stderr.write(f"labelproof node: {error}{'' if alone else '; the harness starts nodes, people do not'}\n")
         sys.exit(EXIT_USAGE)
-    sys.exit(asyncio.run(_run(config, make_app)))
+    sys.exit(asyncio.run(_run(config, make_app, alone)))
 
 
-async def _run(config: NodeConfig, make_app: Callable[[Node], App]) -> int:
+async def _run(config: NodeConfig, make_app: Callable[[Node], App], alone: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    orphaned = _watch_parent(loop, stop)
+    orphaned = asyncio.Event() if alone else _watch_parent(loop, stop)
     try:
         await _serve(config, make_app, stop)
     except OSError as error:
