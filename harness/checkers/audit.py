@@ -1,7 +1,8 @@
 """audit: each decision that is to be audited has its AVC line, in the kernel's own form, and no other decision has one.
 
 Rules: security/selinux/include/avc.h (avc_audit_required: auditdeny for denials, auditallow for grants),
-security/selinux/avc.c (avc_audit_pre_callback, avc_audit_post_callback: the line).
+security/selinux/avc.c (avc_xperms_audit_required, avc_audit_pre_callback, avc_audit_post_callback: the line),
+security/lsm_audit.c (dump_common_audit_data: what it is about).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.checkers.verdict import Checker, Verdict
 from harness.model.fs import Event
-from harness.model.world import World, is_query
+from harness.model.world import World, is_by_command, is_query
 
 # Two blanks after `avc:`, after the result and before pid; text is quoted, or upper-case hex where it is untrusted.
 _TEXT = r'(?:"[\x21\x23-\x7e]*"|[0-9A-F]+|\(null\))'
@@ -21,6 +22,7 @@ _LINE = re.compile(
     r"(?:node=\S+ )?type=AVC msg=audit\(\d+\.\d{3}:\d+\): avc:  (?P<result>denied|granted) "
     r" \{ (?P<perms>[a-z_]+(?: [a-z_]+)*) \} for  pid=\d+ comm=TEXT"
     r"(?: capability=\d+ ?)?(?: path=TEXT)?(?: name=TEXT)?(?: dev=TEXT)?(?: ino=\d+)?"
+    r"(?: ioctlcmd=(?P<ioctlcmd>0x[0-9a-f]{1,4}))?"
     r" scontext=(?P<scontext>\S+) tcontext=(?P<tcontext>\S+) tclass=(?P<tclass>\w+)"
     r"(?: permissive=(?P<permissive>[01]))?\Z".replace("TEXT", _TEXT)
 )
@@ -36,11 +38,13 @@ class Line:
     tcontext: str
     tclass: str
     permissive: bool | None
+    ioctlcmd: str | None = None
 
     def __str__(self) -> str:
         result = "granted" if self.granted else "denied"
         words = f"avc:  {result}  {{ {' '.join(sorted(self.perms))} }}"
-        return f"{words} scontext={self.scontext} tcontext={self.tcontext} tclass={self.tclass}"
+        command = f" ioctlcmd={self.ioctlcmd}" if self.ioctlcmd else ""
+        return f"{words}{command} scontext={self.scontext} tcontext={self.tcontext} tclass={self.tclass}"
 
 
 class Audit(Checker):
@@ -63,7 +67,7 @@ class Audit(Checker):
             return
         perms = self._perms(event)
         if perms is None:
-            self.unknown(f"the policy that {event['n']} decided on is not in the run")
+            self.unknown(f"the policy that {event['n']} decided on, or the command of its ioctl, is not in the run")
             return
         self.judged += 1
         audited = bool(event.get("audited"))
@@ -75,7 +79,8 @@ class Audit(Checker):
             because = f"{event['n']} {what} the audit log what the policy says otherwise of: {asked}"
             self.find(kind, because, event, expected=bool(perms), actual=audited)
         if audited:
-            self._wanted[_line_of(event, perms or frozenset(event.get("denied") or event["requested"]))].append(event)
+            said = perms or frozenset(event.get("denied") or event["requested"])
+            self._wanted[_line_of(event, said, self.world.command(event))].append(event)
 
     def feed_audit(self, lines: Iterable[str]) -> None:
         """Takes all lines of the run's audit.log, after its last event. Records of other types are left alone."""
@@ -108,12 +113,13 @@ class Audit(Checker):
                 self.find("line-extra", because, expected=f"x {known}", actual=f"x {count}")
 
     def _perms(self, event: Event) -> frozenset[str] | None:
-        """The permissions that the line of a decision has to name; empty: no line."""
+        """The permissions that the line of a decision has to name; empty: no line; None: that cannot be told."""
         mode = self.world.mode(event["n"], event.get("seqno"))
         policy = self.world.policies.policy(mode.digest) if mode else None
-        if mode is None or policy is None:
+        command = self.world.command(event)
+        if mode is None or policy is None or (command is None and is_by_command(event)):
             return None
-        answer = policy.access(event["scontext"], event["tcontext"], event["tclass"], event["requested"], mode)
+        answer = policy.access(event["scontext"], event["tcontext"], event["tclass"], event["requested"], mode, command)
         denied = frozenset(event.get("denied") or ())
         if denied and self._only_asked(event):
             contexts = event["scontext"], event["tcontext"], event["tclass"]
@@ -129,13 +135,16 @@ class Audit(Checker):
         return asked and op is not None and op.invoke["f"] == "access"
 
 
-def _line_of(event: Event, perms: frozenset[str]) -> Line:
+def _line_of(event: Event, perms: frozenset[str], command: int | None) -> Line:
+    """An ioctl that was decided by `ioctl` names its command, as a short (LSM_AUDIT_DATA_IOCTL_OP)."""
     denied = bool(event.get("denied"))
     permissive = bool(event["allowed"]) if denied else None
-    return Line(not denied, perms, event["scontext"], event["tcontext"], event["tclass"], permissive)
+    told = None if command is None else f"{command & 0xFFFF:#x}"
+    return Line(not denied, perms, event["scontext"], event["tcontext"], event["tclass"], permissive, told)
 
 
 def _parsed(found: re.Match[str]) -> Line:
     permissive = None if found["permissive"] is None else found["permissive"] == "1"
     perms = frozenset(found["perms"].split())
-    return Line(found["result"] == "granted", perms, found["scontext"], found["tcontext"], found["tclass"], permissive)
+    ends = found["scontext"], found["tcontext"], found["tclass"]
+    return Line(found["result"] == "granted", perms, *ends, permissive, found["ioctlcmd"])

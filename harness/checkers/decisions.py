@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.model import labels
 from harness.model.fs import Event
 from harness.model.policy import Access, Mode, Policy
-from harness.model.world import LABEL, Op, Rpc, World, is_query
+from harness.model.world import LABEL, Op, Rpc, World, is_by_command, is_query
 
 _MAKES = frozenset({"inode_create", "inode_mkdir", "inode_mknod", "inode_symlink"})
 _REASONS = {"mls": "constraint"}
@@ -62,10 +62,8 @@ class Decisions:
 
     def judge(self, event: Event) -> list[Fault | Unknown]:
         """What is wrong with the decision; an empty list: the second engine agrees with it."""
-        mode, policy = (
-            self._world.mode(event["n"], event.get("seqno")),
-            self._world.policy(event["n"], event.get("seqno")),
-        )
+        at = event["n"], event.get("seqno")
+        mode, policy = self._world.mode(*at), self._world.policy(*at)
         if mode is None or policy is None:
             return [Unknown(f"the policy that {event['n']} decided on is not in the run")]
         contexts = self._contexts(event, policy)
@@ -73,7 +71,10 @@ class Decisions:
             return [contexts]
         if not is_query(event):
             return [*self._faults(event, contexts, mode), *self._transition(event, contexts[1])]
-        access = policy.access(*contexts, event["tclass"], event["requested"], mode)
+        command = self._world.command(event)
+        if command is None and is_by_command(event) and policy.ruling(*contexts, event["tclass"], 0, mode) is not None:
+            return [Unknown(f"{event['n']} decided an ioctl whose command the history does not tell")]
+        access = policy.access(*contexts, event["tclass"], event["requested"], mode, command)
         return [*self._faults(event, contexts, mode), *self._differences(event, access, contexts, policy, mode)]
 
     def refused_transition(self, event: Event, new: str | None) -> bool:
@@ -118,9 +119,6 @@ class Decisions:
                 "unexpected-allow", f"{event['n']} allowed what the policy denies: {asked}", "denied", "allowed"
             )
             return
-        if not event["allowed"] and access.allowed and _by_command(event):
-            yield Unknown(f"{event['n']} denied an ioctl by its command, which libsepol does not decide: {asked}")
-            return
         if not event["allowed"] and access.allowed:
             yield Fault("unexpected-deny", f"{event['n']} denied what the policy allows: {asked}", "allowed", "denied")
             return
@@ -135,6 +133,7 @@ class Decisions:
             yield Fault("permissive", because, access.permissive, event.get("permissive"))
         reason = event.get("reason") or ""
         causes = policy.reasons(*contexts, event["tclass"], access.denied, mode)
+        causes |= {"te"} if access.by_command else frozenset()
         if _REASONS.get(reason, reason) not in causes:
             yield Fault("reason", f"{event['n']} gave another reason: {asked}", _words(causes), reason)
 
@@ -142,13 +141,20 @@ class Decisions:
         """Whether what is not named as missing was let pass, and so granted into the cache, before."""
         key = (event["n"], *contexts, event["tclass"])
         passed = self._passed.get(key, frozenset())
-        return access.permissive and denied <= access.denied <= denied | passed
+        missing = frozenset({self._command(event)}) if access.by_command else access.denied
+        return access.permissive and denied <= access.denied and missing <= denied | passed
 
     def passed(self, event: Event) -> None:
         """Remembers what a permissive decision let pass; to be told of every decision, after it was judged."""
         if event["allowed"] and event.get("denied"):
             key = (event["n"], event["scontext"], event["tcontext"], event["tclass"])
-            self._passed[key] = self._passed.get(key, frozenset()) | frozenset(event["denied"])
+            let = {*event["denied"], self._command(event)}
+            self._passed[key] = self._passed.get(key, frozenset()) | let
+
+    def _command(self, event: Event) -> str:
+        """The command of an ioctl, as what is granted into the cache beside `ioctl` (avc_xperms_allow_perm)."""
+        command = self._world.command(event)
+        return "" if command is None else f"ioctl {command & 0xFFFF:#x}"
 
     def _contexts(self, event: Event, policy: Policy) -> tuple[str, str] | Unknown:
         source, target = self._source(event, policy), self._target(event, policy)
@@ -260,11 +266,6 @@ def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:
         return "dir" if event["hook"] == "inode_mkdir" else str(event["tclass"])
     creates = [avc for avc in (rpc.avcs if rpc else ()) if "create" in avc["requested"]]
     return str(creates[-1]["tclass"]) if creates else "file"
-
-
-def _by_command(event: Event) -> bool:
-    """Whether extended permissions have a say, which narrow {ioctl} to some commands (avc_has_extended_perms)."""
-    return bool(event["hook"] == "file_ioctl" and list(event["requested"]) == ["ioctl"])
 
 
 def _exchanges(op: Op | None) -> bool:

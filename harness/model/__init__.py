@@ -3,6 +3,7 @@
 In reading order:
     context     SELinux contexts and MLS levels as values: parsing, canonical text
     cil         the few statements of a flattened policy that libsepol exports no function for
+    xperms      extended permissions: the commands of ioctl that rules allow, tell and hush
     policy      a policy: decisions by libsepol, transitions and defaults from the CIL text, the state of a node
     labels      the label that a new object, a relabelled one, or one without a label has
     access      the table: operation -> ordered checks

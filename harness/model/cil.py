@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.model.context import Context, Level, Levels, Range
@@ -53,6 +53,25 @@ def read(text: str) -> Facts:
             gc.enable()
 
 
+def statements(text: str, heads: Collection[str]) -> Iterator[list[Node]]:
+    """The statements that begin with one of `heads`; each begins a line, and only a booleanif goes on to others.
+
+    Raises ValueError for text that is not balanced.
+    """
+    gathered: list[str] = []
+    for line in text.splitlines():
+        if not gathered and line[1:].partition(" ")[0] not in heads:
+            continue
+        gathered.append(line)
+        if len(gathered) == 1 and not line.startswith("(booleanif"):
+            yield _parse(gathered.pop())
+        elif line == ")":
+            yield _parse("\n".join(gathered))
+            gathered.clear()
+    if gathered:
+        raise ValueError(f"the policy's text ends inside {gathered[0]!r}")
+
+
 def holds(condition: Node, booleans: Mapping[str, bool]) -> bool:
     """The value of a boolean expression: and, or, xor, not, eq, neq over booleans' names."""
     if isinstance(condition, str):
@@ -78,10 +97,11 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.facts = Facts()
-        statements = list(_statements(text))
+        wanted = {name.removeprefix("on_") for name in vars(_Reader) if name.startswith("on_")}
+        found = list(statements(text, wanted | _FIRST))
         self._commons: dict[str, frozenset[str]] = {}
-        self._read_levels(statements)
-        for head, *rest in statements:
+        self._read_levels(found)
+        for head, *rest in found:
             assert isinstance(head, str)
             reader = getattr(self, f"on_{head}", None)
             if reader is not None:
@@ -181,23 +201,6 @@ class _Reader:
         if node[0] == "range":
             return self.facts.levels.span(str(node[1]), str(node[2]))
         return frozenset().union(*(self._categories(item) for item in node))
-
-
-def _statements(text: str) -> Iterator[list[Node]]:
-    """The wanted statements. One starts at the beginning of a line and goes on until the brackets are closed."""
-    gathered: list[str] = []
-    for line in text.splitlines():
-        head = line[1:].partition(" ")[0]
-        if not gathered and head not in _FIRST and not hasattr(_Reader, f"on_{head}"):
-            continue
-        gathered.append(line)
-        if len(gathered) == 1 and not line.startswith("(booleanif"):
-            yield _parse(gathered.pop())
-        elif line == ")":
-            yield _parse("\n".join(gathered))
-            gathered.clear()
-    if gathered:
-        raise ValueError(f"the policy's text ends inside {gathered[0]!r}")
 
 
 def _parse(text: str) -> list[Node]:

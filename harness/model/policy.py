@@ -1,7 +1,7 @@
 """The second opinion on a policy: access vectors by libsepol itself, everything else from the CIL text.
 
 A node's state of enforcement is a Mode; decisions are asked under one (security/selinux/ss/services.c,
-context_struct_compute_av; security/selinux/avc.c, avc_denied).
+context_struct_compute_av; security/selinux/avc.c, avc_denied and avc_has_extended_perms).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Protocol
 
 import sepol
 from harness.model import cil, context
+from harness.model.xperms import Commands, Ruling
+
+_IOCTL = frozenset({"ioctl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,17 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The answer to one query. `denied` holds the missing permissions; a denial of the `hushed` ones is not audited."""
+    """The answer to one query. `denied` holds the missing permissions; a denial of the `hushed` ones is not audited.
+
+    `by_command`: the rules on extended permissions leave the command of this ioctl out.
+    """
 
     allowed: bool
     denied: frozenset[str]
     permissive: bool
     hushed: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
+    by_command: bool = False
 
     @property
     def line(self) -> frozenset[str]:
@@ -47,7 +54,9 @@ class Policy:
     def __init__(self, binary: bytes, text: str | None = None, *, name: str = "policy") -> None:
         """`text` is the flattened CIL, made from the binary where it is None. Raises what `sepol.flatten` raises."""
         self.name = name
-        self.facts = cil.read(sepol.flatten(binary, name=name).cil if text is None else text)
+        flat = sepol.flatten(binary, name=name).cil if text is None else text
+        self.facts = cil.read(flat)
+        self._commands = Commands(flat)
         self._binary = binary
         self._worker: sepol.Worker | None = None
         self._booleans: tuple[tuple[str, bool], ...] = ()
@@ -58,19 +67,32 @@ class Policy:
         """All booleans, sorted, as they stand when those in `changed` are set."""
         return tuple(sorted((self.facts.booleans | dict(changed or {})).items()))
 
-    def access(self, scontext: str, tcontext: str, tclass: str, requested: Iterable[str], mode: Mode) -> Access:
-        """The decision on one query, with permissive types and mode and handle_unknown."""
+    def access(
+        self,
+        scontext: str,
+        tcontext: str,
+        tclass: str,
+        requested: Iterable[str],
+        mode: Mode,
+        command: int | None = None,
+    ) -> Access:
+        """The decision on one query, with permissive types and mode and handle_unknown; of an ioctl, on its command."""
         asked = frozenset(requested)
-        answer = self._answer(scontext, tcontext, tclass, mode.booleans)
-        known = self.facts.perms.get(tclass, frozenset())
-        granted = answer.allowed if answer else frozenset()
-        if self.facts.handle_unknown == "allow":
-            granted |= asked - known
+        granted, hushed, told = self._vectors(scontext, tcontext, tclass, asked, mode)
+        ruling = None if command is None else self.ruling(scontext, tcontext, tclass, command, mode)
+        if ruling is not None:
+            granted -= frozenset() if ruling.allowed else _IOCTL
+            hushed |= _IOCTL if ruling.hushed else frozenset()
+            told -= frozenset() if ruling.told else _IOCTL
         denied = asked - granted
         permissive = not mode.enforcing or self.is_permissive(scontext)
-        hushed = (known - answer.auditdeny) if answer else frozenset()
-        told = asked & answer.auditallow if answer else frozenset()
-        return Access(not denied or permissive, denied, permissive, hushed & denied, told)
+        by_command = ruling is not None and not ruling.allowed
+        return Access(not denied or permissive, denied, permissive, hushed & denied, told, by_command)
+
+    def ruling(self, scontext: str, tcontext: str, tclass: str, command: int, mode: Mode) -> Ruling | None:
+        """What the rules on extended permissions say of the command of an ioctl; None: `ioctl` alone counts."""
+        source, target = self._type_of(scontext), self._type_of(tcontext)
+        return self._commands.ruling(source, target, tclass, command, dict(mode.booleans))
 
     def decide(
         self, queries: Sequence[tuple[str, str, str]], booleans: Mapping[str, bool] | None = None
@@ -99,8 +121,7 @@ class Policy:
 
     def is_permissive(self, scontext: str) -> bool:
         """Whether the context's type is a permissive domain."""
-        parts = context.split(scontext)
-        return parts is not None and self._type(parts[2]) in self.facts.permissive
+        return self._type_of(scontext) in self.facts.permissive
 
     def validatetrans(self, old: str, new: str, task: str, tclass: str) -> bool:
         """Whether an object of the class may go from the old label to the new one at the hands of the task."""
@@ -149,6 +170,21 @@ class Policy:
 
     def _type(self, name: str) -> str:
         return self.facts.aliases.get(name, name)
+
+    def _type_of(self, text: str) -> str:
+        parts = context.split(text)
+        return self._type(parts[2]) if parts else ""
+
+    def _vectors(
+        self, scontext: str, tcontext: str, tclass: str, asked: frozenset[str], mode: Mode
+    ) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """What is granted, what is not audited if it is denied, and what of `asked` is audited if it is granted."""
+        answer = self._answer(scontext, tcontext, tclass, mode.booleans)
+        known = self.facts.perms.get(tclass, frozenset())
+        unknown = asked - known if self.facts.handle_unknown == "allow" else frozenset[str]()
+        if answer is None:
+            return unknown, frozenset(), frozenset()
+        return answer.allowed | unknown, known - answer.auditdeny, asked & answer.auditallow
 
     def _answer(
         self, scontext: str, tcontext: str, tclass: str, booleans: tuple[tuple[str, bool], ...]

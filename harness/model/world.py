@@ -45,6 +45,11 @@ def is_query(event: Event) -> bool:
     return event["module"] == "selinux" and list(event["requested"]) != ["validatetrans"]
 
 
+def is_by_command(event: Event) -> bool:
+    """Whether an `avc` event is a decision on an ioctl by its command (security/selinux/hooks.c, ioctl_has_perm)."""
+    return bool(event["hook"] == "file_ioctl" and list(event["requested"]) == ["ioctl"])
+
+
 class World:
     """The facts. Every look-up of something that the history did not tell gives None."""
 
@@ -139,6 +144,12 @@ class World:
         if op is not None and op.subject is not None:
             return op.subject
         return self.subject(event["n"], rpc.recv.get("behalf") or rpc.recv.get("subject")) if rpc else None
+
+    def command(self, event: Event) -> int | None:
+        """The command that a decision by command is about, as its caller gave it."""
+        op = self.op_of(event) if is_by_command(event) else None
+        found = (op.invoke.get("args") or {}).get("cmd") if op is not None and op.invoke["f"] == "ioctl" else None
+        return found if isinstance(found, int) else None
 
     def _expect(self, event: Event) -> tuple[str | None] | None:
         match event.get("why"):

@@ -15,7 +15,7 @@ CIL = """
 (handleunknown deny) (mls true) (policycap open_perms)
 (class security (load_policy setenforce setbool)) (class process (setfscreate)) (class capability (fowner mknod))
 (class filesystem (mount getattr associate))
-(class file (read write append create getattr setattr relabelfrom relabelto link unlink rename open))
+(class file (ioctl read write append create getattr setattr relabelfrom relabelto link unlink rename open))
 (class dir (read write create getattr setattr relabelfrom relabelto add_name remove_name search rmdir reparent
   rename open))
 (class lnk_file (read create getattr unlink)) (class fifo_file (read write create getattr open))
@@ -52,6 +52,10 @@ CIL = """
 (auditallow app_t data_t (file (getattr)))
 (boolean app_bool false) (booleanif app_bool (true (allow app_t bool_t (file (getattr)))))
 (mlsconstrain (file (getattr read)) (dom l1 l2))
+(allow app_t made_t (file (ioctl))) (auditallow app_t made_t (file (ioctl)))
+(allowx app_t made_t (ioctl file (0x6601 0x6602))) (auditallowx app_t made_t (ioctl file (0x6602)))
+(dontauditx app_t made_t (ioctl file (0x6604)))
+(allow loose_t made_t (file (ioctl))) (allowx loose_t made_t (ioctl file (0x6601)))
 """
 
 ROOT, FILE = "[0x1:0x1:0x0]", "[0x1:0x2:0x0]"

@@ -48,3 +48,9 @@ def policy():
     found = Policy(sepol.compile_cil({"model.cil": CIL}))
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def model_cil():
+    """The policy's text, for tests that want more of it."""
+    return CIL
