@@ -92,7 +92,7 @@ async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyn
     assert config.identity is not None
     server = Server(config, Machine(config), make_app)
     await server.start()
-    listener = await transport_grpc.serve(config.listen, config.identity, server.tables)
+    listener = await transport_grpc.serve(config.listen, config.identity, server.tables, config.control)
     ready = {"node": config.name, "address": listener.address, "pid": os.getpid()}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

@@ -69,8 +69,8 @@ class Server:
         await self._server.wait_for_termination()
 
 
-async def serve(address: str, identity: Identity, tables: Iterable[Table]) -> Server:
-    """Serves `tables`, and grpc.health.v1, at "host:port"; port 0 lets the kernel choose.
+async def serve(address: str, identity: Identity, tables: Iterable[Table], control: str = "") -> Server:
+    """Serves `tables`, and grpc.health.v1, at "host:port"; port 0 lets the kernel choose. At `control` too, if given.
 
     OSError naming the address if it cannot be had: EADDRINUSE, or what the kernel says.
     """
@@ -80,15 +80,23 @@ async def serve(address: str, identity: Identity, tables: Iterable[Table]) -> Se
     server.add_generic_rpc_handlers((_Handlers(tables),))
     checks = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    port = _bound(server, address, identity)
+    if control:
+        _bound(server, control, identity)
+    await server.start()
+    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    return Server(server, f"{address.rpartition(':')[0]}:{port}", tables)
+
+
+def _bound(server: grpc.aio.Server, address: str, identity: Identity) -> int:
+    """The port, which is some number not 0 for a `unix:` address."""
     try:
-        port = server.add_secure_port(address, identity.server_credentials())
+        port: int = server.add_secure_port(address, identity.server_credentials())
     except RuntimeError:
         port = 0
     if port == 0:
         raise _unavailable(address, errno.EADDRINUSE)
-    await server.start()
-    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
-    return Server(server, f"{address.rpartition(':')[0]}:{port}", tables)
+    return port
 
 
 def _claim(address: str) -> None:

@@ -6,7 +6,10 @@ In reading order:
   cluster.py     Cluster: boots, tells nodes of one another, sets the policy, collects, stops
   contacts.py    the harness's ways to the nodes
   plan.py        from a ClusterSpec to each node's configuration
-  processes.py   runtime `processes`, the default; supervisor.py starts, watches and ends the processes
+  processes.py   runtime `processes`, the default; supervisor.py starts, watches and ends the processes, freezer.py
+                 lets them stand still
+  netns.py       runtime `netns`: such processes as hosts of a network; netns_lab.py has the hosts, netns_links.py the
+                 cables between them
   inprocess.py   runtime `inprocess`; simulated.py: runtime `sim`; hosted.py: nodes inside this process, for both
   apps.py        the roles' apps, the one place where the harness touches a role
   real.py, loops.py     what real sockets need: keys, identities, the thread that speaks gRPC
@@ -22,6 +25,7 @@ from typing import Protocol
 from harness.clusters.cluster import Cluster
 from harness.clusters.errors import ClusterError
 from harness.clusters.inprocess import InProcess
+from harness.clusters.netns import Netns
 from harness.clusters.processes import Processes
 from harness.clusters.simulated import Sim
 from harness.spec import ClusterSpec
@@ -48,6 +52,7 @@ class Runtime(Protocol):
 
 RUNTIMES: dict[str, type[Runtime]] = {
     "processes": Processes,
+    "netns": Netns,
     "inprocess": InProcess,
     "sim": Sim,
 }

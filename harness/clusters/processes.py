@@ -35,16 +35,17 @@ class Processes:
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as boot.booted."""
         runs = Runs(self.name, real.boot_id(), ephemeral=True)
-        return real.boot(spec, run_dir, runs, lambda identity: _Machine(identity, run_dir / "logs", self._modules))
+        supervisor = Supervisor(run_dir / "logs", self._modules)
+        return real.boot(spec, run_dir, runs, lambda identity: ProcessMachine(identity, supervisor))
 
 
-class _Machine:
-    """See machine.Machine and machine.Kill."""
+class ProcessMachine:
+    """See machine.Machine, Kill and Pause."""
 
-    def __init__(self, identity: Identity, logs: Path, modules: Mapping[str, str] | None) -> None:
+    def __init__(self, identity: Identity, supervisor: Supervisor) -> None:
         self.clock: Clock = SystemClock()
         self._identity = identity
-        self._supervisor = Supervisor(logs, modules)
+        self._supervisor = supervisor
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return loops.shared().run(work)
@@ -57,6 +58,15 @@ class _Machine:
 
     def kill(self, name: str) -> None:
         self._supervisor.kill(name)
+
+    def pause(self, name: str) -> None:
+        self._supervisor.pause(name)
+
+    def resume(self, name: str) -> None:
+        self._supervisor.resume(name)
+
+    def paused(self, name: str) -> bool:
+        return self._supervisor.paused(name)
 
     def connect(self, address: str, peer: Peer, recorder: Recorder) -> Channel:
         return real.connect(self._identity, address, peer, recorder)

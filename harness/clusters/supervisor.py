@@ -13,13 +13,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import harness
 import labelproof.v1
 from harness.clusters.errors import ClusterError, failed
+from harness.clusters.freezer import Freezer, frozen
 from host.config import NodeConfig
 
 READY_S_MAX = 30.0
@@ -53,12 +54,18 @@ class Supervisor:
     """The processes of one cluster. `logs` is the folder for what they write to stderr.
 
     `modules` names, by role, another module to run than the role itself: one that serves the role, and does more.
+    `entering` gives, by node, what stands in front of its command, and becomes it (exec): where the node is to run.
     """
 
-    def __init__(self, logs: Path, modules: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, logs: Path, modules: Mapping[str, str] | None = None,
+        entering: Callable[[str], Sequence[str]] = lambda _name: (),
+    ) -> None:  # fmt: skip
         self._logs = logs
         self._modules = dict(modules or {})
+        self._entering = entering
         self._nodes: dict[str, NodeProcess] = {}
+        self._freezer = Freezer()
 
     def start(self, configs: Sequence[NodeConfig], timeout_s: float = READY_S_MAX) -> dict[str, str]:
         """Starts the nodes together; their addresses, by name, when all of them serve.
@@ -82,17 +89,36 @@ class Supervisor:
 
     def kill(self, name: str) -> None:
         """SIGKILL; returns when the process is gone."""
-        _end([self._nodes.pop(name)], signal.SIGKILL)
+        self._ended([name], signal.SIGKILL)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP; returns when the process stands still. Paused or not, it ends with this process."""
+        self._freezer.freeze(self._nodes[name].pid)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT; without effect on a process that was not paused."""
+        self._freezer.thaw(self._nodes[name].pid)
+
+    def paused(self, name: str) -> bool:
+        """Whether the process stands still; False if it does not run."""
+        return name in self._nodes and frozen(self._nodes[name].pid)
 
     def stop(self, names: Iterable[str] | None = None) -> None:
         """SIGTERM, and SIGKILL to what still runs after STOP_S_MAX; returns when all are gone. None: every node."""
         wanted = list(self._nodes) if names is None else [name for name in names if name in self._nodes]
-        _end([self._nodes.pop(name) for name in wanted], signal.SIGTERM)
+        self._ended(wanted, signal.SIGTERM)
 
     def fallen(self) -> ClusterError | None:
         """The error of the first node that ended by itself, or None: what explains a call that found nobody."""
         ended = (node for node in self._nodes.values() if node.process.poll() is not None)
         return next((failed(node.name, _ending(node), node.log) for node in ended), None)
+
+    def _ended(self, names: Sequence[str], number: signal.Signals) -> None:
+        nodes = [self._nodes.pop(name) for name in names]
+        for node in nodes:
+            node.process.send_signal(number)
+            self._freezer.thaw(node.pid)
+        _end(nodes, number)
 
     def _begin(self, config: NodeConfig) -> NodeProcess:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -101,8 +127,8 @@ class Supervisor:
         try:
             with log.open("ab") as stderr:
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                    stderr=stderr, bufsize=0, start_new_session=True, env=_environment(),
+                    [*self._entering(config.name), sys.executable, "-P", "-m", module], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=stderr, bufsize=0, start_new_session=True, env=_environment(),
                 )  # fmt: skip
         except OSError as error:
             raise failed(config.name, f"could not be started ({error.strerror})", None) from error
