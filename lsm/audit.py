@@ -23,6 +23,8 @@ def record(decision: Decision, subject: Subject, wall_ns: int, serial: int, node
         fields.append(f"dev={untrusted(node)} ino={d.fid.oid}")
     if d.tclass in ("capability", "capability2"):
         fields.append(f"capability={NUMBER[d.requested[0]]} ")  # the kernel's own second blank
+    if d.ioctlcmd is not None:
+        fields.append(f"ioctlcmd={d.ioctlcmd & 0xFFFF:#x}")
     where = f"scontext={d.scontext} tcontext={d.tcontext} tclass={d.tclass}"
     mode = f" permissive={int(d.permissive)}" if d.denied else ""
     return (

@@ -102,7 +102,7 @@ class Decision:
     `allowed` is the verdict after the mode of enforcement; `denied` names the missing permissions only, also
     where a permissive domain or mode let them pass. `reason` is te, constraint, rbac, bounds, mls, dac,
     capability or rule; empty where nothing was missing. `told` are the permissions that the audit record names,
-    where dontaudit or auditallow speak of some of them only.
+    where dontaudit or auditallow speak of some of them only; `ioctlcmd` is the number of an ioctl that was decided by it.
     """
 
     hook: str
@@ -124,6 +124,7 @@ class Decision:
     digest: str = ""
     errno: int = errno.EACCES
     told: tuple[str, ...] = ()
+    ioctlcmd: int | None = None
 
 
 class Denied(PermissionError):

@@ -4,7 +4,7 @@ In reading order:
     mutant   Mutant, what every bug is; Notice, the finding that catches one
     seams    where bugs are planted in a node, and how they are taken out again
     skip_hook, check_after_act, wrong_subject, stale_label,
-    no_validatetrans                                            mediation
+    no_validatetrans, any_command                               mediation
     trust_claim, parent_label, keep_old_label, ost_label        propagation
     foreign_ticket, lost_groups                                 identity
     lost_dontaudit                                              audit
@@ -12,6 +12,7 @@ In reading order:
 A bug is one file and one line in MUTANTS. Production code knows nothing of them.
 """
 
+from harness.mutants.any_command import AnyCommand
 from harness.mutants.check_after_act import CheckAfterAct
 from harness.mutants.foreign_ticket import ForeignTicket
 from harness.mutants.keep_old_label import KeepOldLabel
@@ -35,6 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
     WrongSubject(),
     StaleLabel(),
     NoValidatetrans(),
+    AnyCommand(),
     TrustClaim(),
     ParentLabel(),
     KeepOldLabel(),

@@ -51,6 +51,14 @@ def test_a_capability_has_its_number(cap, tclass, number) -> None:
     assert f' comm="cat" capability={number}  scontext=' in line
 
 
+def test_an_ioctl_has_its_command() -> None:
+    """ioctlcmd=, as a short in hex, behind the object (LSM_AUDIT_DATA_IOCTL_OP); nothing else has one."""
+    line = record(requested=("ioctl",), denied=("ioctl",), fid=Fid(1, 12), ioctlcmd=0xC0046601)
+
+    assert f' comm="cat" dev="mds0" ino=12 ioctlcmd=0x6601 scontext={S}' in line
+    assert "ioctlcmd" not in record(requested=("ioctl",), denied=("ioctl",))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -226,7 +226,7 @@ class Selinux(Hooks):
     def _ioctl(self, subject: Subject, obj: Obj, number: int) -> Decision:
         """The base permission, and what the policy's extended rules make of it (avc_has_extended_perms)."""
         ssid, tsid, server = self._sid(subject), self._object_sid(obj), self.server
-        base = self._decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES)
+        base = replace(self._decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES), ioctlcmd=number)
         extended = server.xperm(ssid, tsid, obj.tclass, "ioctl", number)
         if not extended.defined:
             return base

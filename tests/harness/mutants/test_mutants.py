@@ -18,6 +18,7 @@ from rpc import Caller, Stub
 LABEL = "security.selinux"
 SECRET = b"user_u:object_r:secret_t:s0"
 HUSHED = b"user_u:object_r:hush_t:s0"
+HOME = b"user_u:object_r:home_t:s0"
 PROJECT = b"user_u:object_r:project_t:s0"
 MDS = mds_pb2.DESCRIPTOR.services_by_name["Mds"]
 
@@ -81,6 +82,17 @@ def unspecial(scene: Any) -> None:
         scene.user.setxattr(f"{scene.home}/special.txt", LABEL, PROJECT)
 
 
+def command(scene: Any) -> None:
+    """An open file of a type on which only some commands of ioctl are allowed, and others."""
+    scene.admin.mknod(f"{scene.home}/file", 0o100666)
+    scene.admin.setxattr(f"{scene.home}/file", LABEL, HOME)
+    scene.admin.chmod(f"{scene.home}/file", 0o666)
+    fd = scene.user.open(f"{scene.home}/file", os.O_RDONLY)
+    for number in (0x6601, 0x5801, 0xC0045802):
+        with suppress(OSError):
+            scene.user.ioctl(fd, number)
+
+
 def write(scene: Any) -> None:
     """A file that gets its first bytes, and stays open: to close it is to ask for its objects again."""
     scene.user.pwrite(scene.user.open(f"{scene.home}/file", os.O_CREAT | os.O_WRONLY), b"bytes", 0)
@@ -115,6 +127,7 @@ WORKLOADS: dict[str, Callable[[Any], None]] = {
     "wrong_subject": look_at_secret,
     "stale_label": relabel,
     "no_validatetrans": unspecial,
+    "any_command": command,
     "trust_claim": transition,
     "parent_label": transition,
     "keep_old_label": set_label,

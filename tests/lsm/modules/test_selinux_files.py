@@ -82,6 +82,7 @@ def test_a_command_is_allowed_by_its_number(mediator, cmd, asked, allowed) -> No
         assert denied.value.decision.audited
 
     assert [d.requested for d in mediator.decisions] == ([asked] if asked else [])
+    assert [d.ioctlcmd for d in mediator.decisions] == [cmd & 0xFFFF if d == ("ioctl",) else None for d in [asked] if d]
 
 
 @pytest.mark.parametrize(("caps", "shown"), [(0, b"u:object_r:quiet"), (ALL, b"u:object_r:tomorrow")])
