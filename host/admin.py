@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Protocol
 
 import rpc.context
@@ -12,6 +14,9 @@ from labelproof.v1 import admin_pb2 as pb
 from lsm.objects import Fid, Obj
 from rpc.call import Call
 from rpc.nodemap import Nodemap
+
+# A reply, in which it stands alone, holds twice that.
+EVIDENCE_BYTES_MAX = 4 << 20
 
 
 class Role(Protocol):
@@ -75,6 +80,14 @@ class AdminOps:
         """The objects of this node's store with their labels as stored: those asked for, or all."""
         return pb.CollectReply(objects=self._app.collect([rpc.context.fid_of(fid) for fid in req.objects]))
 
+    async def read_evidence(self, call: Call, req: pb.ReadEvidenceRequest) -> pb.ReadEvidenceReply:
+        """What stands in the history or the audit log from `offset` on, EVIDENCE_BYTES_MAX at once. EINVAL: neither."""
+        config = self._node.config
+        files = {pb.EVIDENCE_HISTORY: config.history, pb.EVIDENCE_AUDIT: config.audit}
+        if req.what not in files:
+            raise OSError(errno.EINVAL, f"no evidence of kind {req.what}")
+        return pb.ReadEvidenceReply(data=_part(files[req.what], req.offset))
+
     async def stats(self, call: Call, req: pb.StatsRequest) -> pb.StatsReply:
         """Counters of this node."""
         return pb.StatsReply(counters=self._stats())
@@ -87,3 +100,11 @@ class AdminOps:
 
     def _policy(self) -> pb.PolicyReply:
         return pb.PolicyReply(seqno=self._node.policy.seqno, sepol=self._node.policy.sepol)
+
+
+def _part(path: Path | None, offset: int) -> bytes:
+    """Some of a file; nothing where there is none. This process writes it, so it never sees half a write."""
+    if path is None or not path.exists():
+        return b""
+    with path.open("rb") as file:
+        return os.pread(file.fileno(), EVIDENCE_BYTES_MAX, offset)

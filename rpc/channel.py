@@ -85,10 +85,14 @@ class Wire(Protocol):
 
 
 class WireChannel:
-    """A Channel over a Wire. One a node and server: the acknowledged xids are those of this channel."""
+    """A Channel over a Wire. One a node and server: the acknowledged xids are those of this channel.
 
-    def __init__(self, wire: Wire, peer: Peer, recorder: Recorder) -> None:
+    `timeout_s`: how long a call waits for its reply if it does not say.
+    """
+
+    def __init__(self, wire: Wire, peer: Peer, recorder: Recorder, timeout_s: float = TIMEOUT_S) -> None:
         self.peer = peer
+        self._timeout_s = timeout_s
         self._wire = wire
         self._recorder = recorder
         # The xids without an answer, growing, and the last one given.
@@ -103,7 +107,7 @@ class WireChannel:
         self._last_xid = max(self._last_xid, number)
         self._open[number] = None
         try:
-            return await self._resending(method, request, caller, timeout_s or TIMEOUT_S, number, retry)
+            return await self._resending(method, request, caller, timeout_s or self._timeout_s, number, retry)
         finally:
             del self._open[number]
 
@@ -129,16 +133,16 @@ class WireChannel:
         metadata = self._metadata(caller, rpc, xid, recorder.tick())
         batch = recorder.batch()
         common = self._common(batch, m, caller, rpc)
-        _record(batch, common, phase="send")
+        _record(batch, common, m, phase="send")
         try:
             data, trailing = await self._wire.exchange(m.path, body, metadata, timeout_s)
             reply = _reply(m, data)
         except OSError as error:
             self._seen(getattr(error, "trailing", ()))
-            _record(batch, common, phase="done", status=error.errno, definite=status.definite(error), bytes=0)
+            _record(batch, common, m, phase="done", status=error.errno, definite=status.definite(error), bytes=0)
             raise
         self._seen(trailing)
-        _record(batch, common, phase="done", status=0, definite=True, bytes=len(data))
+        _record(batch, common, m, phase="done", status=0, definite=True, bytes=len(data))
         return reply
 
     def _metadata(self, caller: Caller, rpc: str, xid: int, clock: int) -> Metadata:
@@ -191,9 +195,10 @@ class Stub:
         return call
 
 
-def _record(batch: Batch, common: bytes, **fields: object) -> None:
-    batch.event("rpc", common, **fields)
-    batch.flush()
+def _record(batch: Batch, common: bytes, m: Method, **fields: object) -> None:
+    if m.recorded:
+        batch.event("rpc", common, **fields)
+        batch.flush()
 
 
 def _reply(m: Method, data: bytes) -> Message:

@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
+from labelproof.v1 import context_pb2
 from rpc.admission import READS
 from rpc.context import fid_of
 from rpc.record import component
@@ -24,7 +25,7 @@ Place = dict[str, str] | None
 class Method:
     """`name` "Mds/Open", `handler` "open", `path` "/labelproof.v1.Mds/Open".
 
-    `receipt`: its reply has one. `mutating`: its reply is kept for a resend.
+    `receipt`: its reply has one. `mutating`: its reply is kept for a resend. `recorded`: its calls leave events.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Method:
     reply: type[Message]
     receipt: bool
     mutating: bool
+    recorded: bool
     place: Callable[[Any], Place]
     descriptor: MethodDescriptor
 
@@ -65,6 +67,7 @@ def _method(service: ServiceDescriptor, m: MethodDescriptor) -> Method:
         name=name, service=service.name, handler=snake(m.name), path=f"/{service.full_name}/{m.name}",
         request=message_factory.GetMessageClass(m.input_type), reply=message_factory.GetMessageClass(m.output_type),
         receipt=receipt, mutating=receipt and name not in READS, place=_place_reader(m), descriptor=m,
+        recorded=not m.GetOptions().Extensions[context_pb2.unrecorded],  # type: ignore[index]
     )  # fmt: skip
 
 

@@ -91,6 +91,8 @@ class Served:
         self.entry = context_pb2.CallContext()
         self.call: Call | None = None
         self.resent = False
+        # A refusal is recorded whatever was asked for.
+        self.recorded = site.recorder.on and bound.method.recorded
         # How many decisions stand in the batch already.
         self.told = 0
         self.place: Any = None
@@ -207,6 +209,7 @@ class Served:
         return Answer(b"" if error else body, error, tuple(trailing))
 
     def _refused(self, refusal: OSError) -> None:
+        self.recorded = self.site.recorder.on
         self._received(None, None)
         self.batch.event(
             "session", phase="refuse", peer=self.peer.node, role=self.peer.role,
@@ -215,7 +218,7 @@ class Served:
 
     def _received(self, subject: Subject | None, behalf: Subject | None) -> None:
         self.site.recorder.tick(self.entry.clock)
-        if self.site.recorder.on:
+        if self.recorded:
             self.batch.event("rpc", self._common(subject, behalf), phase="recv", place=self.place)
 
     def _common(self, subject: Subject | None, behalf: Subject | None) -> bytes:
@@ -229,7 +232,7 @@ class Served:
 
     def _record(self, body: bytes, error: OSError | None) -> None:
         call = self.call
-        if not self.site.recorder.on:
+        if not self.recorded:
             if call is not None:
                 self._audit(call)
             return

@@ -71,6 +71,8 @@ class Bench:
         self.clock = FakeClock()
         self.network = memory.Network(random.Random(1))
         self.connected: list[str] = []
+        # What the harness records of its calls.
+        self.sent: list[bytes] = []
         self.server = Server(config, self, FakeApp)
         self.node, self.app = self.server.node, self.server.app
 
@@ -86,12 +88,17 @@ class Bench:
     async def __aenter__(self) -> Self:
         await self.server.start()
         self.listener = self.network.listen("n0:0", self.server.tables)
-        self._channel = self.network.connect(
-            self.listener.address, local=rpc.Peer("lp", "harness", "h"), peer=rpc.Peer("lp", "mds", "mds0"),
-            recorder=rpc.Recorder("h", None, self.clock),
-        )  # fmt: skip
+        self._channel = self._dial("harness", rpc.Recorder("h", self.sent.append, self.clock))
         self.admin = rpc.Stub(ADMIN, self._channel)
         return self
+
+    def as_client(self) -> rpc.Stub:
+        """The same service, asked by a node that is no harness."""
+        return rpc.Stub(ADMIN, self._dial("client", rpc.Recorder("c", None, self.clock)))
+
+    def _dial(self, role: str, recorder: rpc.Recorder) -> rpc.Channel:
+        local, peer = rpc.Peer("lp", role, recorder.node), rpc.Peer("lp", "mds", "mds0")
+        return self.network.connect(self.listener.address, local=local, peer=peer, recorder=recorder)
 
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()

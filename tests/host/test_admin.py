@@ -1,8 +1,11 @@
 import errno
+import json
+from pathlib import Path
 
 import pytest
 
 import rpc
+from host import admin as host_admin
 from host.admin import AdminOps
 from labelproof.v1 import admin_pb2 as pb
 from lsm.objects import Fid, Subject
@@ -160,3 +163,59 @@ def test_stats(bench, boot, nobody) -> None:
 
     assert before == {"last_committed": 0, "policy_seqno": 0}
     assert (after["policy_seqno"], "avc_hits" in after) == (1, True)
+
+
+EVIDENCE = {"history": pb.EVIDENCE_HISTORY, "audit": pb.EVIDENCE_AUDIT}
+
+
+@pytest.mark.parametrize("what", EVIDENCE)
+def test_evidence_is_read_in_parts(bench, nobody, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what) -> None:
+    """Byte for byte what stands in the file, from the offset on, a reply holding so much of it; at the end nothing."""
+    monkeypatch.setattr(host_admin, "EVIDENCE_BYTES_MAX", 40)
+    (tmp_path / "audit").write_text("type=AVC one\ntype=AVC two\n" * 9)
+
+    async def test(bench):
+        found = b""
+        while True:
+            request = pb.ReadEvidenceRequest(what=EVIDENCE[what], offset=len(found))
+            part = (await bench.admin.read_evidence(request, nobody)).data
+            if not part:
+                return found
+            assert len(part) <= 40
+            found += part
+
+    found = bench(test, history=tmp_path / "history", audit=tmp_path / "audit")
+
+    assert len(found) > 80
+    assert found == (tmp_path / what).read_bytes()
+
+
+def test_evidence_that_is_not_kept(bench, nobody) -> None:
+    """Nothing of a file that the node does not keep; EINVAL for what is none."""
+
+    async def test(bench):
+        kept = [await bench.admin.read_evidence(pb.ReadEvidenceRequest(what=what), nobody) for what in (1, 2)]
+        with pytest.raises(OSError) as refused:
+            await bench.admin.read_evidence(pb.ReadEvidenceRequest(what=3), nobody)
+        return [reply.data for reply in kept], refused.value.errno
+
+    assert bench(test) == ([b"", b""], errno.EINVAL)
+
+
+def test_reading_the_history_does_not_lengthen_it(bench, nobody, tmp_path: Path) -> None:
+    """No event of the call on either side, or reading would never come to an end; a refused one is recorded."""
+    history = tmp_path / "history"
+
+    async def test(bench):
+        before = history.read_bytes()
+        await bench.admin.read_evidence(pb.ReadEvidenceRequest(what=pb.EVIDENCE_HISTORY), nobody)
+        after = history.read_bytes()
+        with pytest.raises(PermissionError):
+            await bench.as_client().read_evidence(pb.ReadEvidenceRequest(what=pb.EVIDENCE_HISTORY), nobody)
+        return before == after, bench.sent, [json.loads(line)["e"] for line in history.read_text().splitlines()]
+
+    same, sent, events = bench(test, history=history)
+
+    assert same
+    assert b"".join(sent) == b""
+    assert "session" in events

@@ -1,11 +1,21 @@
 from labelproof.v1 import context_pb2 as _context_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Evidence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EVIDENCE_UNSPECIFIED: _ClassVar[Evidence]
+    EVIDENCE_HISTORY: _ClassVar[Evidence]
+    EVIDENCE_AUDIT: _ClassVar[Evidence]
+EVIDENCE_UNSPECIFIED: Evidence
+EVIDENCE_HISTORY: Evidence
+EVIDENCE_AUDIT: Evidence
 
 class LoadPolicyRequest(_message.Message):
     __slots__ = ("digest", "name", "cil", "version", "enforcing")
@@ -166,3 +176,17 @@ class StatsReply(_message.Message):
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     counters: _containers.ScalarMap[str, int]
     def __init__(self, counters: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ReadEvidenceRequest(_message.Message):
+    __slots__ = ("what", "offset")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    what: Evidence
+    offset: int
+    def __init__(self, what: _Optional[_Union[Evidence, str]] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ReadEvidenceReply(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...

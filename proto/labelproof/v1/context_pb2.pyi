@@ -8,6 +8,8 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 MEDIATION_FIELD_NUMBER: _ClassVar[int]
 mediation: _descriptor.FieldDescriptor
+UNRECORDED_FIELD_NUMBER: _ClassVar[int]
+unrecorded: _descriptor.FieldDescriptor
 
 class Case(_message.Message):
     __slots__ = ("name", "must", "may")
