@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from harness.policy import Policy
 from labelproof.v1 import admin_pb2
+from rpc.channel import TIMEOUT_S
 from rpc.nodemap import Nodemap
 
 ROLES = ("mds", "oss", "client")
@@ -24,7 +25,8 @@ _STRIPE_MIN = 4096
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """`mds`, `oss` and `client` count nodes, named mds0, oss0, oss1 ...; `stripe_size` is in bytes.
+    """`mds`, `oss` and `client` count nodes, named mds0, oss0, oss1 ...; `stripe_size` is in bytes. A node's
+    call waits `rpc_timeout_s` for its reply, and one whose fate is unknown then is sent again, twice by clients.
 
     `mode` disabled leaves `capability` only: an ordinary POSIX filesystem. `root_context` labels the root directory
     at its first start; None: the policy's initial SID `file`.
@@ -40,6 +42,7 @@ class ClusterSpec:
     nodemaps: tuple[Nodemap, ...] = ()
     seed: int = 0
     stripe_size: int = 65536
+    rpc_timeout_s: float = TIMEOUT_S
     name: str = "labelproof"
     recording: bool = True
 
@@ -133,4 +136,5 @@ _RULES: tuple[tuple[str, Callable[[ClusterSpec], bool], str], ...] = (
     ("seed", lambda s: not 0 <= s.seed < 1 << 64, "give a number from 0 to 2**64-1"),
     ("stripe_size", lambda s: s.stripe_size < _STRIPE_MIN or s.stripe_size % _STRIPE_MIN != 0,
      f"give a multiple of {_STRIPE_MIN} bytes"),
+    ("rpc_timeout_s", lambda s: not 0 < s.rpc_timeout_s <= TIMEOUT_S, f"give seconds above 0, {TIMEOUT_S:g} at most"),
 )  # fmt: skip

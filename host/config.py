@@ -10,6 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
+from rpc.channel import TIMEOUT_S
 from rpc.identity import Identity
 
 LSM = ("capability", "selinux")
@@ -20,8 +21,9 @@ ROLES = ("mds", "oss", "client")
 class NodeConfig:
     """One node. `key` is the cluster's MAC key; `identity` is None on the memory transport only.
 
-    `ephemeral`: the node removes `data_dir` when it finds that its parent is gone. `control` is a second address to
-    listen at, by which the harness reaches the node when the network of `listen` is cut.
+    `control` is a second address to listen at, by which the harness reaches the node when the network of `listen` is
+    cut. `rpc_timeout_s`: how long its calls wait for a reply. `ephemeral`: the node removes `data_dir` when it finds
+    that its parent is gone.
     """
 
     name: str
@@ -38,6 +40,7 @@ class NodeConfig:
     control: str = ""
     root_context: str | None = None
     stripe_size: int = 65536
+    rpc_timeout_s: float = TIMEOUT_S
     ephemeral: bool = False
     runtime: str = "inprocess"
     clock_domain: str = ""
@@ -76,7 +79,8 @@ class NodeConfig:
 # Of the fields that are not text.
 _TYPES: Mapping[str, type | UnionType] = {
     "data_dir": Path, "key": bytes, "history": Path | None, "audit": Path | None, "lsm": tuple, "seed": int,
-    "identity": Identity | None, "root_context": str | None, "stripe_size": int, "ephemeral": bool,
+    "identity": Identity | None, "root_context": str | None, "stripe_size": int, "rpc_timeout_s": float | int,
+    "ephemeral": bool,
 }  # fmt: skip
 
 

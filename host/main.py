@@ -48,7 +48,10 @@ class Machine:
     def connect(self, node: Node, peer: PeerAddress) -> Channel:
         assert self._config.identity is not None
         to = Peer(self._config.cluster, peer.role, peer.node)
-        return transport_grpc.connect(peer.address, identity=self._config.identity, peer=to, recorder=node.recorder)
+        return transport_grpc.connect(
+            peer.address, identity=self._config.identity, peer=to, recorder=node.recorder,
+            timeout_s=self._config.rpc_timeout_s,
+        )  # fmt: skip
 
 
 def main(make_app: Callable[[Node], App]) -> None:

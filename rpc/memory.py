@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from rpc import status
 from rpc.bind import Answer, Table
 from rpc.call import Peer
-from rpc.channel import Metadata, WireChannel
+from rpc.channel import TIMEOUT_S, Metadata, WireChannel
 from rpc.record import Recorder
 
 
@@ -38,9 +38,11 @@ class Network:
         listener = self._listening[address] = Listener(self, address, tables)
         return listener
 
-    def connect(self, address: str, *, local: Peer, peer: Peer, recorder: Recorder) -> WireChannel:
+    def connect(
+        self, address: str, *, local: Peer, peer: Peer, recorder: Recorder, timeout_s: float = TIMEOUT_S
+    ) -> WireChannel:
         """The channel of node `local` to the server `peer` at `address`, which need not listen yet."""
-        return WireChannel(_MemoryWire(self, address, local), peer, recorder)
+        return WireChannel(_MemoryWire(self, address, local), peer, recorder, timeout_s)
 
     def forget(self, address: str) -> None:
         self._listening.pop(address, None)

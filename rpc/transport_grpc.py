@@ -20,7 +20,7 @@ from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]
 from rpc import status
 from rpc.bind import Table
 from rpc.call import Peer
-from rpc.channel import Metadata, WireChannel
+from rpc.channel import TIMEOUT_S, Metadata, WireChannel
 from rpc.identity import Identity
 from rpc.record import Recorder
 
@@ -113,11 +113,13 @@ def _unavailable(address: str, number: int) -> OSError:
     return OSError(number, f"cannot listen at {address} ({os.strerror(number)}); choose another address", address)
 
 
-def connect(address: str, *, identity: Identity, peer: Peer, recorder: Recorder) -> WireChannel:
+def connect(
+    address: str, *, identity: Identity, peer: Peer, recorder: Recorder, timeout_s: float = TIMEOUT_S
+) -> WireChannel:
     """The channel to the server `peer` at `address`, which need not listen yet; another server there is refused."""
     options = [*CHANNEL, ("grpc.ssl_target_name_override", peer.host)]
     channel = grpc.aio.secure_channel(address, identity.channel_credentials(), options=options)
-    return WireChannel(_GrpcWire(channel), peer, recorder)
+    return WireChannel(_GrpcWire(channel), peer, recorder, timeout_s)
 
 
 def peer_of(auth_context: Mapping[str, Iterable[bytes]]) -> Peer:

@@ -78,4 +78,4 @@ class _Grpc:
 
     def connect(self, config: NodeConfig, address: str, peer: Peer, recorder: Recorder) -> Channel:
         assert config.identity is not None
-        return real.connect(config.identity, address, peer, recorder)
+        return real.connect(config.identity, address, peer, recorder, config.rpc_timeout_s)

@@ -45,6 +45,6 @@ def _config(
         name=name, role=role, cluster=spec.name, data_dir=folder, key=key,
         history=run_dir / "history" / f"{name}.jsonl" if spec.recording else None,
         audit=run_dir / "audit" / f"{name}.log", lsm=spec.stack, seed=spec.seed, identity=identity,
-        root_context=spec.root_context, stripe_size=spec.stripe_size, ephemeral=runs.ephemeral, runtime=runs.runtime,
-        clock_domain=runs.clock_domain,
+        root_context=spec.root_context, stripe_size=spec.stripe_size, rpc_timeout_s=spec.rpc_timeout_s,
+        ephemeral=runs.ephemeral, runtime=runs.runtime, clock_domain=runs.clock_domain,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from harness.clusters.machine import Machine
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Peer, Recorder, tls, transport_grpc
+from rpc.channel import TIMEOUT_S
 from rpc.identity import Identity
 
 KEY_BYTES = 32
@@ -34,9 +35,9 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def connect(identity: Identity, address: str, peer: Peer, recorder: Recorder) -> Channel:
+def connect(identity: Identity, address: str, peer: Peer, recorder: Recorder, timeout_s: float = TIMEOUT_S) -> Channel:
     """A gRPC channel with mutual TLS."""
-    return transport_grpc.connect(address, identity=identity, peer=peer, recorder=recorder)
+    return transport_grpc.connect(address, identity=identity, peer=peer, recorder=recorder, timeout_s=timeout_s)
 
 
 def own_config(spec: ClusterSpec, identity: Identity) -> NodeConfig:

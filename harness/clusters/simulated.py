@@ -90,4 +90,4 @@ class _Memory:
 
     def connect(self, config: NodeConfig, address: str, peer: Peer, recorder: Recorder) -> Channel:
         local = Peer(config.cluster, config.role, config.name)
-        return self._network.connect(address, local=local, peer=peer, recorder=recorder)
+        return self._network.connect(address, local=local, peer=peer, recorder=recorder, timeout_s=config.rpc_timeout_s)

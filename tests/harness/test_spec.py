@@ -78,6 +78,8 @@ def test_another_policy_is_refused() -> None:
         ({"nodemaps": (Nodemap(), Nodemap())}, "nodemaps"),
         ({"seed": -1}, "seed is -1"),
         ({"stripe_size": 5000}, "stripe_size is 5000"),
+        ({"rpc_timeout_s": 0}, "rpc_timeout_s is 0"),
+        ({"rpc_timeout_s": 60}, "rpc_timeout_s is 60"),
     ],
 )
 def test_a_spec_that_cannot_run_is_refused_by_field(change: dict, field: str) -> None:
