@@ -65,6 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
 
 
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Label tests in YAML (docs/cases.md)."""
+    return _cases(file_path, parent) if file_path.name.endswith(".labels.yaml") else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Brings modules that want the same kind of cluster together; everything else keeps its place."""
     places = [place for place, item in enumerate(items) if _asks(item)]
@@ -206,6 +211,15 @@ def labelproof_history(labelproof_cluster: Cluster, _labelproof_pool: Pool) -> C
         return History(tuple(_labelproof_pool.events())).select(e, **fields)
 
     return select
+
+
+def _cases(path: Path, parent: pytest.Collector) -> pytest.Module:
+    if hidden := _hidden():
+        raise parent.CollectError(hidden)
+    from harness.cases.item import CaseFile
+
+    found: pytest.Module = CaseFile.from_parent(parent, path=path)
+    return found
 
 
 def _asks(item: pytest.Item) -> bool:
