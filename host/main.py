@@ -17,13 +17,15 @@ import random
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from host import policy, standalone
 from host.app import App
 from host.config import NodeConfig
+from host.lives import Lives, StandaloneOps
 from host.node import Node, PeerAddress
-from host.serve import Server
+from host.serve import Server, Service
+from labelproof.v1 import standalone_pb2
 from rpc import transport_grpc
 from rpc.call import Peer
 from rpc.channel import Channel
@@ -64,24 +66,30 @@ def main(make_app: Callable[[Node], App]) -> None:
     )
     alone = len(sys.argv) > 1
     try:
-        config = standalone.config(sys.argv[1:]) if alone else NodeConfig.from_json(sys.stdin.readline())
+        found = standalone.found(sys.argv[1:]) if alone else NodeConfig.from_json(sys.stdin.readline())
+        config = _config(found)
         policy.framework(config.lsm, None)
         if config.identity is None:
             raise ValueError("it has no certificate; only the memory transport needs none")
     except ValueError as error:
         sys.stderr.write(f"labelproof node: {error}{'' if alone else '; the harness starts nodes, people do not'}\n")
         sys.exit(EXIT_USAGE)
-    sys.exit(asyncio.run(_run(config, make_app, alone)))
+    sys.exit(asyncio.run(_run(found, make_app, alone)))
 
 
-async def _run(config: NodeConfig, make_app: Callable[[Node], App], alone: bool) -> int:
+def _config(found: NodeConfig | Lives) -> NodeConfig:
+    return found if isinstance(found, NodeConfig) else found.config()
+
+
+async def _run(found: NodeConfig | Lives, make_app: Callable[[Node], App], alone: bool) -> int:
+    config = _config(found)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     orphaned = asyncio.Event() if alone else _watch_parent(loop, stop)
     try:
-        await _serve(config, make_app, stop)
+        await (_serve(found, make_app, stop) if isinstance(found, NodeConfig) else _live(found, make_app, stop))
     except OSError as error:
         sys.stderr.write(f"{config.name}: {error.strerror or error}\n")
         return EXIT_FAILED
@@ -91,18 +99,37 @@ async def _run(config: NodeConfig, make_app: Callable[[Node], App], alone: bool)
     return 0
 
 
-async def _serve(config: NodeConfig, make_app: Callable[[Node], App], stop: asyncio.Event) -> None:
+async def _live(lives: Lives, make_app: Callable[[Node], App], stop: asyncio.Event) -> None:
+    """Serves one life after another, until `stop`."""
+    service = standalone_pb2.DESCRIPTOR.services_by_name["Standalone"]
+    while not stop.is_set():
+        over = asyncio.Event()
+        await _serve(lives.config(), make_app, stop, over, [(service, StandaloneOps(lives, over))])
+
+
+async def _serve(
+    config: NodeConfig, make_app: Callable[[Node], App], stop: asyncio.Event, over: asyncio.Event | None = None,
+    services: Sequence[Service] = (),
+) -> None:  # fmt: skip
     assert config.identity is not None
-    server = Server(config, Machine(config), make_app)
+    server = Server(config, Machine(config), make_app, services)
     await server.start()
     listener = await transport_grpc.serve(config.listen, config.identity, server.tables, config.control)
     ready = {"node": config.name, "address": listener.address, "pid": os.getpid()}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    await stop.wait()
+    await _first(stop, over or stop)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(listener.stop(), _STOP_S)
     await server.stop()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Returns when one of them is set."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> asyncio.Event:

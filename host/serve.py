@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -20,17 +20,22 @@ from rpc.record import Recorder
 
 SCHEMA = 1
 
+# A service and its handlers.
+Service = tuple[ServiceDescriptor, object]
+
 
 class Server:
-    """One node, ready to be served: `tables` are the rpcs of its role and of Admin."""
+    """One node, ready to be served: `tables` are the rpcs of its role, of Admin and of the `services` besides."""
 
-    def __init__(self, config: NodeConfig, env: Environment, make_app: Callable[[Node], App]) -> None:
+    def __init__(
+        self, config: NodeConfig, env: Environment, make_app: Callable[[Node], App], services: Sequence[Service] = ()
+    ) -> None:
         self.config = config
         self._recorder = _recorder(config, env)
         self._log = AuditLog(config.audit, config.name, env.clock)
         self.node = Node(config, env, self._recorder, self._log)
         self.app = make_app(self.node)
-        self.tables = tuple(self._bind(service, ops) for service, ops in self._services())
+        self.tables = tuple(self._bind(service, ops) for service, ops in (*self._services(), *services))
 
     async def start(self) -> None:
         """Opens the store; OSError says why it cannot."""
@@ -45,7 +50,7 @@ class Server:
         self._log.close()
         self._recorder.close()
 
-    def _services(self) -> list[tuple[ServiceDescriptor, object]]:
+    def _services(self) -> list[Service]:
         admin = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
         return [*self.app.services(), (admin, AdminOps(self.node, self.app, self._stats))]
 

@@ -32,6 +32,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "Oss/Destroy": frozenset({"mds"}),
     "Agent": frozenset({"harness"}),
     "Admin": frozenset({"harness"}),
+    "Standalone": frozenset({"harness"}),
 }
 # The only ones that may act for somebody else.
 SERVERS = frozenset({"mds", "oss"})
