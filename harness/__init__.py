@@ -9,7 +9,9 @@ In reading order:
     mutants                                              planted bugs, each of which a judge has to catch
     history, pool                                        reading what was recorded; clusters with their judges
     suites, collector, runner                            the tests, what pytest says of them, one run of all
+    cases                                                tests in YAML, for those who write no Python
     results, report, store, recheck                      what a run leaves, where, and judging it again
+    outputs                                              a run as SARIF, annotations, Markdown, JUnit: for CI
     compare, why                                         what two runs did differently; denials and labels explained
     oracle                                               cases that a real kernel has run, on a cluster
     policytools                                          policies checked, compared, unit-tested; profiles proposed

@@ -35,11 +35,10 @@ def missing_in_order(expected: Iterable[Access], made: Sequence[Event]) -> Itera
 
 
 def denial(made: Iterable[Event]) -> str:
-    """What denied, as a sentence; empty where no decision did."""
-    for event in made:
-        if not event["allowed"] and event["denied"]:
-            return f"{sentence(event)} ({event['reason']})"
-    return ""
+    """What denied, as a sentence: the last that did, or would were it enforcing; empty where no decision did."""
+    denials = [event for event in made if event["denied"]]
+    last = next((event for event in reversed(denials) if not event["allowed"]), denials[-1] if denials else None)
+    return f"{sentence(last)} ({last['reason']})" if last else ""
 
 
 def _fits(access: Access, perm: str, event: Event) -> bool:

@@ -24,12 +24,9 @@ def wrong(stage: Stage, label: Label) -> Iterator[str]:
         places = {node: told for node, told in found.items() if _within(stage, where, node)}
         if not places:
             yield f"{label.path} has no object on {where}, whose label is to be {context}"
-        for node, told in places.items():
-            yield from (
-                f"the label of {label.path} is {text or 'absent'} on {node}, not {context}"
-                for text in sorted(told, key=str)
-                if text != context
-            )
+        for text in sorted({text for told in places.values() for text in told if text != context}, key=str):
+            on = ", ".join(node for node, told in places.items() if text in told)
+            yield f"the label of {label.path} is {text or 'absent'} on {on}, not {context}"
 
 
 def seen(stage: Stage, path: str) -> Mapping[str, set[str | None]]:

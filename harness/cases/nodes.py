@@ -5,6 +5,7 @@ Every scalar is text, so that no word of YAML 1.1 (no, on, 0644, 1:30) turns int
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,9 @@ class Node:
     def word(self, known: Collection[str]) -> str:
         """The scalar here, which is one of these."""
         if (text := self.text()) not in known:
-            raise self.wrong(f"{text!r} is not known here; there are {', '.join(known)}")
+            close = difflib.get_close_matches(text, known, 2)
+            there = f"is it {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+            raise self.wrong(f"{text!r} is not known here; {there}")
         return text
 
     def items(self) -> list[Node]:

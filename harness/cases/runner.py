@@ -82,7 +82,7 @@ class _Run:
 
     def _outcome(self, step: Step, number: int, why: str, value: Any) -> Iterator[str]:
         if number != step.errno:
-            because = f": {why}" if number else ", and no decision denied it"
+            because = f": {why}" if why else ", and no decision denied it"
             yield self._at(step.expect_line, f"{step} is {_name(number)}, not {_name(step.errno)}{because}")
         elif step.value is not ANYTHING:
             for field, found, expected in _different(step.value, _plain(value, self._stage)):

@@ -32,6 +32,7 @@ libsepol.
   labelproof check latest                    judge the recorded history again
   labelproof diff old.baseline latest        what changed: decisions, labels, errnos
   labelproof why denied op706                what denied it, and what would allow it
+  labelproof cases                           checks label tests in YAML, *.labels.yaml; `run FILE` runs them
   labelproof cluster up demo                 a cluster to try things on
   labelproof doctor                          what this machine can run, and why not
 
@@ -71,6 +72,7 @@ COMMANDS = (
     ("diff", "diff", "diff"),
     ("why", "why", "why"),
     ("cluster", "cluster", "cluster"),
+    ("cases", "cases", "cases"),
     ("oracle", "oracle", "oracle"),
     ("doctor", "machine", "doctor"),
     ("policy", "policy", "policy"),
@@ -156,4 +158,5 @@ def _debugging(arguments: list[str]) -> bool:
 
 def _defaults(project: Project) -> dict[str, Any]:
     values = {name: project.values[name] for name in _SETTINGS if name in project.values}
-    return {"run": values, "cluster": {"up": values}}
+    own = {name: values[name] for name in ("policy", "profile") if name in values}
+    return {"run": values, "cluster": {"up": values}, "cases": own}
