@@ -1,21 +1,11 @@
 from labelproof.v1 import context_pb2 as _context_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class Evidence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    EVIDENCE_UNSPECIFIED: _ClassVar[Evidence]
-    EVIDENCE_HISTORY: _ClassVar[Evidence]
-    EVIDENCE_AUDIT: _ClassVar[Evidence]
-EVIDENCE_UNSPECIFIED: Evidence
-EVIDENCE_HISTORY: Evidence
-EVIDENCE_AUDIT: Evidence
 
 class LoadPolicyRequest(_message.Message):
     __slots__ = ("digest", "name", "cil", "version", "enforcing")
@@ -178,15 +168,17 @@ class StatsReply(_message.Message):
     def __init__(self, counters: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ReadEvidenceRequest(_message.Message):
-    __slots__ = ("what", "offset")
-    WHAT_FIELD_NUMBER: _ClassVar[int]
-    OFFSET_FIELD_NUMBER: _ClassVar[int]
-    what: Evidence
-    offset: int
-    def __init__(self, what: _Optional[_Union[Evidence, str]] = ..., offset: _Optional[int] = ...) -> None: ...
+    __slots__ = ("history", "audit")
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
+    history: int
+    audit: int
+    def __init__(self, history: _Optional[int] = ..., audit: _Optional[int] = ...) -> None: ...
 
 class ReadEvidenceReply(_message.Message):
-    __slots__ = ("data",)
-    DATA_FIELD_NUMBER: _ClassVar[int]
-    data: bytes
-    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+    __slots__ = ("history", "audit")
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
+    history: bytes
+    audit: bytes
+    def __init__(self, history: _Optional[bytes] = ..., audit: _Optional[bytes] = ...) -> None: ...
