@@ -320,7 +320,8 @@ def expected(
 ) -> tuple[Check, ...]:
     """The checks of one operation, in order. `tclass` is the class of the object it is about.
 
-    open: `access` r, w or rw (of access(2) any of rwx), with `append` and `truncate` as in its flags. rename:
+    open: `access` r, w or rw (of access(2) any of rwx), with `append` and `truncate` as in its flags; ioctl is the
+    access mode 3, asked for as rw and granted neither (selinux/hooks.c, file_to_av). rename:
     `reparent` for a directory that changes its parent (of an exchange: the parents differ), `replaced` the class of the
     target.
     setprocattr: `attr` fscreate, keycreate, sockcreate, exec, current. `walk`: the last component is looked up in the
@@ -355,12 +356,22 @@ def _operation(op: str, case: str) -> Operation:
     return Operation(op, case, tuple(roles), any(check.tclass == "CLASS" for check in checks))
 
 
-def _mask(access: str, append: bool, truncate: bool) -> tuple[str, ...]:
-    """security/selinux/hooks.c, file_mask_to_av: append instead of write, also where truncation asks for write."""
+def _mask(access: str, append: bool, truncate: bool, tclass: str = "") -> tuple[str, ...]:
+    """security/selinux/hooks.c, file_mask_to_av: append instead of write, also where truncation asks for write, and
+    where nothing does; a directory has none."""
+    if access == "ioctl":
+        access = "rw"
     perms: tuple[str, ...] = ("read",) if "r" in access else ()
-    if "w" in access or truncate:
-        perms += ("append" if append else "write",)
+    if append and tclass != "dir":
+        perms += ("append",)
+    elif "w" in access or truncate:
+        perms += ("write",)
     return perms + (("execute",) if "x" in access else ())
+
+
+def _granted(access: str, append: bool) -> tuple[str, ...]:
+    """security/selinux/hooks.c, file_to_av: what the open file can do; `ioctl` where that is nothing."""
+    return ("ioctl",) if access == "ioctl" else _mask(access, append and "w" in access, truncate=False)
 
 
 def _filled(check: Check, words: dict[str, tuple[str, ...]]) -> Check:
@@ -380,8 +391,8 @@ def _expected(op: str, case: str, given: _Given, walk: bool) -> tuple[Check, ...
     words = {
         "CLASS": (given.tclass,),
         "MAP": ("read", *_mask(given.access.replace("r", ""), append=False, truncate=False)),
-        "MASK": _mask(given.access, given.append, given.truncate),
-        "OPEN": (*_mask(given.access, given.append, False), "open")[: None if given.open_perms else -1],
+        "MASK": _mask(given.access, given.append, given.truncate, given.tclass),
+        "OPEN": (*_granted(given.access, given.append), "open")[: None if given.open_perms else -1],
         "WRITE-OPEN": ("write", "open")[: None if given.open_perms else 1],
         "TARGET": (given.replaced,),
         "GONE": ("rmdir",) if given.replaced == "dir" else ("unlink",),

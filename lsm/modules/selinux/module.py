@@ -137,6 +137,8 @@ class Selinux(Hooks):
 
     def file_open(self, subject: Subject, obj: Obj, mask: int) -> Checks:
         """The open file's mode as permissions, plus `open` (selinux_file_open, open_file_to_av)."""
+        if not mask & MAY_WRITE:
+            mask &= ~MAY_APPEND
         opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
         yield self._about(subject, obj, *(_mask_to_perms(obj, mask) or ("ioctl",)), *opens)
 
@@ -433,11 +435,14 @@ class Selinux(Hooks):
 
 
 def _mask_to_perms(obj: Obj, mask: int) -> tuple[str, ...]:
-    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, search for execute on a directory.
+    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, but on a directory, which has search for
+    execute.
 
     In the order of the classes' bits, which is how the kernel names them.
     """
-    write = "append" if mask & MAY_APPEND and not stat.S_ISDIR(obj.mode) else "write"
+    if stat.S_ISDIR(obj.mode):
+        mask &= ~MAY_APPEND
+    write = "append" if mask & MAY_APPEND else "write"
     execute = "search" if stat.S_ISDIR(obj.mode) else "execute"
     bits = ((MAY_READ, "read"), (MAY_WRITE | MAY_APPEND, write), (MAY_EXEC, execute))
     return tuple(perm for bit, perm in bits if mask & bit)
