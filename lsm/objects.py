@@ -102,7 +102,7 @@ class Decision:
     `allowed` is the verdict after the mode of enforcement; `denied` names the missing permissions only, also
     where a permissive domain or mode let them pass. `reason` is te, constraint, rbac, bounds, mls, dac,
     capability or rule; empty where nothing was missing. `told` are the permissions that the audit record names,
-    where dontaudit or auditallow speak of some of them only; `ioctlcmd` is the number of an ioctl that was decided by it.
+    where dontaudit or auditallow speak of some of them only; `ioctlcmd` the number by which an ioctl was decided.
     """
 
     hook: str

@@ -94,6 +94,8 @@ class Call:
     transno: int = 0
     fid: Fid | None = None
     vantage: str = "server"
+    # From which decision on all is asked once more.
+    rechecked: int | None = None
     finding: str | None = None
     # Fills the reply's receipt and makes its row for the store; set by the binding.
     settle: Callable[[Call, Message], Row] | None = None
@@ -110,6 +112,10 @@ class Call:
     def walked(self) -> None:
         """Says that the object was named by parent and name."""
         self.walk = True
+
+    def rechecks(self) -> None:
+        """Says that what is asked from now on was asked before, and other servers have taken part since then."""
+        self.rechecked = len(self.lsm.decisions)
 
     def remember(self, reply: Message) -> Row:
         """The row by which a resend finds this reply again; a store saves it in the op's own savepoint.

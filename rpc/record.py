@@ -152,16 +152,22 @@ class Batch:
         vantage: str,
         behalf: Container[int] = (),
         first: int = 0,
+        rechecked: int | None = None,
     ) -> None:
         """One `avc` event for each of `decisions` from position `first` on.
 
-        `behalf` holds the positions, among `decisions`, of those asked for the subject acted for.
+        `behalf` holds the positions, among `decisions`, of those asked for the subject acted for. From `rechecked` on
+        all is asked once more, and so is what an open file's user is asked: a server's vantage is then `recheck`.
         """
         if not self._recorder.on:
             return
         asked = members({"rpc": rpc, "op": op, "vantage": vantage})
+        again = members({"rpc": rpc, "op": op, "vantage": "recheck" if vantage == "server" else vantage})
         for i, d in enumerate(decisions[first:], first):
-            self._add("avc", asked + _avc(d) + (b',"behalf":true' if i in behalf else b',"behalf":false'))
+            # Asked only where label or policy have moved since the open (security_file_permission).
+            moved = d.hook == "file_permission" or (rechecked is not None and i >= rechecked)
+            by_whom = b',"behalf":true' if i in behalf else b',"behalf":false'
+            self._add("avc", (again if moved else asked) + _avc(d) + by_whom)
 
     def label(
         self,

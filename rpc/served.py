@@ -262,8 +262,9 @@ class Served:
         marks = call.lsm_behalf.marks if call.lsm_behalf else ()
         made = call.lsm.decisions
         self.batch.decisions(
-            made, rpc=call.rpc, op=call.op or None, vantage=call.vantage, behalf=marks, first=self.told
-        )
+            made, rpc=call.rpc, op=call.op or None, vantage=call.vantage, behalf=marks, first=self.told,
+            rechecked=call.rechecked,
+        )  # fmt: skip
         self.told = len(made)
 
     def _audit(self, call: Call) -> None:

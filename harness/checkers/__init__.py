@@ -4,7 +4,8 @@ In reading order:
     verdict      Finding, Verdict, merge; Checker, what every judge below is
     judge        CHECKERS, the causal order, Judge for slices, judge() and summary() for whole histories
     propagation  labels: stored, copied, told
-    mediation    decisions and hooks; `decisions` recomputes one, `methods` says which checks an rpc owes
+    mediation    decisions and hooks; `decisions` recomputes one, `about` says what it is really about,
+                 `methods` which checks an rpc owes
     identity     subjects and walk tickets
     audit        AVC lines
     counts       the numbers of what was judged

@@ -69,7 +69,7 @@ class Counts:
         denied = set(event.get("denied") or ())
         for perm in event["requested"]:
             self._distinct.add((event["hook"], event["tclass"], perm, perm not in denied))
-        if not event["allowed"] and event["vantage"] in {"server", "agent"}:
+        if not event["allowed"] and event["vantage"] != "client":
             self._denials.append(event.get("op"))
 
     def _on_control(self, event: Event) -> None:

@@ -1,23 +1,20 @@
 """Each decision of the module selinux once more, by libsepol, from the true labels.
 
-What a query is about follows from its class and permissions (security/selinux/hooks.c), whose label that is from the
-rpc and the true labels; the contexts in the event are compared with both.
+The contexts in an event are compared with those of what its query is really about (about.py).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from harness.checkers.about import SELF, About, Unknown, of_the_child, what
 from harness.model import labels
 from harness.model.fs import Event
 from harness.model.policy import Access, Mode, Policy
-from harness.model.world import LABEL, Op, Rpc, World, is_by_command, is_query
+from harness.model.world import World, is_by_command, is_query
 
-_MAKES = frozenset({"inode_create", "inode_mkdir", "inode_mknod", "inode_symlink"})
 _REASONS = {"mls": "constraint"}
-_SELF = frozenset({"process", "process2", "capability", "capability2", "cap_userns", "cap2_userns"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +27,12 @@ class Fault:
     actual: object
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Why a decision cannot be judged."""
-
-    because: str
-
-
 class Decisions:
     """Judges `avc` events one at a time, in order: the kernel's cache remembers what permissive mode let pass."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._about = About(world)
         self._passed: dict[tuple[str, str, str, str], frozenset[str]] = {}
 
     def flush(self, node: str) -> None:
@@ -66,7 +57,7 @@ class Decisions:
         mode, policy = self._world.mode(*at), self._world.policy(*at)
         if mode is None or policy is None:
             return [Unknown(f"the policy that {event['n']} decided on is not in the run")]
-        contexts = self._contexts(event, policy)
+        contexts = self._about.contexts(event, policy)
         if isinstance(contexts, Unknown):
             return [contexts]
         if not is_query(event):
@@ -75,7 +66,9 @@ class Decisions:
         if command is None and is_by_command(event) and policy.ruling(*contexts, event["tclass"], 0, mode) is not None:
             return [Unknown(f"{event['n']} decided an ioctl whose command the history does not tell")]
         access = policy.access(*contexts, event["tclass"], event["requested"], mode, command)
-        return [*self._faults(event, contexts, mode), *self._differences(event, access, contexts, policy, mode)]
+        stale = self._stale(event) if event["vantage"] == "recheck" else ()
+        differences = self._differences(event, access, contexts, policy, mode)
+        return [*stale, *self._faults(event, contexts, mode), *differences]
 
     def refused_transition(self, event: Event, new: str | None) -> bool:
         """Whether a validatetrans rule in force forbids the object its new label at the hands of who acts."""
@@ -88,15 +81,27 @@ class Decisions:
         known = policy.canonical(new) is not None
         return known and old is not None and not policy.validatetrans(old, new, task, tclass)
 
+    def _stale(self, event: Event) -> Iterator[Fault]:
+        """What is asked again is asked of the label and by the policy in force, as of the call's arrival at least."""
+        rpc, fid = self._world.rpc(event), event.get("object") or ""
+        if rpc is None:
+            return
+        version, because = self._world.truth.version_at(fid, rpc.seq), f"{event['n']} asked {event['hook']} again"
+        asked = event.get("version")
+        if version is not None and asked is not None and asked < version:
+            yield Fault("stale", f"{because} on a label that {fid} no longer had", version, asked)
+        if (event.get("seqno") or 0) < rpc.seqno:
+            yield Fault("stale", f"{because} by a policy no longer in force", rpc.seqno, event.get("seqno"))
+
     def _transition(self, event: Event, new: str) -> Iterator[Fault]:
         if not event["allowed"] and not self.refused_transition(event, new):
-            asked = f"{event['scontext']} relabels {_what(event)} to {new}"
+            asked = f"{event['scontext']} relabels {what(event)} to {new}"
             yield Fault(
                 "unexpected-deny", f"{event['n']} refused a transition that is valid: {asked}", "valid", "EPERM"
             )
 
     def _faults(self, event: Event, contexts: tuple[str, str], mode: Mode) -> Iterator[Fault]:
-        asked = f"{event['hook']} {event['tclass']} {{ {' '.join(event['requested'])} }} on {_what(event)}"
+        asked = f"{event['hook']} {event['tclass']} {{ {' '.join(event['requested'])} }} on {what(event)}"
         for end, true in zip(("scontext", "tcontext"), contexts, strict=True):
             if event[end] != true:
                 because = f"{event['n']} decided {asked} on a {end} that is not the true one"
@@ -156,142 +161,11 @@ class Decisions:
         command = self._world.command(event)
         return "" if command is None else f"ioctl {command & 0xFFFF:#x}"
 
-    def _contexts(self, event: Event, policy: Policy) -> tuple[str, str] | Unknown:
-        source, target = self._source(event, policy), self._target(event, policy)
-        if source is None:
-            return Unknown(f"the subject of a decision on {event['n']} cannot be told ({event['hook']})")
-        if target is None:
-            return Unknown(f"the true label of {_what(event)} cannot be told ({event['hook']} on {event['n']})")
-        return source, target
-
-    def _source(self, event: Event, policy: Policy) -> str | None:
-        if "associate" in event["requested"]:
-            return self._new(event, policy)
-        rpc = self._world.rpc(event)
-        if rpc is None:
-            return self._world.context(self._world.acting(event))
-        if event.get("behalf"):
-            return self._world.context(self._world.subject(event["n"], rpc.recv.get("behalf")))
-        op = self._world.op_of(event)
-        if op is not None and op.subject is not None and self._world.roles.get(rpc.recv["from"]) == "client":
-            return self._world.context(op.subject)
-        if event["vantage"] in {"agent", "client"}:
-            return self._world.context(self._world.acting(event))
-        return self._world.context(self._world.subject(event["n"], rpc.recv.get("subject")))
-
-    def _target(self, event: Event, policy: Policy) -> str | None:
-        tclass, requested = event["tclass"], event["requested"]
-        if tclass in _SELF:
-            return self._source(event, policy)
-        if tclass == "filesystem":
-            return policy.fs_label("lustre")
-        if tclass == "security":
-            return policy.initial_sid("security")
-        if {"relabelto", "validatetrans"} & set(requested) or ("create" in requested and event["hook"] in _MAKES):
-            return self._new(event, policy)
-        return self._stored(event, policy)
-
-    def _new(self, event: Event, policy: Policy) -> str | None:
-        """The label about to be given: of a new object, or of one that is being relabelled."""
-        op, rpc = self._world.op_of(event), self._world.rpc(event)
-        if event["hook"] == "inode_setxattr":
-            args = (op.invoke.get("args") or {}) if op else {}
-            value = args.get("value")
-            if op is not None and op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str):
-                return labels.relabelled(policy, value)
-            return None
-        place = (rpc.recv.get("place") or {}) if rpc else {}
-        if op is not None and op.about and _unnamed(op):
-            place = {"parent": op.about, "name": ""}
-        if "parent" not in place:
-            place = self._place(op)
-        if "parent" not in place:
-            return None
-        subject, tclass = self._world.acting(event), new_class(event, rpc, op)
-        return self._world.new_label(event["n"], subject, place["parent"], tclass, place["name"])
-
-    def _place(self, op: Op | None) -> dict[str, str]:
-        """Parent and name by the path of the operation, where the rpc does not name them (a client's own checks)."""
-        path = (op.invoke.get("args") or {}).get("path") if op else None
-        if not isinstance(path, str):
-            return {}
-        head, _, name = path.rstrip("/").rpartition("/")
-        parent = self._world.tree.resolve(head or "/")
-        return {"parent": parent, "name": name} if parent else {}
-
-    def _stored(self, event: Event, policy: Policy) -> str | None:
-        """The label of an object that is there; an object made in this very rpc has the label it was made with."""
-        fid, truth = self._fid(event), self._world.truth
-        if (
-            event["hook"] == "inode_setxattr"
-            and fid
-            and truth.known(fid)
-            and (event.get("version") or 0) > truth.version(fid)
-        ):
-            # A server that has no object of the file yet is told of the label before it is acknowledged.
-            return self._new(event, policy)
-        true = self._world.true_label(fid, event.get("version")) if fid else None
-        if true is None:
-            return self._new(event, policy) if event["hook"] == "file_open" else None
-        return labels.effective(policy, true[0])
-
-    def _fid(self, event: Event) -> str | None:
-        """The object that a query is about: the one in the event, unless that is only the first object of the hook."""
-        fid, rpc, perms = event.get("object"), self._world.rpc(event), set(event["requested"])
-        place = (rpc.recv.get("place") or {}) if rpc else {}
-        if event["hook"] == "inode_rename" and _exchanges(self._world.op_of(event)):
-            # Both ways are asked, so that every directory and object is in every role.
-            return fid
-        if event["hook"] == "inode_rename" and perms & {"add_name", "unlink", "rmdir"}:
-            return self._renamed_to(event, above="add_name" in perms) or fid
-        if event["tclass"] == "dir" and perms & {"add_name", "remove_name"}:
-            return place.get("parent") or fid
-        if fid is not None and fid == place.get("parent") and _of_the_child(event):
-            return self._world.tree.child(fid, place["name"])
-        return fid
-
-    def _renamed_to(self, event: Event, *, above: bool) -> str | None:
-        """What the new name of a rename leads to now, or the directory above it."""
-        op = self._world.op_of(event)
-        to = (op.invoke.get("args") or {}).get("to") if op else None
-        if not isinstance(to, str):
-            return None
-        path = to.rstrip("/")
-        return self._world.tree.resolve(path.rpartition("/")[0] or "/") if above else self._world.tree.resolve(path)
-
-
-def new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:
-    """The class of the object that an rpc makes: what the create check says, which the label event then bears out."""
-    if event["tclass"] not in {"filesystem", "dir"} or event["hook"] == "inode_mkdir":
-        return "dir" if event["hook"] == "inode_mkdir" else str(event["tclass"])
-    creates = [avc for avc in (rpc.avcs if rpc else ()) if "create" in avc["requested"]]
-    return str(creates[-1]["tclass"]) if creates else "file"
-
-
-def _exchanges(op: Op | None) -> bool:
-    flags = (op.invoke.get("args") or {}).get("flags") if op else None
-    return isinstance(flags, int) and bool(flags & 2)  # include/uapi/linux/fs.h, RENAME_EXCHANGE
-
-
-def _unnamed(op: Op) -> bool:
-    """Whether the operation makes a file without a name, in the directory that its path leads to."""
-    flags = (op.invoke.get("args") or {}).get("flags")
-    return op.invoke["f"] == "open" and isinstance(flags, int) and flags & os.O_TMPFILE == os.O_TMPFILE
-
-
-def _of_the_child(event: Event) -> bool:
-    """Whether the query is about what the name leads to, though it carries the FID of the hook's first object."""
-    return bool({"unlink", "rmdir", "rename", "link", "reparent"} & set(event["requested"]))
-
 
 def _about_itself(event: Event) -> bool:
-    return event["tclass"] not in _SELF | {"filesystem", "security"} and not (
-        _of_the_child(event) or {"create", "relabelto"} & set(event["requested"])
+    return event["tclass"] not in SELF | {"filesystem", "security"} and not (
+        of_the_child(event) or {"create", "relabelto"} & set(event["requested"])
     )
-
-
-def _what(event: Event) -> str:
-    return str(event.get("name") or event.get("object") or event.get("role"))
 
 
 def _words(items: frozenset[str]) -> str:

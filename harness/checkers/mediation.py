@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.checkers import decisions, methods
+from harness.checkers.about import Unknown
 from harness.checkers.verdict import Checker
 from harness.model import access
 from harness.model.fs import Event
@@ -19,8 +20,8 @@ _REFUSED = frozenset({1, 13})  # EPERM, EACCES
 
 class Mediation(Checker):
     """Findings on decisions: false-scontext, false-tcontext, false-tclass, wrong-policy, unexpected-allow,
-    unexpected-deny, denied-set, permissive, reason. On rpcs: hook-missing, check-missing, check-extra, check-order,
-    case, acted-while-denied, checked-after-acting, label-removed, contract.
+    unexpected-deny, denied-set, permissive, reason, stale. On rpcs: hook-missing, check-missing, check-extra,
+    check-order, case, acted-while-denied, checked-after-acting, label-removed, contract.
 
     `confirmed` counts the decisions that the second engine agreed with.
     """
@@ -55,7 +56,7 @@ class Mediation(Checker):
         self._decisions.passed(event)
         self.confirmed += not wrong
         for fault in wrong:
-            if isinstance(fault, decisions.Unknown):
+            if isinstance(fault, Unknown):
                 self.unknown(fault.because)
             else:
                 self.find(fault.kind, fault.because, event, expected=fault.expected, actual=fault.actual)
@@ -121,19 +122,23 @@ class Mediation(Checker):
         if self.world.mode(event["n"]) is None:
             return
         wanted = [check for check in way.checks if check.perms]
+        where = f"{event['method']} on {event['n']}"
         for behalf in (False, True) if rpc.recv.get("behalf") else (False,):
-            asked = _asked(rpc, behalf)
-            stopped, left = _matched(wanted, asked)
-            # The last step of a call that waited for other servers may ask all of it once more.
-            if stopped is None and left and _matched(wanted, left) == (None, []):
-                left = []
-            where = f"{event['method']} on {event['n']}"
-            if stopped is not None:
-                because = f"{where} did not ask {stopped} about {_object(rpc)}"
-                yield "check-missing", because, _listed(wanted), _texts(asked)
-            elif left:
-                because = f"{where} asked {_text(left[0])}, which is not in order there"
-                yield "check-extra", because, _listed(wanted), _texts(asked)
+            yield from self._out_of_order(where, rpc, wanted, _asked(rpc, behalf))
+        again = _asked(rpc, behalf=False, again=True)
+        if rpc.spread or again:
+            yield from self._out_of_order(f"{where}, once other servers had answered,", rpc, wanted, again)
+
+    def _out_of_order(
+        self, where: str, rpc: Rpc, wanted: list[access.Check], asked: list[Event]
+    ) -> Iterator[tuple[str, str, str, str]]:
+        stopped, left = _matched(wanted, asked)
+        if stopped is not None:
+            because = f"{where} did not ask {stopped} about {_object(rpc)}"
+            yield "check-missing", because, _listed(wanted), _texts(asked)
+        elif left:
+            because = f"{where} asked {_text(left[0])}, which is not in order there"
+            yield "check-extra", because, _listed(wanted), _texts(asked)
 
     def _unfired(self, event: Event, rpc: Rpc, way: methods.Way) -> Iterator[tuple[str, str, str, str]]:
         place = rpc.recv.get("place") or {}
@@ -157,11 +162,10 @@ class Mediation(Checker):
             self.find("check-order", because, event, rpc.recv, expected=_listed(lists[0]), actual=_texts(asked))
 
 
-def _asked(rpc: Rpc, behalf: bool) -> list[Event]:
-    """The queries of the module selinux, in order; what an MDS rechecks at its last step is its own care."""
-    vantages = {"server", "recheck"} if rpc.recv["method"].startswith("Oss/") else {"server"}
-    mine = [avc for avc in rpc.avcs if is_query(avc) and avc["vantage"] in vantages]
-    return [avc for avc in mine if bool(avc.get("behalf")) == behalf]
+def _asked(rpc: Rpc, behalf: bool, *, again: bool = False) -> list[Event]:
+    """The queries of the module selinux, in order; `again`: those of the last step, after other servers took part."""
+    mine = [avc for avc in rpc.avcs if is_query(avc) and bool(avc.get("behalf")) == behalf]
+    return [avc for avc in mine if (avc["vantage"] == "recheck" and avc["hook"] != "file_permission") == again]
 
 
 def _matched(wanted: list[access.Check], asked: list[Event]) -> tuple[access.Check | None, list[Event]]:

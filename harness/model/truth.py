@@ -36,6 +36,10 @@ class Truth:
         """The version of the label that the object has. Raises KeyError."""
         return self._labels[fid][-1].version
 
+    def version_at(self, fid: str, seq: int) -> int | None:
+        """The version of the label that the object had by `seq`; None for one that was not seen by then."""
+        return next((s.version for s in reversed(self._labels.get(fid, ())) if s.seq <= seq), None)
+
     def before(self, fid: str) -> str | None:
         """The label before the present one, or the present one if there was none."""
         return self._labels[fid][-2:][0].label

@@ -16,6 +16,7 @@ from harness.model.policy import Mode, Policy, PolicySource
 from harness.model.truth import Truth
 
 LABEL = "security.selinux"
+_SPREADING = frozenset({"Oss/SetLabel", "Oss/Punch"})
 CREATED = frozenset({"transition", "inherit", "fscreate"})
 
 
@@ -32,9 +33,15 @@ class Op:
 
 @dataclass(slots=True)
 class Rpc:
-    """An rpc at the node that serves it, up to its reply."""
+    """An rpc at the node that serves it, up to its reply; `seq` and `seqno` as of its arrival.
+
+    `spread`: the node had other servers change what is theirs of the object.
+    """
 
     recv: Event
+    seq: int = 0
+    seqno: int = 0
+    spread: bool = False
     avcs: list[Event] = field(default_factory=list)
     labels: list[Event] = field(default_factory=list)
     order: list[Event] = field(default_factory=list)
@@ -215,9 +222,13 @@ class World:
 
     def _on_rpc(self, event: Event) -> None:
         if event["phase"] == "recv":
-            self.rpcs[event["n"], event["rpc"]] = Rpc(event)
+            mode = self._now.get(event["n"])
+            self.rpcs[event["n"], event["rpc"]] = Rpc(event, self.truth.seq, mode.seqno if mode else 0)
         elif event["phase"] == "reply":
             self.rpcs.pop((event["n"], event["rpc"]), None)
+        elif event["phase"] == "send" and event["method"] in _SPREADING:
+            for (node, _), rpc in self.rpcs.items():
+                rpc.spread |= node == event["n"] and rpc.recv.get("op") == event.get("op")
 
     def _on_avc(self, event: Event) -> None:
         rpc = self.rpc(event)

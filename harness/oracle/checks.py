@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 Permissions = frozenset[str]
@@ -49,12 +48,7 @@ def decided(events: Sequence[Mapping[str, Any]], runner: str) -> tuple[Check, ..
     """
     mine = [e for e in events if _counts(e) and e["scontext"].split(":")[2:3] != runner.split(":")[2:3]]
     mine.sort(key=lambda event: (event["c"], event["n"], event["i"]))
-    shared = {event["op"] for event in events if _between_servers(event)}
-    found: list[Check] = []
-    for (op, _), group in groupby(mine, key=lambda event: (event["op"], event["rpc"])):
-        asked = list(map(_decision, group))
-        found += _once(asked) if op in shared else asked
-    return tuple(walked(found))
+    return tuple(walked(list(map(_decision, mine))))
 
 
 def walked(checks: Sequence[Check]) -> list[Check]:
@@ -93,19 +87,9 @@ def _counts(event: Mapping[str, Any]) -> bool:
         return True
     # The MDS asks a task's own attributes again, by the claim that came with them; a server calls as itself.
     own = event["hook"] == "setprocattr" or event["behalf"] or not str(event["rpc"]).startswith("client")
-    return event["vantage"] == "server" and not own
-
-
-def _between_servers(event: Mapping[str, Any]) -> bool:
-    """A call that one server made to another."""
-    return bool(event["e"] == "rpc" and event["phase"] == "send" and event["from"].startswith("mds"))
-
-
-def _once(checks: list[Check]) -> list[Check]:
-    """What an operation that other servers take part in is asked, without the same asked again before it is done."""
-    half = len(checks) // 2
-    asked = [(check.requested, check.scontext, check.tcontext, check.tclass) for check in checks]
-    return checks[:half] if asked[:half] == asked[half:] else checks
+    # The kernel too asks the user of an open file again after a relabel (selinux_file_permission).
+    once = event["vantage"] == "server" or event["hook"] == "file_permission"
+    return once and not own
 
 
 def _decision(event: Mapping[str, Any]) -> Check:

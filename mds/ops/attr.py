@@ -112,6 +112,7 @@ class Attr(Base):
                 inodes.update(txn, inode.fid, size_valid=False, objects=True)
             await self._mdt.store.committed(call.transno)
             await self._mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
+            call.rechecks()
             with self._mdt.store.op(call) as txn:
                 inode = self._may_truncate(txn, call, req)
                 reply = txn.keep(self._truncated(txn, call, inode, req.size))

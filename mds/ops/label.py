@@ -53,6 +53,7 @@ class Label(Base):
         self, call: Call, req: mds_pb2.SetxattrRequest, inode: Inode, relabel: Relabel
     ) -> mds_pb2.SetxattrReply:
         await self._mdt.relabels.push(inode, relabel, call, call.subject)
+        call.rechecks()
         with self._mdt.store.op(call) as txn:
             inode, _ = self._wanted(txn, call, req)
             relabels.end(txn, inode.fid)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,18 @@ def test_decisions_are_events_in_order(recorder, writes) -> None:
         "allowed": False, "reason": "te", "permissive": False, "audited": True, "version": 4, "seqno": 2,
         "policy": "abc", "behalf": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("vantage", "again"), [("server", "recheck"), ("client", "client")])
+def test_what_a_server_asks_again_says_so(recorder, writes, vantage, again) -> None:
+    """From a position on, and of an open file anyway: a server's vantage is recheck."""
+    plain = lsm.Decision("inode_setattr", "selinux", ("write",), (), "a_t", "b_t", "file", True)
+    batch = recorder.batch()
+    batch.decisions([plain, replace(plain, hook="file_permission")], rpc="c0:1", op="op1", vantage=vantage)
+    batch.decisions([plain, plain], rpc="c0:1", op="op1", vantage=vantage, rechecked=1)
+    batch.flush()
+
+    assert [event["vantage"] for event in lines(writes)] == [vantage, again, vantage, again]
 
 
 def test_without_a_sink_nothing_is_written(caller) -> None:

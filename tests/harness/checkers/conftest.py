@@ -199,12 +199,16 @@ class History:
         self.end(op, ret={"fid": fid, "labels": {"security.selinux": told or label}})
         return op
 
-    def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE) -> str:
+    def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE, again=True) -> str:
+        """A relabel of the file, checked before and after the OSTs were told."""
         op = self.op("setxattr", path="/f", name="security.selinux", value=value)
         checks = access.expected("setxattr", "label")
         self.recv("Mds/Setxattr", op, place={"fid": fid})
         labels = {"object": obj("made_t"), "new": value, "fs": FS}
         self.asked(checks, labels, {"object": fid})
+        self.add("mds0", "rpc", rpc="mds0:1", op=op, phase="send", to="oss0", method="Oss/SetLabel", **{"from": "mds0"})
+        if again:
+            self.asked(checks, labels, {"object": fid}, vantage="recheck")
         self.label(fid, stored or value, why="set", old=old, version=version)
         self.reply(case="label", fired=self.fires(checks, {"object": fid}), transno=2)
         self.end(op)

@@ -41,7 +41,7 @@ def test_whole_operations_are_valid_and_confirmed(history, judged, held, names):
     judge.feed(history.events)
 
     assert judge.drain() == []
-    assert judge.checkers[0].confirmed == len(decisions) == 12
+    assert judge.checkers[0].confirmed == len(decisions) == 15
     assert judge.verdicts()[0].valid == "valid"
 
 
@@ -342,8 +342,52 @@ def test_capability_asked_inside_another_hook_is_in_order(history, judged, names
     history.recv("Mds/Setxattr", op, place={"fid": names["file"]})
     history.denied("inode_setxattr", "capability", "fowner", names["app"], "fowner", role="subject")
     labels = {"object": names["obj"]("made_t"), "new": names["obj"]("data_t"), "fs": names["fs"]}
-    history.asked(checks, labels, {"object": names["file"]})
+    for vantage in ("server", "recheck"):
+        history.asked(checks, labels, {"object": names["file"]}, vantage=vantage)
     history.reply(case="label", fired=history.fires(checks, {}))
+
+    assert judged(history, "mediation")[0] == []
+
+
+def test_distributed_call_that_does_not_check_again_is_caught(history, judged):
+    """A relabel of a file is checked once more when its OSTs have answered; what is asked then is asked in full."""
+    history.creates()
+    history.relabels(again=False)
+
+    assert judged(history, "mediation")[0] == ["check-missing"]
+
+
+@pytest.mark.parametrize(
+    ("value", "fields", "kinds"),
+    [
+        ("data_t", {"version": 2}, []),
+        ("made_t", {"version": 1}, ["stale"]),
+        ("data_t", {"version": 2, "seqno": 0}, ["stale"]),
+        ("made_t", {"version": 2}, ["false-tcontext"]),
+    ],
+)
+def test_open_file_is_asked_again_of_the_label_and_policy_in_force(history, judged, names, value, fields, kinds):
+    """A read after a relabel was acknowledged: by its label, not by the one before, and not by an older policy."""
+    history.creates()
+    history.relabels()
+    history.recv("Oss/Read", history.op("read", fd=3), n="oss0", place={"fid": names["file"]})
+    asked = ("file_permission", "file", "read", names["obj"](value))
+    history.avc(*asked, obj=names["file"], vantage="recheck", **fields)
+    history.reply(case="token", fired=[["file_permission", "object", names["file"], 1]])
+
+    assert judged(history, "mediation")[0] == kinds
+
+
+def test_relabel_after_the_call_arrived_leaves_its_decision_right(history, judged, names):
+    """A decision made while a relabel was under way may be of the label before it."""
+    history.creates()
+    history.recv("Oss/Read", history.op("read", fd=3), n="oss0", place={"fid": names["file"]})
+    reading = history._rpc
+    history.relabels()
+    history._rpc = reading
+    asked = ("file_permission", "file", "read", names["obj"]("made_t"))
+    history.avc(*asked, obj=names["file"], vantage="recheck", version=1)
+    history.reply(case="token", fired=[["file_permission", "object", names["file"], 1]])
 
     assert judged(history, "mediation")[0] == []
 
