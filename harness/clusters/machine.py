@@ -112,6 +112,15 @@ class Disk(Protocol):
 
 
 @runtime_checkable
+class Mirrored(Protocol):
+    """A machine whose nodes do not share our filesystem: their histories and audit logs in the run's folder are copies."""
+
+    def fetch(self) -> None:
+        """Brings the copies up to date, but for nodes that are paused now. OSError: a node that runs does not answer."""
+        ...
+
+
+@runtime_checkable
 class Inside(Protocol):
     """A machine whose nodes are in this process, so that a test can look into them."""
 

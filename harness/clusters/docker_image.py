@@ -1,0 +1,84 @@
+"""The image of our nodes: built once for each state of the sources, whoever asks, and found by its digest then."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.clusters.engine import Engine, refusals
+from harness.clusters.errors import ClusterError
+
+REPOSITORY = "labelproof"
+SOURCES = "labelproof.sources"
+# An image that is there already is taken instead, unseen.
+VARIABLE = "LABELPROOF_IMAGE"
+_ROOT = Path(harness.__file__).parents[1]
+
+
+def ready(engine: Engine, logs: Path, root: Path = _ROOT) -> str:
+    """The id or name of the image of the sources under `root`, built if the engine has none.
+
+    ClusterError: it cannot be built; what the engine said is in `logs`/image.log.
+    """
+    if given := os.environ.get(VARIABLE):
+        return given
+    sources = digest(root)
+    tag = f"{REPOSITORY}:{sources}"
+    if not _has(engine, tag):
+        # Workers of one test session start together; the first builds, the others wait and find it.
+        with (root / "Dockerfile").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _has(engine, tag):
+                _build(engine, root, tag, sources, logs / "image.log")
+    return tag
+
+
+def digest(root: Path = _ROOT) -> str:
+    """Of what an image is made of: the names and contents of the files that .dockerignore lets pass."""
+    from docker.utils.build import exclude_paths
+
+    if not (root / "Dockerfile").exists():
+        raise ClusterError(f"{root} has no Dockerfile; run from the sources, or set {VARIABLE} to an image")
+    patterns = [line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    paths = sorted(path for path in exclude_paths(str(root), patterns) if (root / path).is_file())
+    found = hashlib.sha256()
+    for path in paths:
+        content = (root / path).read_bytes()
+        found.update(f"{path}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()[:16]
+
+
+def stale(engine: Engine, root: Path = _ROOT) -> list[str]:
+    """The tags of images of other states of the sources."""
+    found = engine.api.images(filters={"label": SOURCES})
+    return [tag for one in found for tag in one["RepoTags"] or () if tag != f"{REPOSITORY}:{digest(root)}"]
+
+
+def _has(engine: Engine, tag: str) -> bool:
+    return bool(engine.api.images(tag, quiet=True))
+
+
+def _build(engine: Engine, root: Path, tag: str, sources: str, log: Path) -> None:
+    told: list[str] = []
+    with refusals("the image of the nodes cannot be built"):
+        steps = engine.api.build(path=str(root), tag=tag, labels={SOURCES: sources}, rm=True, forcerm=True, decode=True)
+        error = _heard(steps, told)
+    if error is None:
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("".join(told), encoding="utf-8")
+    base = "; tools/engine-up makes the base image" if "FROM" in "".join(told[:1]) and len(told) <= 2 else ""
+    raise ClusterError(f"the image of the nodes cannot be built: {error}{base}; see {log}")
+
+
+def _heard(steps: Any, told: list[str]) -> str | None:
+    """Collects what the build says; its error, if it ended in one."""
+    error = None
+    for step in steps:
+        told.append(str(step.get("stream") or step.get("status") or step.get("error") or ""))
+        error = step.get("error") or error
+    return error and " ".join(str(error).split())

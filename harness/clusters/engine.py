@@ -1,0 +1,176 @@
+"""The container engine: where it is, whether it answers, and the labels of what is ours on it.
+
+As with the `docker` command, DOCKER_HOST says where it is, else the context in use, else the socket that every client
+knows. The SDK takes as long to import as a node to start, so it is imported when an engine is there to be used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from harness.clusters import owner, real
+from harness.clusters.errors import ClusterError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+DEFAULT = "unix:///var/run/docker.sock"
+REMEDY = "start one: tools/engine-up (as root), or set DOCKER_HOST"
+RUN, CLUSTER, OWNER, LEASE = "labelproof.run", "labelproof.cluster", "labelproof.owner", "labelproof.lease"
+# Where nobody can see whether the owner lives, what it made may go after that time.
+LEASE_S = 24 * 3600
+# Of one request: the engine does much else meanwhile. An answer to a ping is there at once, or the engine is no good.
+TIMEOUT_S = 120
+PING_S_MAX = 2.0
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers. `host`: where its published ports are; `local`: it runs on this machine.
+
+    `environ` holds the variables by which any other client reaches the same engine.
+    """
+
+    api: APIClient
+    id: str
+    host: str
+    local: bool
+    environ: Mapping[str, str]
+
+
+def problem() -> str | None:
+    """None, or why no engine can be used, with the remedy. Quick: a dead one is not waited for."""
+    if importlib.util.find_spec("docker") is None:
+        return "the docker SDK is not installed; pip install docker"
+    url = environment().get("DOCKER_HOST") or DEFAULT
+    try:
+        _ping(url)
+    except PermissionError:
+        return f"the engine at {url} is not for this user; join the group docker, or run as root"
+    except (OSError, ValueError) as error:
+        return f"no container engine answers at {url} ({_reason(error)}); {REMEDY}"
+    return None
+
+
+def connect() -> Engine:
+    """The engine. ClusterError: none answers."""
+    if reason := problem():
+        raise ClusterError(reason)
+    import docker
+
+    environ = environment()
+    url = environ.get("DOCKER_HOST") or DEFAULT
+    try:
+        client = docker.from_env(
+            environment=dict(environ), timeout=TIMEOUT_S, max_pool_size=CONNECTIONS, use_ssh_client=True
+        )
+        info = client.api.info()
+    except (docker.errors.DockerException, OSError) as error:
+        raise ClusterError(f"no container engine answers at {url} ({_reason(error)}); {REMEDY}") from error
+    here = info["Name"] == socket.gethostname() and info["KernelVersion"] == os.uname().release
+    local = url.startswith("unix://") and here
+    return Engine(client.api, info["ID"], urlsplit(url).hostname or "127.0.0.1", local, environ)
+
+
+def environment() -> dict[str, str]:
+    """DOCKER_HOST and its like: those set, or those that say the same as the docker context in use."""
+    given = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    name = given.pop("DOCKER_CONTEXT", "") or _configured_context()
+    if given.get("DOCKER_HOST") or name in {"", "default"}:
+        return given
+    from docker.context import ContextAPI
+
+    context = ContextAPI.get_context(name)
+    if context is None:
+        raise ClusterError(f"there is no docker context {name!r}; `docker context ls` names those there are")
+    found = {**given, "DOCKER_HOST": str(context.Host)}
+    if "docker" in context.tls_cfg:
+        verify = "" if context.endpoints["docker"].get("SkipTLSVerify") else "1"
+        found |= {"DOCKER_CERT_PATH": str(Path(context.tls_path) / "docker"), "DOCKER_TLS_VERIFY": verify}
+    return found
+
+
+def labels(run: str, cluster: str) -> dict[str, str]:
+    """What everything carries that a cluster of this process makes on an engine."""
+    pid = os.getpid()
+    return {
+        RUN: run, CLUSTER: cluster, OWNER: f"{_place()}:{pid}:{owner.start_time(pid)}",
+        LEASE: str(int(time.time()) + LEASE_S),
+    }  # fmt: skip
+
+
+def abandoned(found: Mapping[str, str]) -> bool:
+    """Whether the labels are of something whose owner is gone: dead as seen here, or elsewhere and its lease over."""
+    place, _, process = found.get(OWNER, "").partition(":")
+    pid, _, start = process.partition(":")
+    if not (pid.isdigit() and start.isdigit()):
+        return False
+    if place == _place():
+        return not _lives(int(pid), int(start))
+    lease = found.get(LEASE, "")
+    return lease.isdigit() and int(lease) < time.time()
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """What the engine refuses becomes a ClusterError of one line: what was asked, and the engine's own words."""
+    import docker
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise ClusterError(f"{what}: the engine says: {_reason(error)}") from error
+    except OSError as error:
+        raise ClusterError(f"{what}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    told = getattr(error, "explanation", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join(str(told).split())
+
+
+def _configured_context() -> str:
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        name: str = json.loads((folder / "config.json").read_bytes()).get("currentContext", "")
+    except (OSError, ValueError):
+        return ""
+    return name
+
+
+def _ping(url: str) -> None:
+    """OSError, or ValueError, where nobody is at the other end who answers as an engine does."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as there:
+            there.settimeout(PING_S_MAX)
+            there.connect(parts.path)
+            there.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
+            if not there.recv(64).startswith(b"HTTP/1."):
+                raise ValueError("what listens there is no engine")
+    elif parts.scheme == "tcp":
+        # TLS or not is for the SDK to see; what is asked here is whether to wait for it.
+        socket.create_connection((parts.hostname or "", parts.port or 2375), timeout=PING_S_MAX).close()
+
+
+def _place() -> str:
+    """Where pids mean what they mean to this process: this boot of this machine, in this pid namespace."""
+    return f"{real.boot_id()}.{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _lives(pid: int, start: int) -> bool:
+    try:
+        return owner.start_time(pid) == start
+    except OSError:
+        return False
