@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from harness import store, suites
+from harness import suites, watch
+from harness.judgement import Outcome
 from harness.results import Status, Test
 from labelproof import plugin
-
-# Less room than this, and a node that says ENOSPC means the disk of the run.
-ROOM_BYTES_MIN = 1 << 20
 
 Report = pytest.TestReport | pytest.CollectReport
 
@@ -31,52 +27,67 @@ class Listener(Protocol):
 
 
 class Collector:
-    """A pytest plugin; `tests` has what ended, in order. `stop` says whether, and why, the rest should not run."""
+    """A pytest plugin; `tests` has what ended, in order. With workers it sits in their controller.
+
+    It ends the session where no cluster can be had: every further test would only say so again.
+    """
 
     def __init__(self, listener: Listener, *, keep: bool = False) -> None:
         self.tests: list[Test] = []
-        self.pool: Any = None
+        self.order: dict[str, int] = {}
         self.interrupted = False
-        self.total = 0
         self._listener = listener
         self._keep = keep
         self._config: pytest.Config | None = None
+        self._session: Any = None
         self._open: dict[str, Test] = {}
+
+    @property
+    def pool(self) -> Any:
+        """The clusters of this process; None: there were none, or the workers have them."""
+        return self._config.stash.get(plugin.POOL, None) if self._config else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of all clusters whose process lived to say so."""
+        return plugin.outcome(self._config) if self._config else Outcome()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self._config = config
         config.stash[plugin.KEEP] = self._keep
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        assert self._config is not None
+        self._session = self._config.pluginmanager.getplugin("dsession") or session
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.total = len(session.items)
-        self._listener.begin(self.total)
+        self._collected([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Every worker collects the same."""
+        if not self.order:
+            self._collected(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self._end(Test(report.nodeid, self._suite(report), "ERROR", reason(report)))
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """Ends the session where no cluster can be had: every further test would only say so again."""
-        report = yield
-        self.pool = item.config.stash.get(plugin.POOL, None)
-        if self.pool is None:
-            return report
-        self.pool.failure = self.pool.failure or _full_disk(call, self.pool.run_dir)
-        if self.pool.failure is not None:
-            item.session.shouldstop = "no cluster"
-        return report
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if self.pool is not None and self.pool.failure is not None:
+        if any(name == watch.FAILURE for name, _ in report.user_properties):
+            self._session.shouldstop = "no cluster"
             return
         found = Test(report.nodeid, self._suite(report), status(report), _why(report), round(report.duration, 6))
         self._open[report.nodeid] = combined(self._open.get(report.nodeid), found)
-        if report.when == "teardown":
+        if report.when not in ("setup", "call"):  # the last phase, or the end of the worker in which it ran
             self._end(self._open.pop(report.nodeid))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self.interrupted = excinfo.type is KeyboardInterrupt  # pytest's own ways to stop are subclasses
+
+    def _collected(self, ids: Sequence[str]) -> None:
+        self.order = {test: place for place, test in enumerate(ids)}
+        self._listener.begin(len(ids))
 
     def _end(self, test: Test) -> None:
         self.tests.append(test)
@@ -86,15 +97,6 @@ class Collector:
         assert self._config is not None
         path = self._config.rootpath / report.nodeid.partition("::")[0]
         return suites.of(path) if path.resolve().parent == suites.FOLDER else _shown(path)
-
-
-def _full_disk(call: pytest.CallInfo[None], run_dir: Path) -> OSError | None:
-    """The error that explains a test's ENOSPC, where it is the run's own disk that is full: no fault of a label's."""
-    error = call.excinfo.value if call.excinfo else None
-    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return None
-    short = store.shortage(run_dir, ROOM_BYTES_MIN) or store.shortage(Path(tempfile.gettempdir()), ROOM_BYTES_MIN)
-    return OSError(error.errno, f"the disk is full: {short}") if short else None
 
 
 def status(report: pytest.TestReport) -> Status:
@@ -132,7 +134,7 @@ def _why(report: pytest.TestReport) -> str:
 
 
 def _vacuous(report: pytest.TestReport) -> bool:
-    return report.failed and ("labelproof", "VACUOUS") in report.user_properties
+    return report.failed and (watch.VACUOUS, "VACUOUS") in report.user_properties
 
 
 def _shown(path: Path) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import sepol
-from harness import checkers, history, pool
+from harness import checkers, history, judgement, pool
 from harness.checkers.verdict import Valid, Verdict
+from harness.judgement import Judgement
 from harness.model.policy import Stored
-from harness.pool import Judgement
 from harness.store import Run
 
 
@@ -43,14 +43,17 @@ def judge(run: Run, only: Collection[str] | None = None) -> Rechecked:
         raise sepol.Missing(reason)
     whole: list[Judgement] = []
     torn: list[str] = []
-    decided: set[tuple[str, str, str, bool]] = set()
     for part in parts:
         read = history.read(part / "history")
         torn += [str(part.relative_to(run.path) / "history" / name) for name in read.torn]
-        decided |= set(pool.decisions(read.events))
         whole.append(_judged(part, read.events, only))
-    merged = pool.merged(whole, len(decided))
+    merged = judgement.merged(whole)
     return Rechecked(merged.verdicts, dict(merged.numbers or {}), tuple(torn))
+
+
+def of_part(part: Path) -> Judgement:
+    """One cluster of a run, whose own judge was lost with its process; raises as `judge`."""
+    return _judged(part, history.read(part / "history").events, None)
 
 
 def to_json(run: Run, found: Rechecked) -> dict[str, Any]:
@@ -70,4 +73,5 @@ def _judged(part: Path, events: Collection[history.Event], only: Collection[str]
         judge.feed(events)
         if (part / "audit.log").exists():
             judge.feed_audit(pool.audit_lines(part))
-        return Judgement(tuple(judge.verdicts()), judge.summary())
+        decided = frozenset(judgement.decisions(events))
+        return Judgement(tuple(judge.verdicts()), judge.summary(), decided=decided)

@@ -12,18 +12,19 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import sepol
-from harness import choices, clusters, profile, report, results, store, suites
-from harness.clusters import Cluster, ClusterError
+from harness import choices, clusters, profile, recheck, report, results, store, suites
+from harness.checkers import Verdict
+from harness.clusters import Cluster, evidence
 from harness.collector import Collector, Listener
+from harness.judgement import Judgement, Outcome, together
 from harness.policy import Policy
 from harness.results import Exit, Results
 from harness.store import Run, Store
@@ -40,7 +41,8 @@ class Unavailable(RuntimeError):
 class RunOptions:
     """What to run and how. `seed` None: a fresh one. `expression` is pytest's -k; `keep` leaves the clusters up.
 
-    `profile` is the file that says who is who in `policy`; None: our own policies have theirs.
+    `profile` is the file that says who is who in `policy`; None: our own policies have theirs. `workers` is how many
+    processes share the tests, each with clusters of its own; 0: this one runs them all.
     """
 
     targets: Sequence[str] = ()
@@ -51,6 +53,7 @@ class RunOptions:
     keep: bool = False
     expression: str = ""
     profile: str | None = None
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,12 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         home.discard(made)
         raise LookupError(f"no test of {', '.join(t.name for t in targets)} matches -k {options.expression!r}")
-    found = _results(options, policy, seed, collector, time.monotonic() - begin, started)
-    replay = _replay(options, seed)
+    outcome = _complete(collector.outcome, made)
+    found = _results(options, policy, seed, collector, outcome, time.monotonic() - begin, started)
+    replay = _command(options, " ".join(options.targets), seed)
     _write(found, made, replay)
     kept = tuple(collector.pool.kept) if collector.pool else ()
-    return RunResult(found, made, _exit(found, collector, code, made), replay, kept)
+    return RunResult(found, made, _exit(found, outcome, code, made), replay, kept)
 
 
 def _policy(options: RunOptions, home: Store, *, ours: bool) -> Policy | None:
@@ -100,6 +104,8 @@ def _policy(options: RunOptions, home: Store, *, ours: bool) -> Policy | None:
 
 
 def _require(options: RunOptions, home: Store) -> None:
+    if options.keep and options.workers:
+        raise ValueError("--keep leaves clusters up in this process, and workers end with theirs; leave -n out")
     if options.runtime not in clusters.RUNTIMES:
         raise ValueError(f"no runtime {options.runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
     if reason := clusters.RUNTIMES[options.runtime]().available():
@@ -117,7 +123,10 @@ def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int,
         f"--junit-xml={made.path / 'junit.xml'}", f"--labelproof-run-dir={made.path}",
         f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",
         f"--labelproof-lsm={options.lsm}", f"--labelproof-seed={seed}",
+        f"--labelproof-again={_command(replace(options, expression='', workers=0), '{}', seed)}",
     ]  # fmt: skip
+    if options.workers:
+        arguments += ["-n", str(options.workers), "--dist", "load"]
     if options.profile:
         arguments.append(f"--labelproof-profile={options.profile}")
     if options.expression:
@@ -152,27 +161,39 @@ def _pytest(arguments: list[str], collector: Collector, made: Run) -> int:
                 collector.pool.close()
 
 
+def _complete(outcome: Outcome, made: Run) -> Outcome:
+    """With the clusters whose process was ended before it could say what came of them: their histories are judged."""
+    known = {made.path / folder for folder in outcome.folders}
+    lost = [Outcome(_from_history(part)) for part in made.parts() if part not in known]
+    return together([outcome, *lost])
+
+
+def _from_history(part: Path) -> Judgement:
+    evidence.merge_audit(part)
+    try:
+        return recheck.of_part(part)
+    except (OSError, ValueError) as error:
+        return Judgement((Verdict("unknown", f"{part.name} cannot be judged: {error}", checker="history"),))
+
+
 def _results(
-    options: RunOptions, policy: Policy | None, seed: int, collector: Collector, wall_s: float, started: datetime
-) -> Results:
-    judgement = collector.pool.judgement if collector.pool else None
+    options: RunOptions, policy: Policy | None, seed: int, collector: Collector, outcome: Outcome, wall_s: float,
+    started: datetime,
+) -> Results:  # fmt: skip
+    judgement = outcome.judgement
     checkers = tuple(
-        results.Checker(v.checker, v.valid, v.because, v.culprits, v.expected, v.actual)
-        for v in (judgement.verdicts if judgement else ())
+        results.Checker(v.checker, v.valid, v.because, v.culprits, v.expected, v.actual) for v in judgement.verdicts
     )
-    failure = collector.pool.failure if collector.pool else None
-    verdict, reason = results.decide(
-        collector.tests, checkers, stopped=str(failure) if failure else None, interrupted=collector.interrupted
-    )
-    ready_s = collector.pool.ready_s if collector.pool else None
+    tests = sorted(collector.tests, key=lambda test: collector.order.get(test.id, -1))
+    verdict, reason = results.decide(tests, checkers, stopped=outcome.failure, interrupted=collector.interrupted)
     return Results(
         verdict=verdict,
         reason=reason,
-        tests=tuple(collector.tests),
-        judged=results.Judged.of((judgement and judgement.numbers) or {}),
+        tests=tuple(tests),
+        judged=results.Judged.of(judgement.numbers or {}),
         checkers=checkers,
         wall_s=round(wall_s, 3),
-        ready_s=None if ready_s is None else round(ready_s, 3),
+        ready_s=None if outcome.ready_s is None else round(outcome.ready_s, 3),
         versions=versions(),
         policy={"name": policy.name, "digest": policy.digest, "version": policy.version} if policy else None,
         seed=seed,
@@ -196,20 +217,18 @@ def versions() -> dict[str, str | None]:
 def _write(found: Results, made: Run, replay: str) -> None:
     results.write(found, made.results)
     (made.path / "report.html").write_text(report.render(found, made, replay), encoding="utf-8")
-    binary = next(iter(sorted((made.path / "policy").glob("*.bin"))), None)
-    if found.policy is not None:
-        named = made.path / "policy" / f"{found.policy['digest']}.bin"
-        binary = named if named.exists() else binary
+    binaries = [path for part in made.parts() for path in sorted((part / "policy").glob("*.bin"))]
+    named = f"{found.policy['digest']}.bin" if found.policy else ""
+    binary = next((path for path in binaries if path.name == named), binaries[0] if binaries else None)
     if binary is not None:
         (made.path / "policy.33").symlink_to(binary.relative_to(made.path))
 
 
-def _exit(found: Results, collector: Collector, code: int, made: Run) -> Exit:
+def _exit(found: Results, outcome: Outcome, code: int, made: Run) -> Exit:
     """The run's own exit code, unless pytest or a cluster never got so far."""
-    failure: Any = collector.pool.failure if collector.pool else None
     if found.interrupted:
         return Exit.INTERRUPTED
-    if isinstance(failure, (ClusterError, OSError)) and found.verdict != "fail":
+    if outcome.unavailable and found.verdict != "fail":
         return Exit.UNAVAILABLE
     if code == pytest.ExitCode.INTERNAL_ERROR:
         raise RuntimeError(f"pytest failed inside; see {made.path / 'logs' / 'pytest.log'}")
@@ -224,13 +243,15 @@ def _refusal(made: Run) -> str:
     return errors[-1] if errors else f"see {made.path / 'logs' / 'pytest.log'}"
 
 
-def _replay(options: RunOptions, seed: int) -> str:
+def _command(options: RunOptions, targets: str, seed: int) -> str:
     """The command that does the same again."""
-    words = ["labelproof", "run", *options.targets, "--runtime", options.runtime, "--lsm", options.lsm]
+    words = [*filter(None, ["labelproof run", targets]), "--runtime", options.runtime, "--lsm", options.lsm]
     if options.lsm != "disabled":
         words += ["--policy", options.policy]
     if options.profile:
         words += ["--profile", options.profile]
     if options.expression:
         words += ["-k", f"'{options.expression}'"]
+    if options.workers:
+        words += ["-n", str(options.workers)]
     return " ".join([*words, "--seed", str(seed)])

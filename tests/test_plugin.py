@@ -111,15 +111,50 @@ def test_a_test_that_judged_nothing_fails(run: Pytest) -> None:
     assert "1 failed" in out
 
 
+FLAVOURS = """
+@pytest.mark.labelproof(nodes="client=3")
+def test_function(task, labelproof_cluster):
+    task.mkdir("/a")
+    assert len(labelproof_cluster.nodes) == 6
+
+@pytest.mark.labelproof(mode="permissive", client=1)
+class TestClass:
+    def test_class(self, task, labelproof_cluster):
+        task.mkdir("/a")
+        assert (labelproof_cluster.spec.mode, len(labelproof_cluster.nodes)) == ("permissive", 4)
+
+    @pytest.mark.labelproof(nodes={"client": 2}, policy="mls")
+    def test_both(self, task, labelproof_cluster, labelproof_policy, labelproof_profile):
+        task.mkdir("/a")
+        assert (labelproof_cluster.spec.mode, len(labelproof_cluster.nodes)) == ("permissive", 5)
+        assert labelproof_cluster.policy is labelproof_policy and labelproof_policy.name == "mls"
+
+def test_default(task, labelproof_cluster):
+    task.mkdir("/a")
+    assert (labelproof_cluster.spec.mode, len(labelproof_cluster.nodes)) == ("enforcing", 5)
+
+@pytest.mark.labelproof(lsm="disabled")
+def test_unlabelled(labelproof_client, labelproof_cluster, labelproof_policy):
+    labelproof_client.login(None, uid=0, caps="all").mkdir("/a")
+    assert labelproof_policy is None and labelproof_cluster.spec.stack == ("capability",)
+"""
+
+
+def test_a_test_says_what_kind_of_cluster(run: Pytest) -> None:
+    """Markers on functions, classes and modules add up, show in no test's name, and go back where there is none."""
+    code, out = run(USES + FLAVOURS, "--labelproof-runtime=sim", "-rA")
+
+    assert code == 0, out
+    for name in ("test_function", "TestClass::test_class", "TestClass::test_both", "test_default", "test_unlabelled"):
+        assert f"PASSED test_user.py::{name}\n" in out
+
+
 def test_a_module_says_what_kind_of_cluster(run: Pytest, tmp_path: Path) -> None:
-    """The marker's fields make the spec; a field that there is not is one line; a module without it has the default."""
+    """The marker's fields make the spec; a module without it has the default."""
     (tmp_path / "test_three.py").write_text(
         f"{USES}\npytestmark = pytest.mark.labelproof(client=3, mode='permissive')\n"
         "def test_it(task, labelproof_cluster):\n"
         "    task.mkdir('/a')\n    assert len(labelproof_cluster.nodes) == 6\n"
-    )
-    (tmp_path / "test_wrong.py").write_text(
-        "import pytest\npytestmark = pytest.mark.labelproof(nonesuch=3)\ndef test_it(labelproof_cluster): pass\n"
     )
     default = (
         USES
@@ -129,15 +164,64 @@ def test_a_module_says_what_kind_of_cluster(run: Pytest, tmp_path: Path) -> None
 
     code, out = run(default, "--labelproof-runtime=sim")
 
+    assert code == 0, out
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("nonesuch=3", "labelproof: marker: 'nonesuch' is not a field; there are runtime, nodes, lsm, mode, policy"),
+        ("nodes='oss3'", "labelproof: marker: nodes is 'oss3'; give counts by role, as 'mds=1,oss=3,client=2'"),
+        ("nodes={'nas': 1}", "labelproof: marker: nodes: 'nas' is no role; there are mds, oss, client"),
+        ("mode='maybe'", "labelproof: marker: mode is 'maybe'; give one of enforcing, permissive, disabled"),
+        ("'oss=3'", "labelproof: marker: 'oss=3' has no name; give fields, as client=3"),
+    ],
+)
+def test_a_wrong_marker_is_an_error_at_collection(run: Pytest, given: str, sentence: str) -> None:
+    """It names the field and the remedy, whether or not the test has a cluster."""
+    code, out = run(f"import pytest\n@pytest.mark.labelproof({given})\ndef test_it(): pass\n")
+
+    assert code == pytest.ExitCode.INTERRUPTED
+    assert sentence in out
+    assert "1 error during collection" in out
+
+
+def test_a_field_out_of_range_is_the_tests_own_error(run: Pytest) -> None:
+    """What ClusterSpec refuses is one sentence, and the next test has its cluster all the same."""
+    code, out = run(
+        USES
+        + "@pytest.mark.labelproof(stripe_size=7)\ndef test_many(task): pass\n\ndef test_next(task): task.mkdir('/a')\n",
+        "--labelproof-runtime=sim",
+    )
+
     assert code == 1
-    assert "2 passed, 1 error" in out
-    assert "nonesuch" in out
+    assert "labelproof: cluster spec: stripe_size is 7; give a multiple of 4096 bytes" in out
+    assert "1 passed, 1 error" in out
+
+
+def test_a_runtime_that_this_machine_lacks_skips_the_test(run: Pytest, tmp_path: Path) -> None:
+    """With the reason, where the test asks for it itself; a runtime that there is not is an error."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef lacking():\n"
+        "    from harness.clusters import RUNTIMES\n"
+        "    RUNTIMES['sim'].available = lambda self: 'no simulator; install one'\n"
+    )
+    code, out = run(
+        "import pytest\n@pytest.mark.labelproof(runtime='sim')\ndef test_it(labelproof_cluster): pass\n"
+        "@pytest.mark.labelproof(runtime='warp')\ndef test_no(labelproof_cluster): pass\n",
+        "-rs",
+    )
+
+    assert code == 1
+    assert "labelproof: runtime sim: no simulator; install one" in out
+    assert "labelproof: no runtime 'warp'" in out
+    assert "1 skipped, 1 error" in out
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--labelproof-runtime=warp"], "labelproof: no runtime 'warp'; there are processes, inprocess, sim"),
+        (["--labelproof-runtime=warp"], "labelproof: no runtime 'warp'; there are processes, "),
         (["--labelproof-policy=nonesuch"], "labelproof: no policy 'nonesuch': give targeted, mls, or the path"),
         (["--labelproof-lsm=maybe"], "labelproof: lsm is 'maybe'; give one of enforcing, permissive, disabled"),
         (["-o", "labelproof_runtime=ini"], "labelproof: no runtime 'ini'"),

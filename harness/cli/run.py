@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness import runner, standing
+from harness import runner, standing, workers
 from harness.cli import choice, context
 from harness.cli.context import Shared
 from harness.cli.diff import Baselines
@@ -26,6 +26,7 @@ Examples:
   labelproof run tests/test_mine.py      your own tests
   labelproof run --save-baseline labels.baseline   what it did, to be committed
   labelproof run --baseline labels.baseline        fails where it does anything else
+  labelproof run -n auto                 as many workers as this machine carries, each with clusters of its own
   labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
 
 Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, history/, audit.log, policy/, logs/.
@@ -40,6 +41,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--suite", "suites", multiple=True, metavar="S", help="A suite by name; may be given again.")
 @choice.of_cluster
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only tests whose name matches (as pytest's -k).")
+@click.option("-n", "--workers", "many", default="0", metavar="N", help="Processes that share the tests; or auto.")
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Fail where something is not as in this baseline.")
 @click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write what the run did as a baseline.")
 @click.option("--keep", is_flag=True, help="Leave the cluster up when the tests are done, until Ctrl-C.")
@@ -57,6 +59,7 @@ def run(
     lsm: str,
     seed: int | None,
     expression: str,
+    many: str,
     baseline: Path | None,
     save_baseline: Path | None,
     keep: bool,
@@ -70,9 +73,15 @@ def run(
     not the right one fails that test.
     """
     wanted = [*targets, *suites] or shared.project.values.get("suites", [])
-    options = RunOptions([shlex.quote(word) for word in wanted], runtime, policy, lsm, seed, keep, expression, profile)
+    number, fewer = workers.fitting(workers.parsed(many), runtime)
+    if save_baseline and number:
+        raise ValueError("--save-baseline with -n: a baseline is written by one process, with every test; leave -n out")
+    targets = [shlex.quote(word) for word in wanted]
+    options = RunOptions(targets, runtime, policy, lsm, seed, keep, expression, profile, number)
     baselines = Baselines(baseline, save_baseline, common=bool(wanted or expression))
     screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
+    if fewer:
+        screen.say(fewer)
     with screen:
         result = runner.run(options, shared.home, screen)
     found = baselines.compare(result)

@@ -27,7 +27,7 @@ INI = FOLDER / "pytest.ini"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What pytest is told to run: a suite of ours by its name, or a path of the user's, `::` and what follows kept."""
+    """What pytest is told to run: a suite of ours by its name, or a path of the user's; `::` and what follows kept."""
 
     name: str
     argument: str
@@ -56,9 +56,9 @@ def of(path: Path) -> str:
 
 
 def _find(name: str) -> Target:
-    if name in SUITES:
-        return Target(name, str(path_of(name)), ours=True)
     file, mark, rest = name.partition("::")
+    if file in SUITES:
+        return Target(name, f"{path_of(file)}{mark}{rest}", ours=True)
     if Path(file).exists():
         return Target(name, f"{Path(file).resolve()}{mark}{rest}", ours=False)
     raise LookupError(f"no suite or path {name!r}; the suites are {', '.join(SUITES)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.history import Event
 from harness.why.story import Story
 
-_INDEX = re.compile(r"(?:(?P<cluster>cluster-\d+)/)?(?P<node>[A-Za-z][\w.-]*):(?P<index>\d+)")
+_INDEX = re.compile(r"(?:(?P<cluster>cluster-[\w-]+)/)?(?P<node>[A-Za-z][\w.-]*):(?P<index>\d+)")
 _SERIAL = re.compile(r"(?P<node>[A-Za-z][\w.-]*)#(?P<serial>\d+)")
 _LINE = re.compile(r"(?:node=(?P<node>\S+) )?.*msg=audit\((?P<stamp>\d+\.\d+:\d+)\)")
 _STAMP = re.compile(r"msg=audit\((\d+\.\d+:(\d+))\)")

@@ -12,17 +12,21 @@ Settings, the first that is given: option, environment (LABELPROOF_RUNTIME ...),
 
 from __future__ import annotations
 
-import importlib.util
+import argparse
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from labelproof import marker, packages
+
 if TYPE_CHECKING:
+    from harness.asked import Asked
     from harness.clusters import Cluster
+    from harness.judgement import Outcome
     from harness.nodes import ClientNode
     from harness.policy import Policy
     from harness.pool import Pool
@@ -32,14 +36,14 @@ if TYPE_CHECKING:
 # In config.stash: the clusters of the session, once a test has asked for one; whether they stay when it ends.
 POOL: pytest.StashKey[Pool] = pytest.StashKey()
 KEEP: pytest.StashKey[bool] = pytest.StashKey()
+# Of pytest-xdist: what ended workers handed over; of a worker, the process that started it.
+WORKERS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+PARENT: pytest.StashKey[int] = pytest.StashKey()
+FEWER: pytest.StashKey[str] = pytest.StashKey()
 
-PACKAGES = ("client", "harness", "host", "ldlm", "lsm", "mds", "oss", "rpc", "sepol")
-VACUOUS = (
-    "labelproof: VACUOUS: the test asked for a cluster and did nothing on it that is recorded, so nothing was judged"
-)
 MARKER = (
-    "labelproof(**fields): on a module (pytestmark), the kind of cluster that its tests want: fields of ClusterSpec,"
-    " as client=3 or mode='permissive'"
+    "labelproof(**fields): on a test, a class or a module (pytestmark), the kind of cluster wanted: runtime, nodes,"
+    " lsm, mode, policy, profile, and the fields of ClusterSpec, as nodes='oss=3,client=2' or mode='permissive'"
 )
 # setting -> (what it is, default)
 SETTINGS = {
@@ -59,10 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--labelproof-{name}", default=None, help=f"{text} (default: {default})")
         parser.addini(f"labelproof_{name}", f"as --labelproof-{name}")
     group.addoption("--labelproof-run-dir", default=None, help="folder for history, logs and policies of the clusters")
+    group.addoption("--labelproof-again", default=None, help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
+    if hasattr(config, "workerinput"):
+        config.stash[PARENT] = os.getppid()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
@@ -70,130 +77,154 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     return _cases(file_path, parent) if file_path.name.endswith(".labels.yaml") else None
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What the marker says reaches the fixtures as a parameter that no name shows; a wrong field is an error here."""
+    if metafunc.definition.get_closest_marker("labelproof") is None:
+        return
+    try:
+        fields = marker.wanted(metafunc.definition)
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
+    if "labelproof_fields" in metafunc.fixturenames:
+        metafunc.parametrize("labelproof_fields", [fields], indirect=True, ids=[pytest.HIDDEN_PARAM], scope="module")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Brings modules that want the same kind of cluster together; everything else keeps its place."""
-    places = [place for place, item in enumerate(items) if _asks(item)]
-    wanted = sorted((items[place] for place in places), key=_flavour)
+    """Brings tests that want the same kind of cluster together; everything else keeps its place."""
+    places = [place for place, item in enumerate(items) if "labelproof_cluster" in getattr(item, "fixturenames", ())]
+    wanted = sorted((items[place] for place in places), key=lambda item: marker.flavour(marker.wanted(item)))
     for place, item in zip(places, wanted, strict=True):
         items[place] = item
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What follows is this test's; its operations carry its id."""
-    pool = item.config.stash.get(POOL, None)
-    if pool is not None:
-        pool.begin(item.nodeid)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """What `-n auto` is where this project's tests use clusters, for which there has to be room."""
+    if not _configured(config) or packages.hidden():
+        return None
+    from harness import asked, workers
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Judges what the test did, at the moment it is done: what the checkers find is this test's failure."""
-    pool = item.config.stash.get(POOL, None)
-    if pool is None or not _asks(item):
-        yield
-        return
     try:
-        yield
-    except (Exception, pytest.fail.Exception) as error:
-        for line in _judged(pool).splitlines():
-            error.add_note(line)
-        raise
-    if found := _judged(pool):
-        pytest.fail(found, pytrace=False)
-    if pool.vacuous:
-        item.user_properties.append(("labelproof", "VACUOUS"))
-        pytest.fail(VACUOUS, pytrace=False)
+        number, said = workers.fitting("auto", asked.setting(config, "runtime"))
+    except ValueError as error:
+        raise pytest.UsageError(f"labelproof: {error}") from error
+    config.stash[FEWER] = said or ""
+    return number
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """Judges what the fixtures did after the test."""
-    yield
-    pool = item.config.stash.get(POOL, None)
-    if pool is not None and _asks(item) and (found := _judged(pool)):
-        pytest.fail(found, pytrace=False)
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """A line only where there are fewer workers than `-n auto` would have had."""
+    said = config.stash.get(FEWER, "")
+    return f"labelproof: {said}" if said else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended and hands over what came of its clusters; one that was killed hands over nothing."""
+    output = getattr(node, "workeroutput", None) or {}
+    if "labelproof" in output:
+        node.config.stash.setdefault(WORKERS, []).append(output["labelproof"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Two lines, and only where a cluster was asked for."""
-    pool = config.stash.get(POOL, None)
-    if pool is None:
+    if POOL not in config.stash and WORKERS not in config.stash:
         return
-    numbers = pool.judgement.numbers or {}
+    from harness import asked
+
+    found = outcome(config)
+    numbers = found.judgement.numbers or {}
     counts = ", ".join(f"{numbers.get(name, 0)} {name}" for name in ("operations", "decisions", "labels", "denials"))
-    terminalreporter.write_line(f"labelproof: judged {counts} on {pool.runtime}; seed {_setting(config, 'seed')}")
-    terminalreporter.write_line(f"labelproof: `labelproof check {pool.run_dir}` judges the history again")
+    many = f", {len(found.folders)} clusters" if len(found.folders) > 1 else ""
+    terminalreporter.write_line(
+        f"labelproof: judged {counts} on {asked.setting(config, 'runtime')}{many}; seed {asked.setting(config, 'seed')}"
+    )
+    terminalreporter.write_line(f"labelproof: `labelproof check {found.run_dir}` judges the history again")
 
 
-@pytest.fixture(scope="session")
-def _labelproof_pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    if hidden := _hidden():
-        pytest.fail(hidden, pytrace=False)
-    from harness.pool import Pool, sentences
+def outcome(config: pytest.Config) -> Outcome:
+    """What came of the clusters of this session: of its own and of its workers'."""
+    from harness.judgement import Outcome, together
 
-    config = request.config
-    pool = _or_fail(lambda: Pool(_setting(config, "runtime"), _run_dir(config, tmp_path_factory)))
-    pool.begin(os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0])
-    config.stash[POOL] = pool
-    yield pool
-    if late := sentences(pool.close(keep=config.stash.get(KEEP, False)).late):
-        pytest.fail(late, pytrace=False)
+    own = [config.stash[POOL].outcome()] if POOL in config.stash else []
+    return together([*own, *map(Outcome.from_json, config.stash.get(WORKERS, []))])
 
 
 def profile(config: pytest.Config) -> Profile:
     """Who is who in the policy asked for, for a suite that has a test for each. Raises pytest.UsageError."""
-    from harness import choices
-    from harness.profile import of
+    from harness.asked import Asked
 
-    policy = _setting(config, "policy")
     try:
-        return choices.profile(_setting(config, "profile"), policy) or of(policy)
+        return Asked(config, {}).profile()
     except (OSError, ValueError) as error:
         raise pytest.UsageError(f"labelproof: {error}") from error
 
 
 @pytest.fixture(scope="session")
-def labelproof_policy(request: pytest.FixtureRequest, _labelproof_pool: Pool) -> Policy | None:
-    """The policy that clusters boot with, with its profile's grants; None where SELinux is disabled.
+def labelproof_pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """The clusters of this process, by kind."""
+    if hidden := packages.hidden():
+        pytest.fail(hidden, pytrace=False)
+    from harness import asked, workers
+    from harness.judgement import sentences
+    from harness.pool import Pool
+    from harness.watch import Watch
+
+    config = request.config
+    runtime, seed = asked.setting(config, "runtime"), asked.setting(config, "seed")
+    if PARENT in config.stash:
+        _or_fail(lambda: workers.die_with_parent(config.stash[PARENT]))
+    pool = _or_fail(lambda: Pool(runtime, _run_dir(config, tmp_path_factory), worker=_worker(config)))
+    pool.begin(os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0])
+    config.stash[POOL] = pool
+    config.pluginmanager.register(Watch(pool, _again(config), seed))
+    yield pool
+    if late := sentences(pool.close(keep=config.stash.get(KEEP, False)).late):
+        pytest.fail(late, pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def labelproof_fields(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the test's marker asks for; nothing where it has none."""
+    return dict(getattr(request, "param", {}))
+
+
+@pytest.fixture(scope="module")
+def labelproof_asked(request: pytest.FixtureRequest, labelproof_fields: dict[str, Any], labelproof_pool: Pool) -> Asked:
+    """The marker's fields over the session's settings."""
+    from harness.asked import Asked
+
+    return Asked(request.config, labelproof_fields)
+
+
+@pytest.fixture(scope="module")
+def labelproof_policy(labelproof_asked: Asked) -> Policy | None:
+    """The policy that the cluster boots with, with its profile's grants; None where SELinux is disabled.
 
     Override it to test another.
     """
-    from harness import choices, settings
-    from harness.store import Store
-
-    config = request.config
-    if _setting(config, "lsm") == "disabled":
-        return None
-    store = Store(settings.load(Path.cwd()).store)
-    store.prepare()
-    return _or_fail(lambda: choices.booted(_setting(config, "policy"), _setting(config, "profile"), store.cache)[0])
+    return _or_fail(labelproof_asked.policy)
 
 
-@pytest.fixture(scope="session")
-def labelproof_profile(request: pytest.FixtureRequest) -> Profile:
+@pytest.fixture(scope="module")
+def labelproof_profile(labelproof_asked: Asked) -> Profile:
     """Who is who in the policy asked for: contexts to log in with, labels of directories, names."""
-    return profile(request.config)
+    return _or_fail(labelproof_asked.profile)
 
 
 @pytest.fixture(scope="module")
-def labelproof_spec(request: pytest.FixtureRequest, labelproof_policy: Policy | None) -> ClusterSpec:
-    """What cluster the module's tests get: the marker's fields over the defaults. Override it for anything else."""
-    from harness import choices
-
-    config = request.config
-    mode, seed, file = (_setting(config, name) for name in ("lsm", "seed", "profile"))
-    spec = _or_fail(
-        lambda: choices.spec(labelproof_policy, mode, int(seed), choices.profile(file, "") if file else None)
-    )
-    marker = request.node.get_closest_marker("labelproof")
-    return _or_fail(lambda: replace(spec, **marker.kwargs)) if marker else spec
+def labelproof_spec(labelproof_asked: Asked, labelproof_policy: Policy | None) -> ClusterSpec:
+    """What cluster the test gets: the marker's fields over the defaults. Override it for anything else."""
+    return _or_fail(lambda: labelproof_asked.spec(labelproof_policy))
 
 
 @pytest.fixture(scope="module")
-def labelproof_cluster(labelproof_spec: ClusterSpec, _labelproof_pool: Pool) -> Cluster:
-    """A running cluster; modules that want the same kind share it. Its `test` is the id of the test under way."""
-    return _or_fail(lambda: _labelproof_pool.get(labelproof_spec).cluster)
+def labelproof_cluster(labelproof_spec: ClusterSpec, labelproof_asked: Asked, labelproof_pool: Pool) -> Cluster:
+    """A running cluster; tests that want the same kind share it. Its `test` is the id of the test under way."""
+    runtime = labelproof_asked.runtime
+    if labelproof_asked.own_runtime and (reason := _or_fail(lambda: labelproof_pool.lacking(runtime))):
+        pytest.skip(f"labelproof: runtime {runtime}: {reason}")
+    return _or_fail(lambda: labelproof_pool.get(labelproof_spec, runtime).cluster)
 
 
 @pytest.fixture(scope="module")
@@ -203,18 +234,18 @@ def labelproof_client(labelproof_cluster: Cluster) -> ClientNode:
 
 
 @pytest.fixture
-def labelproof_history(labelproof_cluster: Cluster, _labelproof_pool: Pool) -> Callable[..., list[dict[str, Any]]]:
+def labelproof_history(labelproof_cluster: Cluster, labelproof_pool: Pool) -> Callable[..., list[dict[str, Any]]]:
     """A function that gives the test's own events so far: `labelproof_history("avc", allowed=False)`."""
     from harness.history import History
 
     def select(e: str | None = None, **fields: object) -> list[dict[str, Any]]:
-        return History(tuple(_labelproof_pool.events())).select(e, **fields)
+        return History(tuple(labelproof_pool.events())).select(e, **fields)
 
     return select
 
 
 def _cases(path: Path, parent: pytest.Collector) -> pytest.Module:
-    if hidden := _hidden():
+    if hidden := packages.hidden():
         raise parent.CollectError(hidden)
     from harness.cases.item import CaseFile
 
@@ -222,40 +253,43 @@ def _cases(path: Path, parent: pytest.Collector) -> pytest.Module:
     return found
 
 
-def _asks(item: pytest.Item) -> bool:
-    return "labelproof_cluster" in getattr(item, "fixturenames", ())
+def _configured(config: pytest.Config) -> bool:
+    """Whether anybody has said anything of clusters: their tests may be few, but the workers must be so too."""
+    said = [config.getoption(f"--labelproof-{name}") or config.getini(f"labelproof_{name}") for name in SETTINGS]
+    said += [os.environ.get(f"LABELPROOF_{name.upper()}") for name in SETTINGS]
+    folders = (Path.cwd(), *Path.cwd().parents)
+    return any(said) or any(map(_settings_in, folders))
 
 
-def _flavour(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("labelproof")
-    return repr(sorted(marker.kwargs.items())) if marker else ""
+def _settings_in(folder: Path) -> bool:
+    project = folder / "pyproject.toml"
+    return (folder / "labelproof.toml").exists() or (project.exists() and b"[tool.labelproof]" in project.read_bytes())
 
 
-def _judged(pool: Pool) -> str:
-    from harness.pool import sentences
-
-    return sentences(pool.judge())
-
-
-def _setting(config: pytest.Config, name: str) -> str:
-    """Option, environment, ini key, the project's settings, default: the first that is given."""
-    from harness import settings
-
-    given: Sequence[Any] = (
-        config.getoption(f"--labelproof-{name}"),
-        os.environ.get(f"LABELPROOF_{name.upper()}"),
-        config.getini(f"labelproof_{name}"),
-        settings.load(Path.cwd()).values.get(name),
-    )
-    return str(next((value for value in given if value not in {None, ""}), SETTINGS[name][1]))
+def _worker(config: pytest.Config) -> str:
+    """Which worker of pytest-xdist this process is; empty: none."""
+    return str(getattr(config, "workerinput", {}).get("workerid", ""))
 
 
 def _run_dir(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder asked for, with one in it for each worker of pytest-xdist; else a temporary one that pytest keeps."""
+    """The folder asked for; else a temporary one that pytest keeps. All workers of a run have the same."""
     wanted = config.getoption("--labelproof-run-dir")
-    if wanted is None:
-        return tmp_path_factory.mktemp("labelproof", numbered=True)
-    return Path(wanted).absolute() / os.environ.get("PYTEST_XDIST_WORKER", "")
+    if wanted is not None:
+        return Path(wanted).absolute()
+    if _worker(config):
+        return tmp_path_factory.getbasetemp().parent / "labelproof"
+    return tmp_path_factory.mktemp("labelproof", numbered=True)
+
+
+def _again(config: pytest.Config) -> str:
+    """The command that runs one test again, with {} in its place."""
+    from harness import asked
+
+    given = config.getoption("--labelproof-again")
+    if given:
+        return str(given)
+    values = {name: asked.setting(config, name) for name in SETTINGS}
+    return " ".join(["pytest {}", *(f"--labelproof-{n}={shlex.quote(v)}" for n, v in values.items() if v)])
 
 
 def _or_fail(make: Callable[[], T]) -> T:
@@ -264,27 +298,3 @@ def _or_fail(make: Callable[[], T]) -> T:
         return make()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         pytest.fail(f"labelproof: {error}", pytrace=False)
-
-
-def _hidden() -> str | None:
-    """The sentence about the first package of ours that another one hides, or None."""
-    here = Path(__file__).resolve().parent.parent
-    roots = {here, here.parent} if here.name == "proto" else {here}
-    for name in PACKAGES:
-        origin = _origin(name)
-        if origin is None or origin.parent.parent not in roots:
-            found = f"comes from {origin}" if origin else "is not found"
-            return (
-                f"labelproof: the package {name!r} {found}, not from labelproof; run these tests with"
-                f" `labelproof run PATH`, or rename that package"
-            )
-    return None
-
-
-def _origin(name: str) -> Path | None:
-    """The __init__.py that `import name` would load."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except ValueError:  # imported already, and without a spec
-        return None
-    return Path(spec.origin).resolve() if spec and spec.origin else None

@@ -1,0 +1,100 @@
+"""How many workers of pytest-xdist this machine carries, each with its clusters; and that none outlives its controller.
+
+Cores bound what `auto` is; memory, and how many clusters a runtime can have at once, bound also a number asked for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from harness import clusters
+from harness.pool import ALIVE_MAX
+
+Wanted = int | Literal["auto"]
+
+# Memory of one node, and of a worker itself with its judge; MiB, measured with the project's own policy.
+NODE_MIB: Mapping[str, int] = {"processes": 45, "netns": 48, "docker": 60, "compose": 60, "inprocess": 6, "sim": 6}
+WORKER_MIB = 160
+NODES = 5  # of the default ClusterSpec
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A runtime that cannot have any number of clusters on one machine."""
+
+    def clusters_max(self) -> tuple[int, str]:
+        """How many more there can be at once, and what there is no more of: `subnets of 10.123.0.0/16`."""
+        ...
+
+
+def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
+    """How many workers there will be, and the line that says why these are fewer than were asked for.
+
+    ValueError: no such runtime.
+    """
+    if runtime not in clusters.RUNTIMES:
+        raise ValueError(f"no runtime {runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
+    bounds = [_by_memory(runtime, _available_mib()), *_by_clusters(clusters.RUNTIMES[runtime]())]
+    cores = len(os.sched_getaffinity(0))
+    asked = cores if wanted == "auto" else wanted
+    number, because = min([(asked, ""), *bounds])
+    number = max(number, min(asked, 1))
+    if number == asked:
+        return asked, None
+    return number, f"{number} workers instead of {asked}: {because}"
+
+
+def parsed(text: str) -> Wanted:
+    """`auto`, or how many; ValueError for anything else."""
+    if text == "auto":
+        return "auto"
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise ValueError(f"{text!r} is no number of workers; give one, or auto")
+
+
+def die_with_parent(parent: int) -> None:
+    """SIGKILL for this process when `parent` ends: a worker alone would run its test to the end (prctl(2)).
+
+    ProcessLookupError where it has ended already.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        raise ProcessLookupError(f"process {parent}, which started this one, has ended")
+
+
+def _by_memory(runtime: str, available_mib: int) -> tuple[int, str]:
+    each = WORKER_MIB + ALIVE_MAX * NODES * NODE_MIB.get(runtime, max(NODE_MIB.values()))
+    return available_mib // each, f"{available_mib} MiB of memory are free, and one may take {each}"
+
+
+def _by_clusters(runtime: Any) -> Iterable[tuple[int, str]]:
+    if isinstance(runtime, Roomy):
+        number, what = runtime.clusters_max()
+        yield number // ALIVE_MAX, f"there are {number} {what}, and one may take {ALIVE_MAX}"
+
+
+def _available_mib() -> int:
+    """What the kernel says is free, or what is left of the container's own limit, if that is less."""
+    lines = dict(line.split(":", 1) for line in _MEMINFO.read_text(encoding="ascii").splitlines())
+    free = int(lines["MemAvailable"].split()[0]) >> 10
+    return min([free, *_left_of_cgroup()])
+
+
+def _left_of_cgroup() -> Iterable[int]:
+    try:
+        limit = (_CGROUP / "memory.max").read_text(encoding="ascii").strip()
+        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    if limit != "max":
+        yield max(int(limit) - used, 0) >> 20
