@@ -43,7 +43,7 @@ class Node:
     def word(self, known: Collection[str]) -> str:
         """The scalar here, which is one of these."""
         if (text := self.text()) not in known:
-            close = difflib.get_close_matches(text, known, 2)
+            close = difflib.get_close_matches(text, known, 2, 0.55)
             there = f"is it {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
             raise self.wrong(f"{text!r} is not known here; {there}")
         return text

@@ -71,7 +71,7 @@ class _Run:
         try:
             value = step.form.call(task, self._stage.resolved(step.form, step.args))
         except OSError as error:
-            number, message = error.errno or errno.EIO, _told(error)
+            number, message = error.errno or errno.EIO, str(error.strerror)
         made = self._decisions(mark)
         self._made += made
         if step.keep and not number:

@@ -43,6 +43,7 @@ _KINDS: dict[str, JSON] = {
 def schema() -> JSON:
     """The schema, as JSON values."""
     accesses = {"allowed": _some("access"), "denied": _some("access")}
+    ordered = {"type": "array", "minItems": 1, "items": _object(accesses) | {"minProperties": 1}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Label tests of labelproof",
@@ -58,7 +59,7 @@ def schema() -> JSON:
                 "objects": {"type": "array", "items": {"$ref": "#/$defs/object"}},
                 "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
                 "labels": {"$ref": "#/$defs/labels"},
-                "decisions": _object(accesses | {"in-order": {"type": "array", "items": _object(accesses)}}),
+                "decisions": _object(accesses | {"in-order": ordered}) | {"minProperties": 1},
             },
             ["name"],
         ),
@@ -105,7 +106,7 @@ def _argument(parameter: Parameter) -> JSON:
 
 
 def _cluster() -> JSON:
-    kinds: JSON = {int: _NUMBER, tuple[str, ...]: {"type": "array", "items": _TEXT}}
+    kinds: dict[Any, JSON] = {int: _NUMBER, tuple[str, ...]: {"type": "array", "items": _TEXT}}
     fields = {name: kinds.get(hint, _TEXT) for name, hint in read.CLUSTER.items()}
     return _object(fields | {"mode": {"enum": ["enforcing", "permissive"]}})
 
