@@ -21,7 +21,10 @@ class Host(Operations, Protocol):
     def address(self, node: str) -> str: ...
     def ask(self, node: str, method: str, request: Message, caller: Caller | None = None) -> Any: ...
     def kill(self, node: str) -> None: ...
+    def stop_node(self, node: str) -> None: ...
     def restart(self, node: str) -> None: ...
+    def pause(self, node: str) -> None: ...
+    def resume(self, node: str) -> None: ...
     def new_task(self) -> str: ...
     def mounted(self, client: str, mount: str, lsm: bool) -> None: ...
 
@@ -50,6 +53,18 @@ class Node:
     def kill(self) -> None:
         """Ends it as kill -9 does. OSError(EOPNOTSUPP) on a runtime that cannot; `restart` brings it back."""
         self._cluster.kill(self.name)
+
+    def stop(self) -> None:
+        """Stops it in good order; `restart` brings it back."""
+        self._cluster.stop_node(self.name)
+
+    def pause(self) -> None:
+        """Lets it stand still, its connections open. OSError(EOPNOTSUPP) on a runtime that cannot."""
+        self._cluster.pause(self.name)
+
+    def resume(self) -> None:
+        """Lets it go on; without effect if it is not paused."""
+        self._cluster.resume(self.name)
 
     def restart(self) -> None:
         """Stops it if it runs, starts it on the same data, and joins it to the others with the policy in force."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,29 +12,31 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-import sepol
-from harness.clusters import evidence, owner
+from harness.clusters import evidence, history, owner
 from harness.clusters.contacts import ADMIN, AGENT, NOBODY, Contacts
-from harness.clusters.history import Tail
-from harness.clusters.machine import Kill, Machine
+from harness.clusters.history import HARNESS, Tail
+from harness.clusters.injected import Injected
+from harness.clusters.lives import Lives
+from harness.clusters.machine import Machine, Mirrored
 from harness.nodes import ClientNode, Node
 from harness.policy import Policy
 from harness.spec import ClusterSpec, to_proto
 from harness.subjects import SubjectSpec
 from harness.tasks import Task
 from host.config import NodeConfig
-from host.serve import SCHEMA, versions
 from labelproof.v1 import admin_pb2 as pb
 from labelproof.v1 import client_pb2
-from rpc import Caller, Recorder
+from rpc import Caller
 
-HARNESS = "harness"
 # Who does something to a policy: a context, a subject, or a task that is logged in.
 Who = str | SubjectSpec | Task
 
 
 class Cluster:
-    """Made by a runtime, which has its nodes running. `test` is the id of the test under way, for the history."""
+    """Made by a runtime, which has its nodes running. `test` is the id of the test under way, for the history.
+
+    `faults` has those that are active.
+    """
 
     def __init__(
         self, runtime: str, machine: Machine, spec: ClusterSpec, run_dir: Path, data: Path, configs: list[NodeConfig]
@@ -56,7 +57,11 @@ class Cluster:
         self._admin = NOBODY
         self._counts = {"op": 0, "task": 0}
         self._stopped = False
-        self._recorder = self._recording(configs[0].clock_domain)
+        self.faults = Injected(self)
+        self.lives = Lives(machine, runtime)
+        # Clients whose mounts are older than the server that they lead to.
+        self._outdated: set[str] = set()
+        self._recorder = history.recorder(run_dir, spec, runtime, machine.clock, configs[0].clock_domain)
         roles = {config.name: config.role for config in configs}
         self._contacts = Contacts(machine, spec.name, roles, self._recorder)
         self._tail = Tail(run_dir / "history", [HARNESS, *self.nodes])
@@ -120,10 +125,12 @@ class Cluster:
 
     def events(self, since: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
         """The history so far, node by node in each file's order; `since`: what `mark` gave before."""
+        self._fetch()
         return self._tail.events(since)
 
     def mark(self) -> dict[str, int]:
         """Where the history stands now, by node."""
+        self._fetch()
         return self._tail.mark()
 
     # --- nodes ----------------------------------------------------------------------------------------------------
@@ -131,17 +138,35 @@ class Cluster:
     def address(self, node: str) -> str:
         return self._contacts.address(node)
 
+    @property
+    def machine(self) -> Machine:
+        """Where the nodes run; what it is able to do besides, machine.py tells."""
+        return self._machine
+
     def kill(self, node: str) -> None:
-        if not isinstance(self._machine, Kill):
-            raise OSError(errno.EOPNOTSUPP, f"runtime {self.runtime} cannot kill a node; processes can")
-        self._machine.kill(node)
+        self.lives.kill(node)
+
+    def stop_node(self, node: str) -> None:
+        self.lives.stop(node)
+
+    def pause(self, node: str) -> None:
+        self.lives.pause(node)
+
+    def resume(self, node: str) -> None:
+        """Lets a paused node go on, and tells it what it missed: where restarted nodes listen now."""
+        if self.lives.resume(node):
+            self.run(self._together([node], "join", pb.JoinRequest(peers=self._contacts.peers())))
+            self._mount_again()
 
     def restart(self, node: str) -> None:
-        self._machine.stop([node])
+        self.lives.stop(node)
         self._start([node])
-        for (client, mount), lsm in sorted(self._mounts.items()):
-            if node in (client, *self._named("mds")):
-                self.run(self.agent(client, "mount", client_pb2.MountRequest(mount=mount, lsm=lsm)))
+        self._outdated |= set(self._named("client")) if self.nodes[node].role == "mds" else {node}
+        self._mount_again()
+
+    def heal(self) -> None:
+        """Heals every active fault, the last first; OSError of the first that stays."""
+        self.faults.heal_all()
 
     def stop(self) -> None:
         """Stops the nodes and removes their data; what the run's folder holds stays. May be called again."""
@@ -150,8 +175,11 @@ class Cluster:
         self._stopped = True
         try:
             with suppress(OSError, TimeoutError):
+                self.faults.heal_all(stopping=True)
+            with suppress(OSError, TimeoutError):
                 self.run(self._contacts.close())
             self._machine.stop(list(self.nodes))
+            self._fetch()
         finally:
             self._machine.close()
             self._recorder.close()
@@ -191,6 +219,11 @@ class Cluster:
     def mounted(self, client: str, mount: str, lsm: bool) -> None:
         self._mounts[client, mount] = lsm
 
+    def _fetch(self) -> None:
+        """Where the nodes keep their files elsewhere, brings our copies up to date."""
+        if isinstance(self._machine, Mirrored):
+            self._machine.fetch()
+
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _node(self, config: NodeConfig) -> Node:
@@ -200,8 +233,19 @@ class Cluster:
     def _start(self, names: Sequence[str]) -> None:
         """Starts nodes, and brings them into the cluster."""
         addresses = self._machine.start([self._configs[name] for name in names])
+        self.lives.started(names)
         self.run(self._contacts.moved(addresses))
         self.run(self._introduced(names))
+
+    def _mount_again(self) -> None:
+        """Mounts anew what leads to a server before its restart, as soon as every server is up to be connected to."""
+        if not all(self.lives.up(node) for node in self._named("mds") + self._named("oss")):
+            return
+        due = set(filter(self.lives.up, self._outdated))
+        for (client, mount), lsm in sorted(self._mounts.items()):
+            if client in due:
+                self.run(self.agent(client, "mount", client_pb2.MountRequest(mount=mount, lsm=lsm)))
+        self._outdated -= due
 
     def _named(self, role: str) -> list[str]:
         return [node.name for node in self.nodes.values() if node.role == role]
@@ -210,21 +254,9 @@ class Cluster:
         self._counts[what] += 1
         return self._counts[what]
 
-    def _recording(self, clock_domain: str) -> Recorder:
-        clock = self._machine.clock
-        if not self.spec.recording:
-            return Recorder(HARNESS, None, clock)
-        recorder = Recorder.to_file(self.run_dir / "history" / f"{HARNESS}.jsonl", HARNESS, clock)
-        engine = {} if sepol.available() else {"libsepol": sepol.library()}
-        recorder.header(
-            schema=SCHEMA, role=HARNESS, versions=versions() | engine, spec=self.spec.to_json(), seed=self.spec.seed,
-            runtime=self.runtime, clock_domain=clock_domain,
-        )  # fmt: skip
-        return recorder
-
     async def _introduced(self, fresh: Sequence[str]) -> None:
         """Tells every node of all the others, and gives the fresh ones nodemaps and policy, the MDS after the rest."""
-        await self._together(self.nodes, "join", pb.JoinRequest(peers=self._contacts.peers()))
+        await self._together(filter(self.lives.up, self.nodes), "join", pb.JoinRequest(peers=self._contacts.peers()))
         maps = pb.SetNodemapsRequest(nodemaps=[to_proto(nodemap) for nodemap in self.spec.nodemaps])
         await self._together(fresh, "set_nodemaps", maps)
         if self._policy is not None:

@@ -1,4 +1,4 @@
-"""The history files of a run as they grow: whole lines, from where a reader stopped."""
+"""The history files of a run: the harness's own, and reading all of them as they grow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,30 @@ from typing import Any
 
 import orjson
 
+import sepol
+from harness.spec import ClusterSpec
+from host.serve import SCHEMA, versions
+from rpc import Clock, Recorder
+
+HARNESS = "harness"
 Event = dict[str, Any]
 
 
+def recorder(run_dir: Path, spec: ClusterSpec, runtime: str, clock: Clock, clock_domain: str) -> Recorder:
+    """The harness's own file, begun with the spec and the versions of what judges; none where nothing is recorded."""
+    if not spec.recording:
+        return Recorder(HARNESS, None, clock)
+    made = Recorder.to_file(run_dir / "history" / f"{HARNESS}.jsonl", HARNESS, clock)
+    engine = {} if sepol.available() else {"libsepol": sepol.library()}
+    made.header(
+        schema=SCHEMA, role=HARNESS, versions=versions() | engine, spec=spec.to_json(), seed=spec.seed,
+        runtime=runtime, clock_domain=clock_domain,
+    )  # fmt: skip
+    return made
+
+
 class Tail:
-    """Reads `history/<node>.jsonl` of the nodes named, again and again."""
+    """Reads `history/<node>.jsonl` of the nodes named, again and again: whole lines, from where it stopped."""
 
     def __init__(self, folder: Path, nodes: list[str]) -> None:
         self._folder = folder

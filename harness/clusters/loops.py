@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -23,12 +23,23 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine. Ctrl-C cancels it. Never to be called from the loop itself."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future = asyncio.run_coroutine_threadsafe(_outcome(work), self.loop)
         try:
-            return future.result()
+            result, timeout = future.result()
         except BaseException:
             future.cancel()
             raise
+        if timeout is not None:
+            raise timeout
+        return cast("T", result)
+
+
+async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[T | None, TimeoutError | None]:
+    """The result, or the TimeoutError itself: asyncio hands another one over, without what is on it (`definite`)."""
+    try:
+        return await work, None
+    except TimeoutError as error:
+        return None, error
 
 
 @cache
