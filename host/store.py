@@ -6,7 +6,7 @@
     await store.committed(call.transno)
 
 A group is what gathered in one turn of the loop. Its COMMIT makes all of it durable (WAL, synchronous=FULL) or, when
-the disk refuses, none of it: then every op of the group fails with ENOSPC or EIO and the target goes on.
+the disk refuses, none of it: then every op of the group fails with ENOSPC, EROFS or EIO and the target goes on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from lsm import Fid
 from rpc.call import Call
 from rpc.record import Recorder
 from rpc.replies import ReplyCache, Row
+
+# By SQLite's primary result code.
+_DISK_ERRORS = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
 Undo = Callable[[], object]
 Param = int | str | bytes | None
@@ -265,11 +268,11 @@ class Store:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """SQLite's complaints about the disk as OSError: ENOSPC for a full one, else EIO. Others are bugs, and stay."""
+    """SQLite's complaints about the disk as OSError: see _DISK_ERRORS, else EIO. Others are bugs, and stay."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        number = errno.ENOSPC if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL else errno.EIO
+        number = _DISK_ERRORS.get(error.sqlite_errorcode & 0xFF, errno.EIO)
         raise OSError(number, f"{path.name}: {error}") from error
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:

@@ -41,8 +41,10 @@ class Reaper:
         self.wake()
 
     def adopt(self, txn: Txn) -> None:
-        """After a restart there are no handles, so whatever has no name is to go."""
-        txn.write("INSERT OR IGNORE INTO orphans SELECT fid FROM inodes WHERE nlink = 0")
+        """After a restart there are no handles, so whatever has no name is to go. Writes nothing if there is none."""
+        nameless = "SELECT fid FROM inodes WHERE nlink = 0 AND fid NOT IN (SELECT fid FROM orphans)"
+        if txn.read(f"{nameless} LIMIT 1").fetchone():
+            txn.write(f"INSERT INTO orphans {nameless}")
 
     def wake(self) -> None:
         """There may be something to do."""

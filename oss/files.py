@@ -6,6 +6,7 @@ Bytes behind that end are leavings of a step that was rolled back, and are cut b
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -88,11 +89,14 @@ class Files:
             self._unsynced.discard(path)
 
     def keep_only(self, known: Iterable[tuple[Fid, int]]) -> None:
-        """Removes the files of objects that the store does not know: never acknowledged, or destroyed."""
+        """Removes the files of objects that the store does not know: never acknowledged, or destroyed.
+
+        On a volume that can only be read they stay; nobody can make an object over them there.
+        """
         paths = {self._path(fid, stripe) for fid, stripe in known}
         for path in self._folder.iterdir():
             if path not in paths:
-                path.unlink()
+                _removed_if_writable(path)
 
     def _sync(self, path: Path) -> None:
         try:
@@ -106,6 +110,14 @@ class Files:
 
     def _path(self, fid: Fid, stripe: int) -> Path:
         return self._folder / f"{fid.seq:016x}-{fid.oid:08x}-{fid.ver:08x}.{stripe}"
+
+
+def _removed_if_writable(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
 
 
 def _zero(fd: int, start: int, end: int) -> None:
