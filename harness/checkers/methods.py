@@ -103,7 +103,7 @@ _CHOICES = tuple(
 
 
 def _opened(flags: int, tclass: str, *, created: bool, walk: bool) -> Iterator[Way]:
-    rights = {os.O_RDONLY: "r", os.O_WRONLY: "w"}.get(flags & os.O_ACCMODE, "rw")
+    rights = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}.get(flags & os.O_ACCMODE, "ioctl")
     append, truncate = bool(flags & os.O_APPEND), bool(flags & os.O_TRUNC)
     if flags & os.O_PATH:
         yield Way("path", access.expected("open", "path", tclass, walk=walk))
