@@ -10,6 +10,8 @@ In reading order:
                  lets them stand still
   netns.py       runtime `netns`: such processes as hosts of a network; netns_lab.py has the hosts, netns_links.py the
                  cables between them
+  compose.py     runtime `compose`: nodes that run already, taken over (takeover.py) wherever they are (places.py), or in
+                 a project of our own (raised.py)
   inprocess.py   runtime `inprocess`; simulated.py: runtime `sim`; hosted.py: nodes inside this process, for both
   apps.py        the roles' apps, the one place where the harness touches a role
   real.py, loops.py     what real sockets need: keys, identities, the thread that speaks gRPC
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.clusters.cluster import Cluster
+from harness.clusters.compose import Compose
 from harness.clusters.errors import ClusterError
 from harness.clusters.inprocess import InProcess
 from harness.clusters.netns import Netns
@@ -55,4 +58,5 @@ RUNTIMES: dict[str, type[Runtime]] = {
     "netns": Netns,
     "inprocess": InProcess,
     "sim": Sim,
+    "compose": Compose,
 }
