@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,13 +73,17 @@ class Collector:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._end(Test(report.nodeid, self._suite(report), "ERROR", reason(report)))
+            why, place = reason(report), self._place(report)
+            self._end(Test(report.nodeid, self._suite(report), "ERROR", why, place=place))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if any(name == watch.FAILURE for name, _ in report.user_properties):
             self._session.shouldstop = "no cluster"
             return
-        found = Test(report.nodeid, self._suite(report), status(report), _why(report), round(report.duration, 6))
+        found = Test(
+            report.nodeid, self._suite(report), status(report), _why(report), round(report.duration, 6),
+            self._place(report),
+        )  # fmt: skip
         self._open[report.nodeid] = combined(self._open.get(report.nodeid), found)
         if report.when not in ("setup", "call"):  # the last phase, or the end of the worker in which it ran
             self._end(self._open.pop(report.nodeid))
@@ -92,6 +98,19 @@ class Collector:
     def _end(self, test: Test) -> None:
         self.tests.append(test)
         self._listener.done(test, len(self.tests))
+
+    def _place(self, report: Report) -> str:
+        """`path:line` of what failed, where that is in the test's own file, else of the test."""
+        assert self._config is not None
+        location: tuple[str, int | None, str] = getattr(report, "location", None) or (report.fspath, None, "")
+        path = (self._config.rootpath / location[0]).resolve()
+        told = re.match(rf"{re.escape(_shown(path))}:(\d+): ", _why(report) or "")
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if told:
+            return f"{_shown(path)}:{told[1]}"
+        if crash is not None and Path(crash.path).resolve() == path:
+            return f"{_shown(path)}:{crash.lineno}"
+        return f"{_shown(path)}:{(location[1] or 0) + 1}"
 
     def _suite(self, report: Report) -> str:
         assert self._config is not None
@@ -112,7 +131,7 @@ def combined(before: Test | None, phase: Test) -> Test:
     if before is None:
         return phase
     decisive = before if before.status != "PASS" else phase
-    return Test(phase.id, phase.suite, decisive.status, decisive.reason, round(before.duration_s + phase.duration_s, 6))
+    return replace(decisive, duration_s=round(before.duration_s + phase.duration_s, 6))
 
 
 def reason(report: Report) -> str:
@@ -127,7 +146,7 @@ def reason(report: Report) -> str:
     return (errors[-1:] or lines or ["no reason given"])[0]
 
 
-def _why(report: pytest.TestReport) -> str:
+def _why(report: Report) -> str:
     if hasattr(report, "wasxfail"):
         return str(report.wasxfail)
     return "" if report.passed else reason(report)

@@ -35,13 +35,14 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test; `reason` says why it is not PASS."""
+    """One test; `reason` says why it is not PASS, `place` where it stands or failed: `path:line`, empty if unknown."""
 
     id: str
     suite: str
     status: Status
     reason: str = ""
     duration_s: float = 0.0
+    place: str = ""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
@@ -83,7 +84,10 @@ class Checker:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A run. `ready_s` is how long the (first) cluster took to boot, None where none was started."""
+    """A run. `ready_s` is how long the (first) cluster took to boot, None where none was started.
+
+    `replay` is the command that does the run again.
+    """
 
     verdict: Verdict
     reason: str
@@ -98,6 +102,7 @@ class Results:
     runtime: str
     started: str
     interrupted: bool = False
+    replay: str = ""
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> dict[str, Any]:

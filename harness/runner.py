@@ -88,6 +88,7 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     outcome = _complete(collector.outcome, made)
     found = _results(options, policy, seed, collector, outcome, time.monotonic() - begin, started)
     replay = _command(options, " ".join(options.targets), seed)
+    found = replace(found, replay=replay)
     _write(found, made, replay)
     kept = tuple(collector.pool.kept) if collector.pool else ()
     return RunResult(found, made, _exit(found, outcome, code, made), replay, kept)
