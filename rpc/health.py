@@ -30,7 +30,7 @@ async def check(address: str, identity: Identity, peer: Peer | None = None, time
         try:
             reply = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
-            raise status.from_transport(error.code(), error.details() or "") from None
+            raise status.from_transport(error.code(), error.details() or "", address) from None
     if reply.status != health_pb2.HealthCheckResponse.SERVING:
         raise OSError(errno.EAGAIN, f"{who.node} at {address} does not serve yet")
     return who

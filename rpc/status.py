@@ -115,12 +115,12 @@ def decode(entry: bytes) -> OSError:
     return failure(int(number), words, sure=sure == "1")
 
 
-def from_transport(status: StatusCode, details: str) -> OSError:
-    """The error of a call that no server of ours answered."""
+def from_transport(status: StatusCode, details: str, server: str) -> OSError:
+    """The error of a call that was for `server`, and that no server of ours answered."""
     if status is StatusCode.UNAVAILABLE and details.startswith(_NEVER_SENT):
-        return failure(errno.ENOTCONN, details, sure=True)
+        return failure(errno.ENOTCONN, f"{server}: {details}", sure=True)
     number = TRANSPORT.get(status, errno.EIO)
-    return failure(number, f"{status.name}: {details}", sure=number not in INDEFINITE)
+    return failure(number, f"{server}: {status.name}: {details}", sure=number not in INDEFINITE)
 
 
 def trailing(error: OSError) -> tuple[tuple[str, bytes], ...]:

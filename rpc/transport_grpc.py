@@ -119,7 +119,7 @@ def connect(
     """The channel to the server `peer` at `address`, which need not listen yet; another server there is refused."""
     options = [*CHANNEL, ("grpc.ssl_target_name_override", peer.host)]
     channel = grpc.aio.secure_channel(address, identity.channel_credentials(), options=options)
-    return WireChannel(_GrpcWire(channel), peer, recorder, timeout_s)
+    return WireChannel(_GrpcWire(channel, peer.node), peer, recorder, timeout_s)
 
 
 def peer_of(auth_context: Mapping[str, Iterable[bytes]]) -> Peer:
@@ -164,8 +164,9 @@ def _handler(table: Table, path: str) -> Any:
 
 
 class _GrpcWire:
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, server: str) -> None:
         self._channel = channel
+        self._server = server
         self._calls: dict[str, Any] = {}
 
     async def exchange(self, path: str, body: bytes, metadata: Metadata, timeout_s: float) -> tuple[bytes, Metadata]:
@@ -177,11 +178,17 @@ class _GrpcWire:
             reply: bytes = await call
         except grpc.aio.AioRpcError as error:
             status.unpacked(b"", _bytes(error.trailing_metadata()))
-            raise status.from_transport(error.code(), error.details() or "") from None
+            raise self._failure(error, path, timeout_s) from None
         return reply, _bytes(await call.trailing_metadata())
 
     async def close(self) -> None:
         await self._channel.close(None)
+
+    def _failure(self, error: grpc.aio.AioRpcError, path: str, timeout_s: float) -> OSError:
+        """What gRPC itself made of the call; it does not say of whom it speaks."""
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return status.from_transport(error.code(), f"no reply to {path} in {timeout_s:g} s", self._server)
+        return status.from_transport(error.code(), error.details() or "", self._server)
 
 
 def _bytes(metadata: Any) -> Metadata:

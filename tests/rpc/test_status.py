@@ -41,10 +41,11 @@ def test_an_error_that_is_none(entry) -> None:
     ],
 )
 def test_grpcs_own_failures(code, details, number, sure) -> None:
-    """What gRPC itself says becomes an errno; definite only if the call never left."""
-    error = status.from_transport(code, details)
+    """What gRPC itself says becomes an errno that names the server; definite only if the call never left."""
+    error = status.from_transport(code, details, "mds0")
 
     assert (error.errno, status.definite(error)) == (number, sure)
+    assert str(error.strerror).startswith("mds0: ")
 
 
 def test_the_words_are_cut() -> None:
