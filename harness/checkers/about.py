@@ -56,6 +56,8 @@ class About:
 
     def _target(self, event: Event, policy: Policy) -> str | None:
         tclass, requested = event["tclass"], event["requested"]
+        if "dyntransition" in requested or tclass == "key":
+            return self._taken(event, policy)
         if tclass in SELF:
             return self._source(event, policy)
         if tclass == "filesystem":
@@ -66,6 +68,13 @@ class About:
             return self._new(event, policy)
         return self._stored(event, policy)
 
+    def _taken(self, event: Event, policy: Policy) -> str | None:
+        """The context that a task asks for, as its own or for what it makes (security/selinux/hooks.c,
+        selinux_lsm_setattr)."""
+        op = self._world.op_of(event)
+        context = (op.invoke.get("args") or {}).get("context") if op else None
+        return policy.canonical(context) if isinstance(context, str) else None
+
     def _new(self, event: Event, policy: Policy) -> str | None:
         """The label about to be given: of a new object, or of one that is being relabelled."""
         op, rpc = self._world.op_of(event), self._world.rpc(event)
@@ -73,7 +82,7 @@ class About:
             args = (op.invoke.get("args") or {}) if op else {}
             value = args.get("value")
             if op is not None and op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str):
-                return labels.relabelled(policy, value)
+                return labels.effective(policy, value)
             return None
         place = (rpc.recv.get("place") or {}) if rpc else {}
         if op is not None and op.about and _unnamed(op):

@@ -11,14 +11,14 @@ class Counts:
     """Fed with every event in any order; `numbers` may be asked at any time."""
 
     def __init__(self) -> None:
-        self._ops: dict[str, tuple[str, str]] = {}
+        self._ops: dict[str, tuple[str, int]] = {}
         self._tests: dict[str, str] = {}
         self._rpcs = 0
         self._decisions = 0
         self._distinct: set[tuple[str, str, str, bool]] = set()
         self._labels = 0
         self._denials: list[str | None] = []
-        self._controls: dict[str, str] = {}
+        self._controls: dict[str, tuple[str, int]] = {}
         self._failed: set[str] = set()
 
     def feed(self, event: Event) -> None:
@@ -43,18 +43,19 @@ class Counts:
 
     def _refused(self, op: str) -> bool:
         """Whether the denial ended the operation: a capability that chmod did without denies nothing."""
-        return self._ops.get(op, ("", ""))[0] == "fail"
+        return self._ops.get(op, ("", 0))[0] == "fail"
 
     def _proven(self, op: str) -> bool:
-        """Whether the denied operation has a control that passed, and changed nothing itself."""
-        control = self._controls.get(op)
-        return control is not None and self._ops.get(control, ("", ""))[0] == "ok"
+        """Whether the denied operation has a control that passed, and changed nothing itself. Some pass to be told
+        that there is nothing to be done: the control says with which errno."""
+        control, answer = self._controls.get(op, ("", 0))
+        return self._ops.get(control) in ((("fail", answer),) if answer else (("ok", 0),))
 
     def _on_op(self, event: Event) -> None:
         if event["phase"] == "invoke":
             self._tests[event["op"]] = event.get("test") or ""
         else:
-            self._ops[event["op"]] = (event["phase"], event.get("f") or "")
+            self._ops[event["op"]] = (event["phase"], event.get("errno") or 0)
 
     def _on_rpc(self, event: Event) -> None:
         self._rpcs += event["phase"] == "reply"
@@ -74,4 +75,4 @@ class Counts:
 
     def _on_control(self, event: Event) -> None:
         if not event.get("changed"):
-            self._controls[event["denial"]] = event["control"]
+            self._controls[event["denial"]] = (event["control"], event.get("answer") or 0)

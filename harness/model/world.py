@@ -187,8 +187,14 @@ class World:
             return None
         args = op.invoke.get("args") or {}
         if op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(args.get("value"), str):
-            return (labels.relabelled(policy, args["value"]),)
+            known = labels.relabelled(policy, args["value"])
+            return (args["value"].removesuffix("\0") if known is None and self._forced(event) else known,)
         return (self.truth.now(event["object"]),) if self.truth.known(event["object"]) else None
+
+    def _forced(self, event: Event) -> bool:
+        """Whether the rpc asked mac_admin, which may store what the policy does not know, and was allowed."""
+        rpc = self.rpc(event)
+        return rpc is not None and any(avc["allowed"] and "mac_admin" in avc["requested"] for avc in rpc.avcs)
 
     def _on_run(self, event: Event) -> None:
         self.spec = event.get("spec") or self.spec

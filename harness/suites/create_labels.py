@@ -1,261 +1,156 @@
 """create_labels: what is created gets the label that the policy says, and everybody sees that label.
 
-Every kind of object, by every way to create it, in directories where it inherits, where a transition applies, and with
-a label asked for by fscreate. The expectation is the model's (harness/model/labels.py), from the policy that the
-cluster runs. The label is read back by the creating client, by the other one, and from the raw stores of MDT and OSTs.
+Every kind of object, by every way to create it (ways.py), in directories where it inherits, where a transition applies,
+by class, file name, role or range, and with a label asked for by fscreate, granted or not. The expectation is the
+model's (harness/model/labels.py), from the policy that the cluster runs. The label is read back by the creating client,
+by the other one, and from the raw stores of MDT and OSTs (creating.py).
 """
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from harness import profile
 from harness.model import labels
-from harness.model.policy import Mode, Policy
+from harness.suites import sites
+from harness.suites.creating import Attempt, in_every_way
+from harness.suites.sites import LABEL, Site
+from harness.suites.ways import WAYS
 from harness.tasks import Task
 from labelproof import plugin
 
-LABEL = "security.selinux"
 STRIPES = 3
-
-
-def _mknod(kind: int) -> Callable[[Task, str], object]:
-    return lambda task, path: task.mknod(path, kind | 0o644, os.makedev(1, 3) if kind & stat.S_IFCHR else 0)
-
-
-def _open(task: Task, path: str) -> None:
-    task.close(task.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-
-
-# way to create -> (class of what comes of it, how to do it)
-WAYS: dict[str, tuple[str, Callable[[Task, str], object]]] = {
-    "open": ("file", _open),
-    "mknod-file": ("file", _mknod(stat.S_IFREG)),
-    "mkdir": ("dir", lambda task, path: task.mkdir(path, 0o755)),
-    "symlink": ("lnk_file", lambda task, path: task.symlink("elsewhere", path)),
-    "mknod-fifo": ("fifo_file", _mknod(stat.S_IFIFO)),
-    "mknod-socket": ("sock_file", _mknod(stat.S_IFSOCK)),
-    "mknod-character": ("chr_file", _mknod(stat.S_IFCHR)),
-    "mknod-block": ("blk_file", _mknod(stat.S_IFBLK)),
-}
-
-
-@dataclass(slots=True)
-class World:
-    """The cluster, its policy as the judges read it, and the administrator: on both clients, and once for each label
-    of the directories that he lays out."""
-
-    cluster: Any
-    profile: profile.Profile
-    model: Policy
-    admin: Task
-    other: Task
-    layers: dict[str, Task] = field(default_factory=dict)
-    places: int = 0
-
-    def directory(self, label: str) -> str:
-        """A fresh directory with that label, which everybody may use as far as DAC goes."""
-        self.places += 1
-        path = f"/create_labels{self.places}"
-        if label not in self.layers:
-            login = self.cluster.client().login
-            self.layers[label] = login(self.profile.admin, uid=0, gid=0, caps="all", fscreate=label, umask=0)
-        self.layers[label].mkdir(path, 0o777)
-        return path
-
-    def login(self, context: str, client: str = "client0", **more: Any) -> Task:
-        task: Task = self.cluster.client(client).login(context, caps="mknod", **more)
-        return task
-
-    def expected(self, subject: str, parent: str, tclass: str, name: str, fscreate: str | None = None) -> str | None:
-        """The label by the model, or None for one that cannot be."""
-        made = labels.of_new_object(self.model, subject, parent, tclass, name, fscreate=fscreate)
-        return made.label if made and self.model.canonical(made.label) else None
-
-    def may(self, subject: str, target: str, tclass: str, *perms: str) -> bool:
-        """Whether libsepol grants all of these."""
-        return self.model.access(subject, target, tclass, perms, self.mode).allowed
-
-    def needs(self, parent: str, tclass: str, *perms: str) -> None:
-        """Skips the test where the policy does not let the profile's user do all of these to what it creates there."""
-        label = self.expected(self.profile.user, parent, tclass, "f") or ""
-        if not self.creates(self.profile.user, parent, tclass, label):
-            pytest.skip(f"the policy does not let {self.profile.user} create a {tclass} in {parent}")
-        if not self.may(self.profile.user, label, tclass, *perms):
-            pytest.skip(f"the policy does not let {self.profile.user} {', '.join(perms)} a {tclass} labelled {label}")
-
-    def needs_directory(self, place: str) -> None:
-        """Skips the test where the policy does not let the user keep a directory of the profile."""
-        label = self.profile.directories[place]
-        if not self.may(self.profile.user, label, "dir", "search", "write", "add_name", "remove_name"):
-            pytest.skip(f"the policy does not let {self.profile.user} add and remove names in {label}")
-
-    def relabels(self, before: str, after: str) -> bool:
-        """Whether the policy has the label and lets the administrator give it to a file that has the other one."""
-        admin, label = self.profile.admin, self.model.canonical(after)
-        if label is None or not self.model.validatetrans(before, label, admin, "file"):
-            return False
-        return self.may(admin, before, "file", "relabelfrom") and self.may(admin, label, "file", "relabelto")
-
-    def associates(self, label: str | None) -> bool:
-        """Whether an object so labelled may be on the filesystem at all."""
-        return self.may(label or "", self.model.fs_label("lustre") or "", "filesystem", "associate")
-
-    @property
-    def mode(self) -> Mode:
-        """Enforcing, with the booleans as the policy sets them."""
-        return Mode(self.cluster.policy.digest, booleans=self.model.booleans())
-
-    def creates(self, subject: str, parent: str, tclass: str, label: str) -> bool:
-        """Whether the policy lets the subject create an object so labelled there."""
-        fs = self.model.fs_label("lustre") or ""
-        return (
-            self.may(subject, fs, "filesystem", "mount")
-            and self.may(subject, self.profile.root, "dir", "search")
-            and self.may(subject, parent, "dir", "search", "write", "add_name")
-            and self.may(subject, label, tclass, "create")
-            and self.associates(label)
-            and (tclass not in ("chr_file", "blk_file") or self.may(subject, subject, "capability", "mknod"))
-        )
+# What a user does to a file of his own in the course of a day.
+_HANDLING = ("open", "read", "write", "getattr", "setattr", "link", "rename", "unlink")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test for each name, directory, subject and label of the profile."""
+    """A test for each directory, name, subject and label of the profile."""
     who = plugin.profile(metafunc.config)
-    each = {
-        "name": who.names,
-        "directory": [place for place in who.directories if place != "denied"],
-        "fscreate": who.fscreate + who.invalid,
-        "subject": who.subjects,
-    }
-    for argument in reversed(each):
+    if "directory" in metafunc.fixturenames:
+        metafunc.parametrize("directory, name", _named(who))
+    for argument, values in {"fscreate": who.fscreate + who.invalid, "subject": who.subjects}.items():
         if argument in metafunc.fixturenames:
-            metafunc.parametrize(argument, each[argument])
+            metafunc.parametrize(argument, values)
+
+
+def _named(who: profile.Profile) -> Iterator[tuple[str, str]]:
+    """Every name where a rule for names may apply and where none does; elsewhere the first."""
+    for place in who.directories:
+        if place != "denied":
+            yield from ((place, name) for name in (who.names if place in ("inherit", "transition") else who.names[:1]))
 
 
 @pytest.fixture(scope="module")
-def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[World]:
-    """The cluster, and an administrator on it."""
-    cluster, who = labelproof_cluster, labelproof_profile
-    model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
-    admin, other = (
-        cluster.client(name).login(who.admin, uid=0, gid=0, caps="all", umask=0) for name in ("client0", "client1")
-    )
-    yield World(cluster, who, model, admin, other)
-    model.close()
+def site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Site]:
+    """The cluster, and an administrator on both clients."""
+    with sites.opened(labelproof_cluster, labelproof_profile, "create_labels") as found:
+        yield found
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_new_object(world: World, way: str, directory: str, name: str) -> None:
-    """A new object's label is the transition's, the file name's, or its directory's, as the policy has it."""
-    parent = world.profile.directories[directory]
-    task = world.login(world.profile.user)
-
-    _creates_as_the_policy_says(world, task, way, parent, name)
+def test_new_object(site: Site, directory: str, name: str) -> None:
+    """A new object's label is the transition's, the file name's, the range's, or its directory's, as the policy has it,
+    for every class and way."""
+    in_every_way(site, _login(site, site.profile.user), directory, name)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_fscreate(world: World, way: str, fscreate: str) -> None:
+def test_fscreate(site: Site, fscreate: str) -> None:
     """fscreate beats every rule, for every class, in canonical form; where the policy refuses, nothing is created."""
-    task = world.login(world.profile.user)
-    if world.model.canonical(fscreate) is None:
+    task = _login(site, site.profile.user)
+    if site.model.canonical(fscreate) is None:
         with pytest.raises(OSError, match="not a context"):
             task.setfscreate(fscreate)
         return
-    if not world.may(world.profile.user, world.profile.user, "process", "setfscreate"):
+    if not _may_choose(site, site.profile.user):
         with pytest.raises(PermissionError):
             task.setfscreate(fscreate)
         return
     task.setfscreate(fscreate)
 
-    _creates_as_the_policy_says(world, task, way, world.profile.directories["transition"], "n", fscreate)
+    in_every_way(site, task, "transition", "n", fscreate)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_by_subject(world: World, way: str, subject: str) -> None:
-    """Who creates decides about user and level; who may not create leaves nothing behind."""
-    _creates_as_the_policy_says(world, world.login(subject), way, world.profile.directories["transition"], "n")
+def test_by_subject(site: Site, subject: str) -> None:
+    """Who creates decides about user and level; who may not create leaves nothing behind. Who may not choose labels is
+    refused, and what it creates has the label of the rules."""
+    task = _login(site, subject)
+    if not _may_choose(site, subject):
+        with pytest.raises(PermissionError):
+            task.setfscreate(site.profile.directories["inherit"])
+
+    in_every_way(site, task, "transition", "n")
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_client_lsm(world: World, way: str) -> None:
+@pytest.mark.parametrize("place", ["denied", "transition"])
+def test_client_lsm(site: Site, place: str) -> None:
     """With the client's own LSM on the label is the same, and so is the refusal."""
-    mount = world.cluster.client().mount(lsm=True)
-    task = world.login(world.profile.user).on(mount)
+    mount = site.cluster.client().mount(lsm=True)
 
-    _creates_as_the_policy_says(world, task, way, world.profile.directories["denied"], "n")
-    _creates_as_the_policy_says(world, task, way, world.profile.directories["transition"], world.profile.names[-1])
+    in_every_way(site, _login(site, site.profile.user).on(mount), place, site.profile.names[-1])
 
 
-def test_existing_file_keeps_its_label(world: World) -> None:
+def test_existing_file_keeps_its_label(site: Site) -> None:
     """O_CREAT on a file that is there opens it: the server's label wins over what a create would have given."""
-    parent, wanted = world.profile.directories["inherit"], world.profile.relabel
-    world.needs(parent, "file", "open", "write")
-    path = f"{world.directory(parent)}/f"
-    _open(world.login(world.profile.user), path)
-    world.admin.setxattr(path, LABEL, wanted.encode())
-    task = world.login(world.profile.user, fscreate=world.expected(world.profile.user, parent, "file", "f"))
+    user = site.profile.user
+    _require(site, "inherit", "open", "write")
+    path = f"{site.directory('inherit')}/f"
+    task = _login(site, user)
+    task.close(task.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    site.relabel(site.admin, path)
+    claiming = _login(site, user, fscreate=site.expected(user, "inherit", "file", "f"))
 
-    fd = task.open(path, os.O_CREAT | os.O_RDWR)
+    fd = claiming.open(path, os.O_CREAT | os.O_RDWR)
 
     assert not fd.created
-    assert fd.labels[LABEL] == world.model.canonical(wanted)
+    assert fd.labels[LABEL] == site.relabelled()
 
 
-def test_data_carries_the_label(world: World) -> None:
-    """Each OST object has its file's label from the first byte, and the new one as soon as a relabel is answered."""
-    parent = world.profile.directories["transition"]
-    world.needs(parent, "file", "open", "read", "write", "getattr")
-    path = f"{world.directory(parent)}/f"
-    task = world.login(world.profile.user)
+def test_data_carries_the_label(site: Site) -> None:
+    """Each OST object has its file's label from the first byte, and the other client reads what was written."""
+    _require(site, "transition", "open", "read", "write", "getattr")
+    path = f"{site.directory('transition')}/f"
+    task = _login(site, site.profile.user)
     fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    size = STRIPES * world.cluster.spec.stripe_size * world.cluster.spec.oss
-    data = bytes(range(256)) * (size // 256)
+    data = bytes(range(256)) * (STRIPES * site.cluster.spec.stripe_size * site.cluster.spec.oss // 256)
 
     task.write(fd, data)
 
-    expected = world.expected(world.profile.user, parent, "file", "f")
-    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
-    reader = world.login(world.profile.user, "client1")
+    expected = site.expected(site.profile.user, "transition", "file", "f")
+    assert _objects(site, fd.fid) == [expected] * site.cluster.spec.oss
+    reader = site.cluster.client("client1").login(site.profile.user)
     assert reader.pread(reader.open(path), len(data), 0) == data
 
 
-def test_relabel_reaches_everybody(world: World) -> None:
+def test_relabel_reaches_everybody(site: Site) -> None:
     """A relabel is canonical, and is seen by the other client and on every OST object once it is answered."""
-    parent = world.profile.directories["inherit"]
-    world.needs(parent, "file", "open", "read", "write", "getattr")
-    path = f"{world.directory(parent)}/f"
-    task = world.login(world.profile.user)
+    _require(site, "inherit", "open", "read", "write", "getattr")
+    path = f"{site.directory('inherit')}/f"
+    task = _login(site, site.profile.user)
     fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    task.write(fd, b"x" * world.cluster.spec.stripe_size * world.cluster.spec.oss)
-    low = world.profile.relabel
+    task.write(fd, b"x" * site.cluster.spec.stripe_size * site.cluster.spec.oss)
+    low = site.profile.relabel
     raised = f"{low}:c3,c1,c2"  # another level, in a spelling that is not the canonical one
-    before = world.expected(world.profile.user, parent, "file", "f") or ""
-    wanted = raised if world.relabels(before, raised) else low
+    wanted = raised if _relabels(site, site.expected(site.profile.user, "inherit", "file", "f"), raised) else low
 
-    world.admin.setxattr(path, LABEL, wanted.encode() + b"\0")
+    site.admin.setxattr(path, LABEL, wanted.encode() + b"\0")
 
-    expected = labels.relabelled(world.model, wanted)
-    assert _seen_everywhere(world, world.admin, path) == {expected}
-    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
+    expected = labels.relabelled(site.model, wanted)
+    assert site.seen(path) == {expected}
+    assert _objects(site, fd.fid) == [expected] * site.cluster.spec.oss
 
 
-def test_label_survives_what_is_not_a_relabel(world: World) -> None:
+def test_label_survives_what_is_not_a_relabel(site: Site) -> None:
     """Write, chmod, link, rename into a directory with transitions, truncate: none of them changes a label."""
-    world.needs(world.profile.directories["inherit"], "file", *_HANDLING)
+    _require(site, "inherit", *_HANDLING)
     for place in ("inherit", "transition"):
-        world.needs_directory(place)
-    source = world.directory(world.profile.directories["inherit"])
-    target = world.directory(world.profile.directories["transition"])
-    task = world.login(world.profile.user)
+        _require_names(site, place)
+    source, target = site.directory("inherit"), site.directory("transition")
+    task = _login(site, site.profile.user)
     fd = task.open(f"{source}/f", os.O_CREAT | os.O_RDWR, 0o644)
-    expected = world.expected(world.profile.user, world.profile.directories["inherit"], "file", "f")
 
     task.write(fd, b"some data")
     task.chmod(f"{source}/f", 0o600)
@@ -263,83 +158,58 @@ def test_label_survives_what_is_not_a_relabel(world: World) -> None:
     task.rename(f"{source}/f", f"{target}/g")
     task.truncate(f"{target}/g", 3)
 
-    assert _seen_everywhere(world, task, f"{target}/g") == {expected}
-    assert _seen_everywhere(world, task, f"{source}/second") == {expected}
+    expected = site.expected(site.profile.user, "inherit", "file", "f")
+    assert site.seen(f"{target}/g") == site.seen(f"{source}/second") == {expected}
+    assert task.lstat(f"{target}/g").labels[LABEL] == expected
 
 
-def test_labels_in_a_listing(world: World) -> None:
+def test_labels_in_a_listing(site: Site) -> None:
     """Reading a directory tells each entry's label, the same as asking for it by name."""
-    directory = world.directory(world.profile.directories["transition"])
-    for way, (_, create) in WAYS.items():
-        create(world.admin, f"{directory}/{way}")
+    directory = site.directory("transition")
+    for way, how in WAYS.items():
+        if not how.moves:
+            how.make(site.admin, f"{directory}/{way}")
 
-    listed = {entry.name: entry.labels[LABEL] for entry in world.admin.readdir(directory)}
+    listed = {entry.name: entry.labels[LABEL] for entry in site.admin.readdir(directory)}
 
-    asked = {way: world.admin.getxattr(f"{directory}/{way}", LABEL, False).decode() for way in WAYS}
+    asked = {name: site.admin.getxattr(f"{directory}/{name}", LABEL, False).decode() for name in listed}
     assert listed == asked
+    assert len(listed) == sum(not how.moves for how in WAYS.values())
 
 
-@pytest.mark.parametrize("node", ["mds0", "oss0", "oss1"])
-def test_restart(world: World, node: str) -> None:
-    """What was acknowledged is there after a server's restart, with its labels."""
-    parent = world.profile.directories["transition"]
-    world.needs(parent, "file", "open", "read", "write", "getattr")
-    path = f"{world.directory(parent)}/f"
-    task = world.login(world.profile.user)
-    fd = task.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    data = b"kept" * world.cluster.spec.stripe_size
-    task.write(fd, data)
-    task.close(fd)
-
-    world.cluster.node(node).restart()
-
-    expected = world.expected(world.profile.user, parent, "file", "f")
-    assert _seen_everywhere(world, task, path) == {expected}
-    assert _raw(world, fd.fid, "oss") == [expected] * world.cluster.spec.oss
-    assert task.pread(task.open(path), len(data), 0) == data
+def _login(site: Site, context: str, **more: Any) -> Task:
+    task: Task = site.cluster.client().login(context, caps="mknod", **more)
+    return task
 
 
-# What a user does to a file of his own in the course of a day.
-_HANDLING = ("open", "read", "write", "getattr", "setattr", "link", "rename", "unlink")
+def _may_choose(site: Site, subject: str) -> bool:
+    return site.may(subject, subject, "process", "setfscreate")
 
 
-def _creates_as_the_policy_says(
-    world: World, task: Task, way: str, parent: str, name: str, fscreate: str | None = None
-) -> None:
-    """The new object has the label that the model expects, or the policy refuses and nothing is left behind."""
-    tclass, create = WAYS[way]
-    directory, who = world.directory(parent), task.context or ""
-    expected = world.expected(who, parent, tclass, name, fscreate)
-    permissive = world.model.is_permissive(who)
-    allowed = expected is not None and world.creates(who, parent, tclass, expected)
-
-    try:
-        create(task, f"{directory}/{name}")
-    except PermissionError:
-        opened = way == "open" and not world.may(who, expected or "", tclass, "open", "write")
-        assert not allowed or opened, f"{who} was refused what the policy grants"
-        assert allowed or world.admin.readdir(directory) == []
-        assert not permissive or not world.associates(expected)
-        return
-
-    assert allowed or (permissive and world.associates(expected)), f"{who} did what the policy refuses"
-    assert _seen_everywhere(world, task, f"{directory}/{name}") == {expected}
+def _objects(site: Site, fid: str) -> list[str | None]:
+    """The labels of a file's objects as the OSTs store them."""
+    return [raw["labels"].get(LABEL) for raw in site.cluster.collect(fid) if raw["target"].startswith("oss")]
 
 
-def _seen_everywhere(world: World, creator: Task, path: str) -> set[str | None]:
-    """The label as the creating client sees it by stat and getxattr, as the other one does, as the MDT stores it.
-
-    Where the policy lets the creator not look, the administrator does.
-    """
-    try:
-        found, mine = creator.lstat(path), creator
-    except PermissionError:
-        found, mine = world.admin.lstat(path), world.admin
-    seen = {found.labels[LABEL], mine.getxattr(path, LABEL, False).decode(), world.other.lstat(path).labels[LABEL]}
-    return {*seen, *_raw(world, found.fid, "mds")}
+def _relabels(site: Site, before: str, after: str) -> bool:
+    """Whether the policy has the label and lets the administrator give it to a file that has the other one."""
+    admin, label = site.profile.admin, site.model.canonical(after)
+    if label is None or not site.model.validatetrans(before, label, admin, "file"):
+        return False
+    return site.may(admin, before, "file", "relabelfrom") and site.may(admin, label, "file", "relabelto")
 
 
-def _raw(world: World, fid: str, role: str) -> list[str | None]:
-    """The labels of the object as stored by the servers of that role."""
-    found = (raw for raw in world.cluster.collect(fid) if raw["target"].startswith(role))
-    return [raw["labels"].get(LABEL) for raw in found]
+def _require(site: Site, place: str, *perms: str) -> None:
+    """Skips the test where the policy does not let the user create a file there, and do all of these to it."""
+    user, label = site.profile.user, site.expected(site.profile.user, place, "file", "f")
+    if not Attempt(site, _login(site, user), "mknod-file", place, "f").begins():
+        pytest.skip(f"the policy does not let {user} create a file in {site.profile.directories[place]}")
+    if not site.may(user, label, "file", *perms):
+        pytest.skip(f"the policy does not let {user} {', '.join(perms)} a file labelled {label}")
+
+
+def _require_names(site: Site, place: str) -> None:
+    """Skips the test where the policy does not let the user keep a directory of the profile."""
+    label = site.profile.directories[place]
+    if not site.may(site.profile.user, label, "dir", "search", "write", "add_name", "remove_name"):
+        pytest.skip(f"the policy does not let {site.profile.user} add and remove names in {label}")

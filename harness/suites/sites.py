@@ -1,8 +1,10 @@
-"""What the suites lustre_selinux and lifecycle share: directories to work in, and what everybody sees of a label."""
+"""What the suites share: directories to work in, and what everybody sees of a label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,13 +33,13 @@ class Site:
     def directory(self, place: str) -> str:
         """A fresh directory with the label that the profile has for `place`, open to all as far as DAC goes."""
         self.places += 1
-        label = self.profile.directories[place]
-        if label not in self._layers:
-            login = self.cluster.client().login
-            self._layers[label] = login(self.profile.admin, uid=0, gid=0, caps="all", fscreate=label, umask=0)
         path = f"/{self.prefix}{self.places}"
-        self._layers[label].mkdir(path, 0o777)
+        self._layer(place).mkdir(path, 0o777)
         return path
+
+    def file(self, place: str, path: str) -> None:
+        """An empty file there, with the label that a directory of that `place` has."""
+        self._layer(place).mknod(path, stat.S_IFREG | 0o666)
 
     def expected(self, subject: str, place: str, tclass: str, name: str, fscreate: str | None = None) -> str:
         """The label of what the subject creates there, by the model. Raises ValueError where it can have none."""
@@ -52,6 +54,10 @@ class Site:
         """Whether libsepol grants all of these, with the policy's own booleans."""
         mode = Mode(self.cluster.policy.digest, booleans=self.model.booleans())
         return self.model.access(subject, target, tclass, perms, mode).allowed
+
+    def associates(self, label: str | None) -> bool:
+        """Whether an object so labelled may be on the filesystem at all."""
+        return self.may(label or "", self.model.fs_label("lustre") or "", "filesystem", "associate")
 
     def relabelled(self) -> str:
         """What the administrator's relabel makes of a label: the profile's, in canonical form."""
@@ -75,6 +81,14 @@ class Site:
         """The label as stored on every server; {} where no server has the object."""
         return {raw["labels"].get(LABEL) for raw in self.cluster.collect(fid)}
 
+    def _layer(self, place: str) -> Task:
+        """The administrator, whose new objects take the label that the profile has for a place."""
+        label = self.profile.directories[place]
+        if label not in self._layers:
+            login = self.cluster.client().login
+            self._layers[label] = login(self.profile.admin, uid=0, gid=0, caps="all", fscreate=label, umask=0)
+        return self._layers[label]
+
 
 @contextmanager
 def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Site]:
@@ -87,6 +101,16 @@ def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Site]:
         yield Site(cluster, who, model, admin, other, prefix)
     finally:
         model.close()
+
+
+def looked_at(task: Task, paths: Iterable[str]) -> list[dict[str, Any]]:
+    """lstat of each, all at once."""
+
+    async def look() -> list[dict[str, Any]]:
+        return list(await asyncio.gather(*(task.acall("lstat", path=path) for path in paths)))
+
+    found: list[dict[str, Any]] = task.cluster.run(look())
+    return found
 
 
 def _text(value: bytes) -> str:

@@ -92,6 +92,23 @@ def test_summary_counts_what_was_judged(history, held, names):
     assert numbers["labels"] == 2
 
 
+@pytest.mark.parametrize(("answer", "proven"), [(25, 1), (6, 0), (0, 0)])
+def test_a_control_may_be_told_that_nothing_can_be_done(history, held, names, answer, proven):
+    """A control that failed as it says, with the errno of who passed all checks, proves its denial; no other does."""
+    history.creates()
+    denied, control = (history.op("stat", path="/f", test="mediation.py::test_stat") for _ in range(2))
+    history.recv("Mds/Getattr", denied, place={"fid": names["file"]})
+    history.denied("inode_getattr", "file", "read getattr", names["obj"]("secret_t"), "read getattr")
+    history.reply(13)
+    history.end(denied, "fail", errno=13)
+    history.end(control, "fail", errno=25)
+    history.add("harness", "control", denial=denied, control=control, changed=[], answer=answer)
+
+    numbers = summary(history.events, held)
+
+    assert (numbers["denials"], numbers["denials_with_control"]) == (1, proven)
+
+
 def test_many_events_are_judged_in_seconds(history, held):
     """A hundred thousand events take seconds: decisions are asked of libsepol once each."""
     history.creates()

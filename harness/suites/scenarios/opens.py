@@ -1,0 +1,92 @@
+"""open(2) with its flags on every class that can be opened, directories read, access(2) and chdir(2)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, opening, rights
+
+# fs/open.c, build_open_flags: the access mode 3 is asked for reading and writing, and grants neither.
+_NEITHER = 3
+_MODES = {"r": os.O_RDONLY, "w": os.O_WRONLY, "rw": os.O_RDWR, "ioctl": _NEITHER}
+_NOFOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
+
+
+def rows() -> Iterator[Scenario]:
+    yield from _regular()
+    for tclass in ("fifo_file", "chr_file", "blk_file", "sock_file"):
+        yield from _special(tclass)
+    yield from _directories()
+    yield from _access()
+
+
+def _regular() -> Iterator[Scenario]:
+    for name, mode in _MODES.items():
+        for append in (0, os.O_APPEND):
+            suffix, flags = f"{name}{'a' if append else ''}", mode | append
+            yield Scenario(f"open-{suffix}", "open", "existing", "file", opening(flags), params=rights(flags))
+            if mode == _NEITHER:
+                continue
+            creating = opening(flags | os.O_CREAT | os.O_EXCL, "name")
+            yield Scenario(f"create-{suffix}", "open", "new", "file", creating, lays=(), params=rights(flags))
+    for name in ("r", "w"):
+        flags = _MODES[name] | os.O_TRUNC
+        yield Scenario(
+            f"open-trunc-{name}", "open", "truncate", "file", opening(flags),
+            params={"access": name, "truncate": True},
+        )  # fmt: skip
+    appending = {"access": "w", "append": True, "truncate": True}
+    yield Scenario(
+        "open-trunc-wa", "open", "truncate", "file", opening(os.O_WRONLY | os.O_APPEND | os.O_TRUNC), params=appending
+    )
+    yield Scenario("open-path", "open", "path", "file", opening(os.O_PATH))
+    unnamed = os.O_TMPFILE | os.O_RDWR
+    yield Scenario(
+        "tmpfile", "open", "tmpfile", "file", opening(unnamed, "parent"), lays=(), params={"access": "rw"}, walk=False
+    )
+    yield Scenario(
+        "tmpfile-named", "link", "link", "file", lambda t, p: t.linkfd(t.open(p.parent, unnamed, 0o755), p.name),
+        lays=(), walk=False, then=(("open", "tmpfile", {"access": "rw"}),),
+    )  # fmt: skip
+
+
+def _special(tclass: str) -> Iterator[Scenario]:
+    """What a fifo or a device does then is the client's own business; a socket cannot be opened, once all is asked."""
+    answer = errno.ENXIO if tclass == "sock_file" else 0
+    for name, flags in (*_MODES.items(), ("wa", os.O_WRONLY | os.O_APPEND)):
+        yield Scenario(
+            f"open-{name}-{tclass}", "open", "existing", tclass, opening(flags), params=rights(flags), whole=False,
+            answers=answer,
+        )  # fmt: skip
+
+
+def _directories() -> Iterator[Scenario]:
+    listing = os.O_RDONLY | os.O_DIRECTORY
+    yield Scenario("open-dir", "open", "existing", "dir", opening(listing))
+    opened = ("open", "existing", {})
+    yield Scenario(
+        "readdir", "readdir", "plus", "dir", lambda t, p: t.readdir(p.object), then=(opened,), walk=False
+    )  # fmt: skip
+    for case, plus in (("names", False), ("plus", True)):
+        yield Scenario(
+            f"readdir-{case}-moved", "readdir", case, "dir", lambda t, p, plus=plus: t.readdir(p.fd, plus=plus),
+            opens=listing, rejudged="read",
+        )  # fmt: skip
+    yield Scenario("chdir", "access", "chdir", "dir", lambda t, p: t.chdir(p.object))
+
+
+def _access() -> Iterator[Scenario]:
+    for tclass in FORMAT:
+        letters = ("r", "w") if tclass == "dir" else ("r", "w", "x")
+        for letter in (*letters, "".join(letters)):
+            yield Scenario(
+                f"access-{letter}-{tclass}", "access", "access", tclass, _asking(letter), params={"access": letter},
+                whole=tclass == "file",
+            )  # fmt: skip
+
+
+def _asking(letters: str) -> Act:
+    mode = sum({"r": os.R_OK, "w": os.W_OK, "x": os.X_OK}[letter] for letter in letters)
+    return lambda task, place: task.access(place.object, mode, _NOFOLLOW)
