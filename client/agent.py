@@ -30,6 +30,7 @@ class Agent:
         self._node = node
         self._tasks = Tasks()
         self._mounts: dict[str, Mount] = {}
+        self._started_ns = node.clock.wall_ns()
 
     async def login(self, call: Call, req: pb.LoginRequest) -> pb.LoginReply:
         """A new task. EACCES for a context outside what this node's nodemap lets its subjects claim; EEXIST."""
@@ -40,16 +41,23 @@ class Agent:
         return pb.LoginReply(pid=task.subject.pid)
 
     async def logout(self, call: Call, req: pb.LogoutRequest) -> pb.LogoutReply:
-        """Ends a task; what it has open is closed first. ESRCH."""
-        task = self._tasks.logout(req.task)
+        """Ends a task, or all but those to keep; what they have open is closed first. ESRCH."""
+        wanted = [req.task] if req.task else self._tasks.but(req.keep)
+        await asyncio.gather(*(self._end(call, self._tasks.logout(task)) for task in wanted))
+        return pb.LogoutReply()
+
+    def counters(self) -> dict[str, int]:
+        """How many tasks there are, and how many files they have open."""
+        return {"tasks": len(self._tasks), "open_files": sum(map(_files, self._tasks))}
+
+    async def _end(self, call: Call, task: Task) -> None:
         await asyncio.gather(*(self._close(call, task, file) for file in task.fds.values()))
         task.fds.clear()
         tasks.record(call.batch, task, "logout", call.peer.node)
-        return pb.LogoutReply()
 
     async def mount(self, call: Call, req: pb.MountRequest) -> pb.MountReply:
         """Mounts, or connects again; EBUSY where the mount is there with the other switch."""
-        mount = self._mounts.get(req.mount) or Mount(self._node, req.mount, lsm=req.lsm)
+        mount = self._mounts.get(req.mount) or Mount(self._node, req.mount, lsm=req.lsm, started_ns=self._started_ns)
         if mount.lsm != req.lsm:
             raise OSError(errno.EBUSY, f"mount {req.mount!r} is there with its LSM {'on' if mount.lsm else 'off'}")
         sepol = await mount.connect()
@@ -91,6 +99,11 @@ class Agent:
             await file.mount.mds.close(mds_pb2.CloseRequest(handle=file.handle), caller)
         except OSError as error:
             log.info("close of task %s: %s", task.id, error)
+
+
+def _files(task: Task) -> int:
+    """How many files the task has open; a number that dup gave is no other file."""
+    return len({id(file) for file in task.fds.values()})
 
 
 def _failed(error: OSError) -> pb.SyscallReply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -36,6 +36,10 @@ class App:
 
     async def stop(self) -> None:
         """Nothing to close: servers let go of the handles of a client that is gone."""
+
+    def counters(self) -> Mapping[str, int]:
+        """`tasks`, and the `open_files` of all of them."""
+        return self._agent.counters()
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """A client keeps no labels."""

@@ -16,11 +16,15 @@ _OSS = oss_pb2.DESCRIPTOR.services_by_name["Oss"]
 
 
 class Mount:
-    """One mount of the filesystem on a client node. `lsm`: the node's own modules are asked before each rpc."""
+    """One mount of the filesystem on a client node. `lsm`: the node's own modules are asked before each rpc.
 
-    def __init__(self, node: Node, name: str, *, lsm: bool) -> None:
+    `started_ns`: when the node began, by which the MDS tells a restarted client from one that mounts once more.
+    """
+
+    def __init__(self, node: Node, name: str, *, lsm: bool, started_ns: int = 0) -> None:
         self.name = name
         self.lsm = lsm
+        self._started_ns = started_ns
         # By the subject's digest. An entry goes when its ticket is refused as stale.
         self.roots: dict[bytes, Entry] = {}
         self._node = node
@@ -30,7 +34,7 @@ class Mount:
     async def connect(self) -> str:
         """Connects the node to every server; the policy fingerprint that the MDS told. ENOTCONN without an MDS."""
         caller = self._node.caller()
-        reply = await self.mds.connect(mds_pb2.ConnectRequest(client=self._node.name), caller)
+        reply = await self.mds.connect(mds_pb2.ConnectRequest(client=self._node.name, started_ns=self._started_ns), caller)
         for name in self._node.peers("oss"):
             await self.ost(name).connect(oss_pb2.OssConnectRequest(client=self._node.name), caller)
         return str(reply.sepol)

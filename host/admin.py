@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,7 @@ class AdminOps:
         self._node = node
         self._app = app
         self._stats = stats
+        self._nodemaps = 0
 
     async def load_policy(self, call: Call, req: pb.LoadPolicyRequest) -> pb.PolicyReply:
         """Boots with a policy, or loads another one over it, which security{load_policy} is asked for."""
@@ -74,6 +76,7 @@ class AdminOps:
             self._node.admission.set_nodemaps([Nodemap.from_proto(n) for n in req.nodemaps])
         except ValueError as error:
             raise OSError(errno.EINVAL, str(error)) from None
+        self._nodemaps = zlib.crc32(req.SerializeToString(deterministic=True))
         return pb.SetNodemapsReply()
 
     async def collect(self, call: Call, req: pb.CollectRequest) -> pb.CollectReply:
@@ -86,8 +89,8 @@ class AdminOps:
         return pb.ReadEvidenceReply(history=_part(config.history, req.history), audit=_part(config.audit, req.audit))
 
     async def stats(self, call: Call, req: pb.StatsRequest) -> pb.StatsReply:
-        """Counters of this node."""
-        return pb.StatsReply(counters=self._stats())
+        """Counters of this node; `nodemaps` is a fingerprint of those in force, 0 where there are none."""
+        return pb.StatsReply(counters=self._stats() | {"nodemaps": self._nodemaps})
 
     def _ask(self, call: Call, case: str, hook: str) -> None:
         call.takes(case)

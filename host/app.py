@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -46,6 +46,10 @@ class App(Protocol):
 
     async def stop(self) -> None:
         """Closes the store; whatever was acknowledged is there at the next start."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """What clients hold here, or tasks have here: by name, for Admin.Stats."""
         ...
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import zlib
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
@@ -13,6 +14,7 @@ from host.app import App
 from host.auditlog import AuditLog
 from host.config import NodeConfig
 from host.node import Environment, Node
+from host.policy import PolicyState
 from labelproof.v1 import admin_pb2
 from lsm.modules.selinux.module import Selinux
 from rpc.bind import Table, bind
@@ -66,7 +68,14 @@ class Server:
         counted = {}
         if isinstance(module, Selinux):
             counted = {"avc_hits": module.avc.hits, "avc_misses": module.avc.misses}
-        return {"last_committed": self.app.last_committed, "policy_seqno": self.node.policy.seqno, **counted}
+        policy = self.node.policy
+        counted |= {"policy_seqno": policy.seqno, "policy": _fingerprint(policy)}
+        return {"last_committed": self.app.last_committed, **counted, **self.app.counters()}
+
+
+def _fingerprint(policy: PolicyState) -> int:
+    """Of mode, rules and booleans together: equal where two nodes decide by the same."""
+    return zlib.crc32(f"{policy.sepol} {sorted(policy.booleans.items())}".encode())
 
 
 def _recorder(config: NodeConfig, env: Environment) -> Recorder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,6 +65,16 @@ class Tasks:
         found = self.get(task)
         del self._tasks[task]
         return found
+
+    def but(self, keep: Collection[str]) -> list[str]:
+        """The ids of all tasks but those, in the order of their login."""
+        return [task for task in self._tasks if task not in set(keep)]
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    def __len__(self) -> int:
+        return len(self._tasks)
 
     def setprocattr(self, task: Task, attr: str, value: str | None, mediator: Mediator) -> None:
         """Sets fscreate, keycreate, sockcreate or exec, which None clears, or current. The task itself is asked about.

@@ -11,6 +11,7 @@ In reading order:
   labels    labels as xattrs: which ones, what counts without one, the history's event
   flocks    locks of open files and processes on files, in memory
   handles   open files and directories, in memory
+  clients   who is connected; a client that was restarted is evicted
   osts      this server as a client of the OSTs: glimpse, punch, relabel, destroy
   relabels  relabels under way: told to the OSTs, undone
   reaper    what outlives a call: objects without a name, relabels to undo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -75,6 +75,12 @@ class App:
         if self._mdt is not None:
             await self._mdt.reaper.stop()
             self._mdt.store.close()
+
+    def counters(self) -> Mapping[str, int]:
+        """`open_files` and `locks` (those waited for too) of all clients."""
+        if self._mdt is None:
+            return {}
+        return {"open_files": len(self._mdt.handles), "locks": len(self._mdt.flocks)}
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """Every inode with its labels as stored, and a path; or `only` those."""

@@ -87,6 +87,20 @@ class Flocks:
         if not queue:
             self._waiting.pop(key, None)
 
+    def abandon(self, owned: Callable[[Owner], bool]) -> None:
+        """Takes every lock and every wait from owners that are gone; who waited for them may have theirs."""
+        for key in list(self._waiting):
+            for waiter in [waiter for waiter in self._waiting.get(key, ()) if owned(waiter.lock.owner)]:
+                self.leave(key, waiter)
+                waiter.wake(OSError(errno.ENOTCONN, "the client was evicted"))
+        for key in list(self._held):
+            for owner in {lock.owner for lock in self._held.get(key, ()) if owned(lock.owner)}:
+                self.drop(key, owner)
+
+    def __len__(self) -> int:
+        """Those held and those waited for."""
+        return sum(map(len, self._held.values())) + sum(map(len, self._waiting.values()))
+
     def interrupt(self, key: Key, owner: Owner) -> int:
         """Ends the owner's waits with EINTR; how many there were."""
         mine = [waiter for waiter in self._waiting.get(key, ()) if waiter.lock.owner == owner]

@@ -70,6 +70,13 @@ class Handles:
             del self._by_fid[handle.fid]
             self.linkable.discard(handle.fid)
 
+    def of(self, node: str) -> list[Handle]:
+        """What a client node holds."""
+        return [handle for handle in self._by_id.values() if handle.node == node]
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
     def is_open(self, fid: Fid) -> bool:
         return fid in self._by_fid
 

@@ -14,6 +14,7 @@ from host.store import Store, Txn
 from labelproof.v1 import mds_pb2
 from lsm import Fid, Obj, vfs
 from mds import entries, inodes, labels, reaper, relabels
+from mds.clients import Clients
 from mds.flocks import Flocks
 from mds.handles import Handle, Handles
 from mds.inodes import Inode
@@ -50,6 +51,7 @@ class Mdt:
         self.store = store
         self.handles = Handles(node.env.rng(f"{node.name}:handles"))
         self.flocks = Flocks()
+        self.clients = Clients(self)
         self.osts = Osts(node)
         self.relabels = Relabels(node, store, self.osts)
         self.reaper = Reaper(store, self.osts, self.relabels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -62,6 +62,10 @@ class App:
         """Closes the OST."""
         if self._ost is not None:
             self._ost.store.close()
+
+    def counters(self) -> Mapping[str, int]:
+        """A client holds nothing here: a data token is all that it has."""
+        return {}
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """Every object with its labels as stored; or those of `only` these files."""

@@ -17,8 +17,10 @@ class Session(Base):
     """What names no object but the filesystem."""
 
     async def connect(self, call: Call, req: mds_pb2.ConnectRequest) -> mds_pb2.ConnectReply:
-        """Begins a session; tells the client the policy and its fingerprint."""
+        """Begins a session; tells the client the policy and its fingerprint. One that was restarted is evicted first."""
         node = self._mdt.node
+        if call.peer.role == "client":
+            await self._mdt.clients.connected(call.peer.node, req.started_ns)
         return mds_pb2.ConnectReply(
             nodemap=call.nodemap.name, last_committed=self._mdt.store.last_committed, policy_seqno=node.policy.seqno,
             policy_digest=node.policy.digest, sepol=node.policy.sepol, labels=list(self._mdt.modules),

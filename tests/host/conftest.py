@@ -59,6 +59,9 @@ class FakeApp:
     async def stop(self) -> None:
         self.told.append("stop")
 
+    def counters(self) -> dict[str, int]:
+        return {"open_files": 2}
+
     def collect(self, only: Collection[Fid] = ()) -> list[admin_pb2.RawObject]:
         fids = [(str(n), fid) for n, fid in enumerate((Fid(1, 1), Fid(1, 2))) if not only or fid in only]
         return [admin_pb2.RawObject(fid=rpc.fid_message(fid), path=path) for path, fid in fids]

@@ -13,6 +13,10 @@ from lsm.objects import Fid, Subject
 ON = pb.SetBooleansRequest(values={"user_write_shared": True})
 
 
+async def counted(bench, nobody) -> dict[str, int]:
+    return dict((await bench.admin.stats(pb.StatsRequest(), nobody)).counters)
+
+
 def test_boot(bench, boot, nobody) -> None:
     """Without a context, once: the reply has the fingerprint, and the app learns of it."""
 
@@ -152,17 +156,39 @@ def test_collect(bench, nobody, wanted, paths) -> None:
 
 
 def test_stats(bench, boot, nobody) -> None:
-    """What is committed and the policy's seqno; the cache's counts once there is a policy."""
+    """What is committed, the policy's seqno, what the role counts; the cache's counts once there is a policy."""
 
     async def test(bench):
-        before = dict((await bench.admin.stats(pb.StatsRequest(), nobody)).counters)
+        before = await counted(bench, nobody)
         await bench.admin.load_policy(boot, nobody)
-        return before, dict((await bench.admin.stats(pb.StatsRequest(), nobody)).counters)
+        return before, await counted(bench, nobody)
 
     before, after = bench(test)
 
-    assert before == {"last_committed": 0, "policy_seqno": 0}
+    assert before.keys() == {"last_committed", "policy_seqno", "policy", "nodemaps", "open_files"}
+    assert (before["last_committed"], before["policy_seqno"], before["nodemaps"]) == (0, 0, 0)
     assert (after["policy_seqno"], "avc_hits" in after) == (1, True)
+
+
+def test_stats_tell_policies_and_nodemaps_apart(bench, boot, nobody, admin) -> None:
+    """One fingerprint of mode, rules and booleans, one of the nodemaps: the same again when they are as they were."""
+
+    async def test(bench):
+        await bench.admin.load_policy(boot, nobody)
+        told = [await counted(bench, nobody)]
+        for on in (True, False):
+            await bench.admin.set_booleans(pb.SetBooleansRequest(values={"user_write_shared": on}), admin)
+            told.append(await counted(bench, nobody))
+        for maps in ([pb.Nodemap(name="default", trusted=True)], []):
+            await bench.admin.set_nodemaps(pb.SetNodemapsRequest(nodemaps=maps), nobody)
+            told.append(await counted(bench, nobody))
+        return [(counters["policy"], counters["nodemaps"]) for counters in told]
+
+    boot_, on, off, mapped, unmapped = bench(test)
+
+    assert on[0] != boot_[0]
+    assert mapped[1] != 0
+    assert boot_ == off == unmapped == (boot_[0], 0)
 
 
 @pytest.mark.parametrize("what", ["history", "audit"])

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from labelproof.v1 import context_pb2 as labelproof_dot_v1_dot_context__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alabelproof/v1/client.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"\xaf\x01\n\x05Value\x12\x11\n\x07integer\x18\x01 \x01(\x12H\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x12%\n\x04list\x18\x05 \x01(\x0b\x32\x15.labelproof.v1.ValuesH\x00\x12$\n\x03map\x18\x06 \x01(\x0b\x32\x15.labelproof.v1.FieldsH\x00\x12\x0e\n\x04none\x18\x07 \x01(\x08H\x00\x42\x06\n\x04kind\"-\n\x06Values\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.labelproof.v1.Value\"}\n\x06\x46ields\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .labelproof.v1.Fields.ItemsEntry\x1a\x42\n\nItemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.labelproof.v1.Value:\x02\x38\x01\"\\\n\x0cLoginRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12/\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1e.labelproof.v1.SecurityContext\x12\r\n\x05umask\x18\x03 \x01(\r\"\x19\n\nLoginReply\x12\x0b\n\x03pid\x18\x01 \x01(\r\"\x1d\n\rLogoutRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\"\r\n\x0bLogoutReply\"*\n\x0cMountRequest\x12\r\n\x05mount\x18\x01 \x01(\t\x12\x0b\n\x03lsm\x18\x02 \x01(\x08\"\x1b\n\nMountReply\x12\r\n\x05sepol\x18\x01 \x01(\t\"z\n\x0eSyscallRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05mount\x18\x02 \x01(\t\x12\n\n\x02op\x18\x03 \x01(\t\x12\x0c\n\x04test\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12#\n\x04\x61rgs\x18\x06 \x01(\x0b\x32\x15.labelproof.v1.Fields\"e\n\x0cSyscallReply\x12\r\n\x05\x65rrno\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x66inite\x18\x03 \x01(\x08\x12#\n\x05value\x18\x04 \x01(\x0b\x32\x14.labelproof.v1.Value2\xd9\x04\n\x05\x41gent\x12\xa5\x01\n\x05Login\x12\x1b.labelproof.v1.LoginRequest\x1a\x19.labelproof.v1.LoginReply\"d\x8a\xb5\x18`\x12^role harness only; the task\'s context is bounded by the nodemap and recorded as a `task` event\x12\x7f\n\x06Logout\x12\x1c.labelproof.v1.LogoutRequest\x1a\x1a.labelproof.v1.LogoutReply\";\x8a\xb5\x18\x37\x12\x35role harness only; ends a task that the harness began\x12\x8e\x01\n\x05Mount\x12\x1b.labelproof.v1.MountRequest\x1a\x19.labelproof.v1.MountReply\"M\x8a\xb5\x18I\x12Gconnects only; each task\'s own GetRoot asks sb_kern_mount of the server\x12\x95\x01\n\x07Syscall\x12\x1d.labelproof.v1.SyscallRequest\x1a\x1b.labelproof.v1.SyscallReply\"N\x8a\xb5\x18J\n\t\n\x04\x66ile\x1a\x01*\n\x1c\n\x04\x61ttr\x12\x14setprocattr(subject)\n\x1f\n\x07getattr\x12\x14getprocattr(subject)b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alabelproof/v1/client.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"\xaf\x01\n\x05Value\x12\x11\n\x07integer\x18\x01 \x01(\x12H\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x12%\n\x04list\x18\x05 \x01(\x0b\x32\x15.labelproof.v1.ValuesH\x00\x12$\n\x03map\x18\x06 \x01(\x0b\x32\x15.labelproof.v1.FieldsH\x00\x12\x0e\n\x04none\x18\x07 \x01(\x08H\x00\x42\x06\n\x04kind\"-\n\x06Values\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.labelproof.v1.Value\"}\n\x06\x46ields\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .labelproof.v1.Fields.ItemsEntry\x1a\x42\n\nItemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.labelproof.v1.Value:\x02\x38\x01\"\\\n\x0cLoginRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12/\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1e.labelproof.v1.SecurityContext\x12\r\n\x05umask\x18\x03 \x01(\r\"\x19\n\nLoginReply\x12\x0b\n\x03pid\x18\x01 \x01(\r\"+\n\rLogoutRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0c\n\x04keep\x18\x02 \x03(\t\"\r\n\x0bLogoutReply\"*\n\x0cMountRequest\x12\r\n\x05mount\x18\x01 \x01(\t\x12\x0b\n\x03lsm\x18\x02 \x01(\x08\"\x1b\n\nMountReply\x12\r\n\x05sepol\x18\x01 \x01(\t\"z\n\x0eSyscallRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05mount\x18\x02 \x01(\t\x12\n\n\x02op\x18\x03 \x01(\t\x12\x0c\n\x04test\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12#\n\x04\x61rgs\x18\x06 \x01(\x0b\x32\x15.labelproof.v1.Fields\"e\n\x0cSyscallReply\x12\r\n\x05\x65rrno\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x66inite\x18\x03 \x01(\x08\x12#\n\x05value\x18\x04 \x01(\x0b\x32\x14.labelproof.v1.Value2\xd9\x04\n\x05\x41gent\x12\xa5\x01\n\x05Login\x12\x1b.labelproof.v1.LoginRequest\x1a\x19.labelproof.v1.LoginReply\"d\x8a\xb5\x18`\x12^role harness only; the task\'s context is bounded by the nodemap and recorded as a `task` event\x12\x7f\n\x06Logout\x12\x1c.labelproof.v1.LogoutRequest\x1a\x1a.labelproof.v1.LogoutReply\";\x8a\xb5\x18\x37\x12\x35role harness only; ends a task that the harness began\x12\x8e\x01\n\x05Mount\x12\x1b.labelproof.v1.MountRequest\x1a\x19.labelproof.v1.MountReply\"M\x8a\xb5\x18I\x12Gconnects only; each task\'s own GetRoot asks sb_kern_mount of the server\x12\x95\x01\n\x07Syscall\x12\x1d.labelproof.v1.SyscallRequest\x1a\x1b.labelproof.v1.SyscallReply\"N\x8a\xb5\x18J\n\t\n\x04\x66ile\x1a\x01*\n\x1c\n\x04\x61ttr\x12\x14setprocattr(subject)\n\x1f\n\x07getattr\x12\x14getprocattr(subject)b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,17 +55,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREPLY']._serialized_start=520
   _globals['_LOGINREPLY']._serialized_end=545
   _globals['_LOGOUTREQUEST']._serialized_start=547
-  _globals['_LOGOUTREQUEST']._serialized_end=576
-  _globals['_LOGOUTREPLY']._serialized_start=578
-  _globals['_LOGOUTREPLY']._serialized_end=591
-  _globals['_MOUNTREQUEST']._serialized_start=593
-  _globals['_MOUNTREQUEST']._serialized_end=635
-  _globals['_MOUNTREPLY']._serialized_start=637
-  _globals['_MOUNTREPLY']._serialized_end=664
-  _globals['_SYSCALLREQUEST']._serialized_start=666
-  _globals['_SYSCALLREQUEST']._serialized_end=788
-  _globals['_SYSCALLREPLY']._serialized_start=790
-  _globals['_SYSCALLREPLY']._serialized_end=891
-  _globals['_AGENT']._serialized_start=894
-  _globals['_AGENT']._serialized_end=1495
+  _globals['_LOGOUTREQUEST']._serialized_end=590
+  _globals['_LOGOUTREPLY']._serialized_start=592
+  _globals['_LOGOUTREPLY']._serialized_end=605
+  _globals['_MOUNTREQUEST']._serialized_start=607
+  _globals['_MOUNTREQUEST']._serialized_end=649
+  _globals['_MOUNTREPLY']._serialized_start=651
+  _globals['_MOUNTREPLY']._serialized_end=678
+  _globals['_SYSCALLREQUEST']._serialized_start=680
+  _globals['_SYSCALLREQUEST']._serialized_end=802
+  _globals['_SYSCALLREPLY']._serialized_start=804
+  _globals['_SYSCALLREPLY']._serialized_end=905
+  _globals['_AGENT']._serialized_start=908
+  _globals['_AGENT']._serialized_end=1509
 # @@protoc_insertion_point(module_scope)

@@ -61,10 +61,12 @@ class LoginReply(_message.Message):
     def __init__(self, pid: _Optional[int] = ...) -> None: ...
 
 class LogoutRequest(_message.Message):
-    __slots__ = ("task",)
+    __slots__ = ("task", "keep")
     TASK_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
     task: str
-    def __init__(self, task: _Optional[str] = ...) -> None: ...
+    keep: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, task: _Optional[str] = ..., keep: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LogoutReply(_message.Message):
     __slots__ = ()

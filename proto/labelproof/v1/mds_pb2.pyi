@@ -32,12 +32,14 @@ class Claim(_message.Message):
     def __init__(self, label: _Optional[_Union[_context_pb2.Label, _Mapping]] = ...) -> None: ...
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("client", "features")
+    __slots__ = ("client", "features", "started_ns")
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    STARTED_NS_FIELD_NUMBER: _ClassVar[int]
     client: str
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, client: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    started_ns: int
+    def __init__(self, client: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., started_ns: _Optional[int] = ...) -> None: ...
 
 class ConnectReply(_message.Message):
     __slots__ = ("nodemap", "last_committed", "policy_seqno", "policy_digest", "sepol", "features", "labels")
