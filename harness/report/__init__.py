@@ -11,6 +11,6 @@ In reading order:
 The text around is in harness/templates. Everything is made from the recorded run (docs/report.md).
 """
 
-from harness.report.page import by_suite, render
+from harness.report.page import Case, again, by_suite, gather, render
 
-__all__ = ["by_suite", "render"]
+__all__ = ["Case", "again", "by_suite", "gather", "render"]

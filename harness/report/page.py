@@ -92,7 +92,7 @@ class Case:
 
 def render(found: Results, run: Run, replay: str) -> str:
     """The page. `replay` is the command that does the run again. What of the run is damaged is left out, and said."""
-    cases, counts, loose, damage = _read(found, run)
+    cases, counts, loose, damage = gather(found, run)
     environment = _environment()
     shown = cases[:TESTS_MAX]
     fragment = environment.get_template("case.html")
@@ -136,7 +136,7 @@ def again(test: Test, replay: str) -> str:
     return f"{replay} -k {shlex.quote(name)}"
 
 
-def _read(found: Results, run: Run) -> tuple[list[Case], Counts, list[Failure], list[str]]:
+def gather(found: Results, run: Run) -> tuple[list[Case], Counts, list[Failure], list[str]]:
     """Cases, the failing ones first; all decisions counted; failures of no test; what could not be read."""
     stories: dict[str, tuple[Story, Book]] = {}
     wrong: dict[str | None, list[tuple[Any, Book]]] = {}
