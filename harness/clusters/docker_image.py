@@ -38,13 +38,13 @@ def ready(engine: Engine, logs: Path, root: Path = _ROOT) -> str:
 
 
 def digest(root: Path = _ROOT) -> str:
-    """Of what an image is made of: the names and contents of the files that .dockerignore lets pass."""
+    """Of what nodes run: names and contents of what .dockerignore lets pass, but harness, which no node imports."""
     from docker.utils.build import exclude_paths
 
     if not (root / "Dockerfile").exists():
         raise ClusterError(f"{root} has no Dockerfile; run from the sources, or set {VARIABLE} to an image")
     patterns = [line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    paths = sorted(path for path in exclude_paths(str(root), patterns) if (root / path).is_file())
+    paths = sorted(path for path in exclude_paths(str(root), [*patterns, "harness"]) if (root / path).is_file())
     found = hashlib.sha256()
     for path in paths:
         content = (root / path).read_bytes()

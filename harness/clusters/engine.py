@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +37,17 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine that answers. `host`: where its published ports are; `local`: it runs on this machine.
+    """An engine that answers.
 
-    `environ` holds the variables by which any other client reaches the same engine.
+    `host`: where its published ports are. `local`: it runs on this machine. `shares_files`: containers can be given
+    what this process owns. `environ`: the variables by which any other client reaches the same engine.
     """
 
     api: APIClient
     id: str
     host: str
     local: bool
+    shares_files: bool
     environ: Mapping[str, str]
 
 
@@ -80,7 +82,9 @@ def connect() -> Engine:
         raise ClusterError(f"no container engine answers at {url} ({_reason(error)}); {REMEDY}") from error
     here = info["Name"] == socket.gethostname() and info["KernelVersion"] == os.uname().release
     local = url.startswith("unix://") and here
-    return Engine(client.api, info["ID"], urlsplit(url).hostname or "127.0.0.1", local, environ)
+    # Only root may give files away, and with user ids of its own the engine would not know to whom.
+    shares = local and os.geteuid() == 0 and not _maps_users(info["SecurityOptions"] or ())
+    return Engine(client.api, info["ID"], urlsplit(url).hostname or "127.0.0.1", local, shares, environ)
 
 
 def environment() -> dict[str, str]:
@@ -138,6 +142,10 @@ def refusals(what: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     told = getattr(error, "explanation", None) or getattr(error, "strerror", None) or str(error)
     return " ".join(str(told).split())
+
+
+def _maps_users(options: Iterable[str]) -> bool:
+    return any(option in {"name=userns", "name=rootless"} for option in options)
 
 
 def _configured_context() -> str:

@@ -113,10 +113,10 @@ class Disk(Protocol):
 
 @runtime_checkable
 class Mirrored(Protocol):
-    """A machine whose nodes do not share our filesystem: their histories and audit logs in the run's folder are copies."""
+    """A machine whose nodes do not share our filesystem: their histories and audit logs in our folder are copies."""
 
     def fetch(self) -> None:
-        """Brings the copies up to date, but for nodes that are paused now. OSError: a node that runs does not answer."""
+        """Brings the copies up to date, but for nodes that are paused now. OSError: a running node does not answer."""
         ...
 
 
