@@ -318,6 +318,22 @@ class Task:
         found = self.call("getexec")
         return None if found is None else str(found)
 
+    def setkeycreate(self, context: str | None) -> None:
+        """The label of the keys that the task makes from now on; None: the policy's again."""
+        self.call("setkeycreate", context=context)
+
+    def getkeycreate(self) -> str | None:
+        found = self.call("getkeycreate")
+        return None if found is None else str(found)
+
+    def setsockcreate(self, context: str | None) -> None:
+        """The label of the sockets that the task makes from now on; None: the policy's again."""
+        self.call("setsockcreate", context=context)
+
+    def getsockcreate(self) -> str | None:
+        found = self.call("getsockcreate")
+        return None if found is None else str(found)
+
     def setcon(self, context: str) -> None:
         """Changes the task's own context."""
         self.call("setcon", context=context)

@@ -12,9 +12,7 @@ async def setfscreate(ctx: Ctx, context: str | None = None) -> None:
 
     Tickets are of the subject as it was, so the next path is walked from the root.
     """
-    _own(ctx, "attr")
-    ctx.tasks.setprocattr(ctx.task, "fscreate", context or None, ctx.mediator)
-    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr="fscreate", value=context or None)
+    _creating(ctx, "fscreate", context)
 
 
 async def getfscreate(ctx: Ctx) -> str | None:
@@ -37,6 +35,30 @@ async def getexec(ctx: Ctx) -> str | None:
     return ctx.task.exec
 
 
+async def setkeycreate(ctx: Ctx, context: str | None = None) -> None:
+    """Sets the label of the keys that the task makes from now on; None clears it."""
+    _creating(ctx, "keycreate", context)
+
+
+async def getkeycreate(ctx: Ctx) -> str | None:
+    """The label set by setkeycreate, or None."""
+    _own(ctx, "getattr")
+    ctx.mediator.check("getprocattr", "keycreate")
+    return ctx.task.subject.keycreate
+
+
+async def setsockcreate(ctx: Ctx, context: str | None = None) -> None:
+    """Sets the label of the sockets that the task makes from now on; None clears it."""
+    _creating(ctx, "sockcreate", context)
+
+
+async def getsockcreate(ctx: Ctx) -> str | None:
+    """The label set by setsockcreate, or None."""
+    _own(ctx, "getattr")
+    ctx.mediator.check("getprocattr", "sockcreate")
+    return ctx.task.subject.sockcreate
+
+
 async def setcon(ctx: Ctx, context: str) -> None:
     """Changes the task's own context (a write to /proc/self/attr/current); what it has open stays its opener's."""
     _own(ctx, "attr")
@@ -56,6 +78,13 @@ async def umask(ctx: Ctx, mask: U32) -> int:
     ctx.call.takes("file")
     before, ctx.task.umask = ctx.task.umask, mask & 0o777
     return before
+
+
+def _creating(ctx: Ctx, attr: str, context: str | None) -> None:
+    """An attribute that travels with the task's subject."""
+    _own(ctx, "attr")
+    ctx.tasks.setprocattr(ctx.task, attr, context or None, ctx.mediator)
+    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr=attr, value=context or None)
 
 
 def _own(ctx: Ctx, case: str) -> None:

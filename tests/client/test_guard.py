@@ -166,6 +166,21 @@ def test_a_tasks_own_attributes_are_asked_of_this_node(client):
     assert (client("getexec"), client("getcon")) == ("label", "other")
 
 
+@pytest.mark.parametrize("attr", ["keycreate", "sockcreate"])
+def test_labels_of_what_a_task_makes_travel_with_it(client, attr):
+    """keycreate and sockcreate are asked of this node, become the subject's, and are told in the history."""
+    client(f"set{attr}", context="label")
+    client.toy.denies = {"setprocattr"}
+
+    denied = client.reply(f"set{attr}", context="other")
+
+    assert (denied.errno, client.last.case, client.last.vantage) == (errno.EACCES, "attr", "agent")
+    assert client(f"get{attr}") == "label"
+    events = [json.loads(line) for data in client.lines for line in data.splitlines()]
+    assert next(e["value"] for e in events if e["e"] == "task" and e.get("attr") == attr) == "label"
+    assert [e[attr] for e in events if e["e"] == "subject" and e.get(attr)] == ["label"]
+
+
 def test_umask_gives_the_mask_as_it_was(client):
     first = client("umask", mask=0o777027)
 

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, opening, rights
+from harness.suites.scenarios.scenario import FORMAT, Act, Row, Scenario, opening, rights
 
 # fs/open.c, build_open_flags: the access mode 3 is asked for reading and writing, and grants neither.
 _NEITHER = 3
@@ -65,16 +65,19 @@ def _special(tclass: str) -> Iterator[Scenario]:
 def _directories() -> Iterator[Scenario]:
     listing = os.O_RDONLY | os.O_DIRECTORY
     yield Scenario("open-dir", "open", "existing", "dir", opening(listing))
-    opened = ("open", "existing", {})
+    opened: Row = ("open", "existing", {})
     yield Scenario(
         "readdir", "readdir", "plus", "dir", lambda t, p: t.readdir(p.object), then=(opened,), walk=False
     )  # fmt: skip
-    for case, plus in (("names", False), ("plus", True)):
+    for case in ("names", "plus"):
         yield Scenario(
-            f"readdir-{case}-moved", "readdir", case, "dir", lambda t, p, plus=plus: t.readdir(p.fd, plus=plus),
-            opens=listing, rejudged="read",
+            f"readdir-{case}-moved", "readdir", case, "dir", _listing(case), opens=listing, rejudged="read"
         )  # fmt: skip
     yield Scenario("chdir", "access", "chdir", "dir", lambda t, p: t.chdir(p.object))
+
+
+def _listing(case: str) -> Act:
+    return lambda task, place: task.readdir(place.fd, plus=case == "plus")
 
 
 def _access() -> Iterator[Scenario]:

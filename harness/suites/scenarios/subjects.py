@@ -42,6 +42,9 @@ def _task() -> Iterator[Scenario]:
         "setfscreate-unknown", "fscreate", lambda t, p: t.setfscreate(p.new_label), asks=unknown, becomes="unlabeled"
     )
     yield row("setexec", "exec", lambda t, p: t.setexec(p.context))
+    making = access.Check("setprocattr", "subject", "subject", "become", "key", frozenset({"create"}))
+    yield row("setkeycreate", "keycreate", lambda t, p: t.setkeycreate(p.context), asks=(making,))
+    yield row("setsockcreate", "sockcreate", lambda t, p: t.setsockcreate(p.context))
     yield row("setcon", "current", lambda t, p: t.setcon(p.context), asks=(becoming,))
 
 
