@@ -25,6 +25,8 @@ from harness.checkers import Verdict
 from harness.clusters import Cluster, evidence
 from harness.collector import Collector, Listener
 from harness.judgement import Judgement, Outcome, together
+from harness.outputs import junit
+from harness.outputs.told import Told
 from harness.policy import Policy
 from harness.results import Exit, Results
 from harness.store import Run, Store
@@ -64,6 +66,7 @@ class RunResult:
     run: Run
     exit: Exit
     replay: str
+    told: Told
     kept: tuple[Cluster, ...] = ()
 
 
@@ -89,9 +92,10 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     found = _results(options, policy, seed, collector, outcome, time.monotonic() - begin, started)
     replay = _command(options, " ".join(options.targets), seed)
     found = replace(found, replay=replay)
-    _write(found, made, replay)
+    told = Told(made, found)
+    _write(told)
     kept = tuple(collector.pool.kept) if collector.pool else ()
-    return RunResult(found, made, _exit(found, outcome, code, made), replay, kept)
+    return RunResult(found, made, _exit(found, outcome, code, made), replay, told, kept)
 
 
 def _policy(options: RunOptions, home: Store, *, ours: bool) -> Policy | None:
@@ -121,7 +125,7 @@ def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int,
     arguments = [
         "-c", str(suites.INI), f"--rootdir={_rootdir(targets)}", "-p", "no:cacheprovider",
         "--capture=sys", "--continue-on-collection-errors", "-ra",
-        f"--junit-xml={made.path / 'junit.xml'}", f"--labelproof-run-dir={made.path}",
+        f"--labelproof-run-dir={made.path}",
         f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",
         f"--labelproof-lsm={options.lsm}", f"--labelproof-seed={seed}",
         f"--labelproof-again={_command(replace(options, expression='', workers=0), '{}', seed)}",
@@ -215,9 +219,12 @@ def versions() -> dict[str, str | None]:
     }
 
 
-def _write(found: Results, made: Run, replay: str) -> None:
+def _write(told: Told) -> None:
+    found, made = told.found, told.run
     results.write(found, made.results)
-    (made.path / "report.html").write_text(report.render(found, made, replay), encoding="utf-8")
+    page = report.render(found, made, found.replay, told.gathered)
+    (made.path / "report.html").write_text(page, encoding="utf-8")
+    (made.path / "junit.xml").write_text(junit.render(told), encoding="utf-8")
     binaries = [path for part in made.parts() for path in sorted((part / "policy").glob("*.bin"))]
     named = f"{found.policy['digest']}.bin" if found.policy else ""
     binary = next((path for path in binaries if path.name == named), binaries[0] if binaries else None)

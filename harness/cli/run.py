@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness import runner, standing, workers
-from harness.cli import choice, context
+from harness.cli import choice, context, report
 from harness.cli.context import Shared
 from harness.cli.diff import Baselines
 from harness.cli.screen import Screen
@@ -45,6 +45,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Fail where something is not as in this baseline.")
 @click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write what the run did as a baseline.")
 @click.option("--keep", is_flag=True, help="Leave the cluster up when the tests are done, until Ctrl-C.")
+@report.outputs
 @context.JSON
 @click.option("-q", "--quiet", is_flag=True, help="Only the verdict.")
 @click.option("-v", "--verbose", is_flag=True, help="Every test by name.")
@@ -63,6 +64,7 @@ def run(
     baseline: Path | None,
     save_baseline: Path | None,
     keep: bool,
+    outputs: report.Outputs,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -76,8 +78,8 @@ def run(
     number, fewer = workers.fitting(workers.parsed(many), runtime)
     if save_baseline and number:
         raise ValueError("--save-baseline with -n: a baseline is written by one process, with every test; leave -n out")
-    targets = [shlex.quote(word) for word in wanted]
-    options = RunOptions(targets, runtime, policy, lsm, seed, keep, expression, profile, number)
+    quoted = [shlex.quote(word) for word in wanted]
+    options = RunOptions(quoted, runtime, policy, lsm, seed, keep, expression, profile, number)
     baselines = Baselines(baseline, save_baseline, common=bool(wanted or expression))
     screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
     if fewer:
@@ -92,6 +94,7 @@ def run(
         screen.conclude(result)
         for line in render.text(found) if found else ():
             screen.say(line)
+    outputs.write(result, stderr=as_json)
     for line in baselines.save(result):
         screen.say(line)
     _hold(result, shared.home, screen)

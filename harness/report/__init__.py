@@ -11,6 +11,6 @@ In reading order:
 The text around is in harness/templates. Everything is made from the recorded run (docs/report.md).
 """
 
-from harness.report.page import Case, again, by_suite, gather, render
+from harness.report.page import Case, Gathered, again, by_suite, gather, render
 
-__all__ = ["Case", "again", "by_suite", "gather", "render"]
+__all__ = ["Case", "Gathered", "again", "by_suite", "gather", "render"]

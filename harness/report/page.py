@@ -90,9 +90,13 @@ class Case:
         return len(self.story.steps) if name == "steps" else sum(1 for _ in self.story.decisions())
 
 
-def render(found: Results, run: Run, replay: str) -> str:
+# Cases, the failing ones first; all decisions counted; failures of no test; what could not be read.
+Gathered = tuple[list[Case], Counts, list[Failure], list[str]]
+
+
+def render(found: Results, run: Run, replay: str, gathered: Gathered | None = None) -> str:
     """The page. `replay` is the command that does the run again. What of the run is damaged is left out, and said."""
-    cases, counts, loose, damage = gather(found, run)
+    cases, counts, loose, damage = gathered or gather(found, run)
     environment = _environment()
     shown = cases[:TESTS_MAX]
     fragment = environment.get_template("case.html")
@@ -136,7 +140,7 @@ def again(test: Test, replay: str) -> str:
     return f"{replay} -k {shlex.quote(name)}"
 
 
-def gather(found: Results, run: Run) -> tuple[list[Case], Counts, list[Failure], list[str]]:
+def gather(found: Results, run: Run) -> Gathered:
     """Cases, the failing ones first; all decisions counted; failures of no test; what could not be read."""
     stories: dict[str, tuple[Story, Book]] = {}
     wrong: dict[str | None, list[tuple[Any, Book]]] = {}
