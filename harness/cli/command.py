@@ -29,6 +29,7 @@ libsepol.
   labelproof run tests/test_labels.py        tests of your own, with the fixtures labelproof_*
   labelproof run --policy policy.33 --profile site.toml    your site's own compiled policy
   labelproof policy diff old.33 new.33       what a new policy allows and denies that the old one did not
+  labelproof report latest --format sarif    tell of it for a CI system
   labelproof check latest                    judge the recorded history again
   labelproof diff old.baseline latest        what changed: decisions, labels, errnos
   labelproof why denied op706                what denied it, and what would allow it
@@ -69,6 +70,7 @@ COMMANDS = (
     ("run", "run", "run"),
     ("list", "stored", "list_"),
     ("check", "stored", "check"),
+    ("report", "report", "report"),
     ("diff", "diff", "diff"),
     ("why", "why", "why"),
     ("cluster", "cluster", "cluster"),
