@@ -16,7 +16,6 @@ from host import tasks
 from host.node import Node
 from host.tasks import Task, Tasks
 from labelproof.v1 import client_pb2 as pb
-from labelproof.v1 import mds_pb2
 from lsm import Subject
 from rpc import Call, Peer, definite, status
 
@@ -96,7 +95,7 @@ class Agent:
         """Gives a handle back; a server that cannot be reached forgets it by itself."""
         caller = file.opener.doing(op=call.op, test=call.test, sepol=self._node.policy.sepol)
         try:
-            await file.mount.mds.close(mds_pb2.CloseRequest(handle=file.handle), caller)
+            await file.mount.mds.close(file.closing(self._node.clock.mono_ns()), caller)
         except OSError as error:
             log.info("close of task %s: %s", task.id, error)
 

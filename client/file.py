@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from client.entry import Entry
 from client.mount import Mount
 from host.tasks import Task
+from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_READ, MAY_WRITE, Opened
 from rpc import Caller
 
@@ -37,18 +38,34 @@ class OpenFile:
     # Whether the task may have POSIX locks here, and whether a wait for one was to end.
     locked: bool = False
     interrupted: bool = False
+    # When it was last read from, ns of monotonic time; None: not yet, or with O_NOATIME only.
+    read_ns: int | None = None
+
+    def accessed(self, now_ns: int) -> None:
+        """It was read from (include/linux/fs.h, file_accessed); close tells the server."""
+        if not self.flags & os.O_NOATIME:
+            self.read_ns = now_ns
+
+    def closing(self, now_ns: int) -> pb.CloseRequest:
+        """The request that gives it up."""
+        age = None if self.read_ns is None else now_ns - self.read_ns
+        return pb.CloseRequest(handle=self.handle, read_age_ns=age)
 
     def require(self, mask: int) -> None:
-        """EBADF if the file was not opened for MAY_READ or MAY_WRITE, EISDIR for a directory's bytes, ENXIO for what
-        has its bytes elsewhere: a fifo, a device."""
-        mode = self.flags & os.O_ACCMODE
-        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
-        if mask & ~granted:
-            raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
+        """EBADF as `opened_for`, EISDIR for a directory's bytes, ENXIO for what has its bytes elsewhere: a fifo, a
+        device."""
+        self.opened_for(mask)
         if self.entry.is_dir:
             raise IsADirectoryError(errno.EISDIR, "a directory has no bytes; its entries are read by readdir")
         if not stat.S_ISREG(self.entry.mode):
             raise OSError(errno.ENXIO, "the filesystem has the names of fifos and devices only")
+
+    def opened_for(self, mask: int) -> None:
+        """EBADF if the file was not opened for MAY_READ or MAY_WRITE."""
+        mode = self.flags & os.O_ACCMODE
+        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
+        if mask & ~granted:
+            raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
 
 
 def opened(task: Task, fd: int, *, path: bool = False) -> OpenFile:

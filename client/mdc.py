@@ -44,7 +44,7 @@ class Place:
 
 def name_in(last: Last) -> pb.Name:
     """The last component in its parent; the parent's ticket goes with the call."""
-    return pb.Name(parent=fid_message(last.parent.fid), name=last.name)
+    return pb.Name(parent=fid_message(last.parent.fid), name=last.name, slash=last.slash)
 
 
 class Mdc:

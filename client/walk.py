@@ -108,6 +108,12 @@ class Walk:
         onward = await self._along(last.dirs, target)
         return replace(onward, slash=onward.slash or last.slash)
 
+    async def search(self, directory: Entry) -> None:
+        """Whether the directory may be searched, asked once a call."""
+        if directory.fid not in self._searched:
+            self._searched.add(directory.fid)
+            await self._names.search(directory)
+
     async def _along(self, dirs: Dirs, path: bytes) -> Last:
         if path.startswith(b"/"):
             dirs = dirs[:1]
@@ -115,13 +121,13 @@ class Walk:
         for name in names[:-1]:
             dirs = await self._into(dirs, name)
         if names and names[-1] in (b".", b".."):
-            await self._search(dirs[-1])
+            await self.search(dirs[-1])
         return _ends(dirs, names[-1] if names else b"", path.endswith(b"/"))
 
     async def _into(self, dirs: Dirs, name: bytes) -> Dirs:
         """One step down, or up; links are followed. ENOTDIR for what is no directory."""
         if name == b"..":
-            await self._search(dirs[-1])
+            await self.search(dirs[-1])
         last = _ends(dirs, name, True)
         found = await self.find(last)
         return (*found.last.dirs, found.entry) if found.last.name else found.last.dirs
@@ -129,11 +135,6 @@ class Walk:
     async def _lookup(self, parent: Entry, name: bytes) -> Entry:
         self._searched.add(parent.fid)
         return await self._names.lookup(parent, name)
-
-    async def _search(self, directory: Entry) -> None:
-        if directory.fid not in self._searched:
-            self._searched.add(directory.fid)
-            await self._names.search(directory)
 
 
 def _ends(dirs: Dirs, name: bytes, slash: bool) -> Last:

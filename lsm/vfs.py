@@ -165,8 +165,10 @@ def _needs(cap: str, error: int = errno.EPERM) -> Step:
 
 
 def _mknod_capability(m: Mediator, p: P) -> None:
-    """vfs_mknod: character and block devices only, and before the directory is asked anything but write."""
-    if stat.S_IFMT(p["new"].mode) in (stat.S_IFCHR, stat.S_IFBLK):
+    """vfs_mknod: character and block devices only, and before the directory is asked anything but write; a whiteout
+    (a character device 0:0) is anybody's."""
+    new: Obj = p["new"]
+    if stat.S_ISBLK(new.mode) or (stat.S_ISCHR(new.mode) and new.rdev):
         _needs("mknod")(m, p)
 
 
@@ -306,9 +308,25 @@ def _making(name: str, *before: Step) -> tuple[Step, ...]:
     return (_EXISTS, May("parent", _WX), *before, hook(name, "parent", "new", "fs"))
 
 
+def _may_create_in_sticky(m: Mediator, p: P) -> None:
+    """fs/namei.c, may_create_in_sticky, with fs.protected_regular and protected_fifos 0: no O_CREAT on somebody else's
+    device, socket or link in a sticky directory that all may write to."""
+    obj: Obj = p["object"]
+    if not p["flags"] & os.O_CREAT or stat.S_ISREG(obj.mode) or stat.S_ISFIFO(obj.mode):
+        return
+    if stat.S_ISLNK(obj.mode) and not p["flags"] & os.O_NOFOLLOW:
+        return
+    parent: Obj | None = p["parent"]
+    if parent is None or parent.mode & (stat.S_ISVTX | stat.S_IWOTH) != stat.S_ISVTX | stat.S_IWOTH:
+        return
+    if obj.uid not in (parent.uid, m.subject.uid):
+        m.refuse_dac(obj, ("create",), hook="may_create_in_sticky")
+
+
 # What `open` asks of an inode that is there, by its kind (fs/namei.c, may_open).
 _MAY_OPEN: tuple[Step, ...] = (
     Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(p["flags"] & os.O_CREAT)),
+    _may_create_in_sticky,
     Refuse(errno.ENOTDIR, lambda m, p: bool(p["flags"] & os.O_DIRECTORY) and not p["object"].is_dir),
     Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode)),
     Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(access_mask(p["flags"]) & MAY_WRITE)),
@@ -405,7 +423,8 @@ OPS: dict[str, tuple[Step, ...]] = {
     "setfl": (_fcntl(F_SETFL), _setfl_noatime),
     "ioctl": (hook("file_ioctl", "object", "cmd"),),
     "mmap": (hook("mmap_file", "object", "prot", "shared"), _mappable),
-    "mprotect": (hook("file_mprotect", "object", "prot", "shared", "dirtied"), _mappable),
+    # mm/mprotect.c, do_mprotect_pkey: what the mapping may become is settled before the hook; mm/mmap.c asks it first.
+    "mprotect": (_mappable, hook("file_mprotect", "object", "prot", "shared", "dirtied")),
     # fs/notify/inotify/inotify_user.c, inotify_find_inode
     "watch": (May("object", MAY_READ), hook("path_notify", "object", "mask")),
     "file": (hook("file_permission", "object", "mask", "opened"),),

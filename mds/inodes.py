@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
     atime_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, rdev INTEGER, target BLOB, label_version INTEGER,
     stripe_size INTEGER, osts TEXT, objects INTEGER, flags INTEGER,
-    mtime_at_ns INTEGER, mode_at_ns INTEGER
+    mtime_at_ns INTEGER, mode_at_ns INTEGER, caps_at_ns INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xattrs (fid BLOB, name TEXT, value BLOB, PRIMARY KEY (fid, name)) WITHOUT ROWID;
 """
@@ -28,8 +28,8 @@ class Inode:
 
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
     the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
-    `mtime_at_ns`, `mode_at_ns`: when this server last set them, which a later write on an OST overrules. `acl`: the
-    access control list, as stored.
+    `mtime_at_ns`, `mode_at_ns`, `caps_at_ns` (file capabilities): when this server last set them, which a later write
+    on an OST overrules. `acl`: the access control list, as stored.
     """
 
     fid: Fid
@@ -51,6 +51,7 @@ class Inode:
     flags: int = 0
     mtime_at_ns: int = 0
     mode_at_ns: int = 0
+    caps_at_ns: int = 0
     acl: bytes = b""
     labels: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class Inode:
 _COLUMNS = (
     "mode", "uid", "gid", "nlink", "size", "size_valid", "atime_ns", "mtime_ns", "ctime_ns", "rdev", "target",
     "label_version", "stripe_size", "osts", "objects",
-    "flags", "mtime_at_ns", "mode_at_ns",
+    "flags", "mtime_at_ns", "mode_at_ns", "caps_at_ns",
 )  # fmt: skip
 
 
@@ -179,11 +180,6 @@ def attr(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Attr:
 
 def layout(inode: Inode) -> context_pb2.Layout:
     return context_pb2.Layout(stripe_size=inode.stripe_size, osts=inode.osts)
-
-
-def set_id(mode: int) -> int:
-    """The set-id bits that a change of owner or content takes; set-gid without group-execute is not one."""
-    return mode & (stat.S_ISUID | stat.S_ISGID if mode & stat.S_IXGRP else stat.S_ISUID)
 
 
 def _stored(name: str, value: object) -> Param:

@@ -30,6 +30,9 @@ OID_MAX = (1 << 32) - 1
 # As /tmp: whoever the policy lets may add names, and only their owners may remove them.
 ROOT_MODE = stat.S_IFDIR | 0o1777
 NAME_BYTES_MAX = 255
+# include/uapi/linux/fs.h
+FS_NOATIME_FL = 0x80
+DAY_NS = 24 * 3600 * 10**9
 
 SCHEMA = inodes.SCHEMA + entries.SCHEMA + reaper.SCHEMA + relabels.SCHEMA
 
@@ -102,10 +105,13 @@ class Mdt:
         self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
     ) -> Named:
         """One path component: the directory by its ticket, search in it, then the name. EINVAL, ENAMETOOLONG."""
-        parent = self.searched(txn, call, name, role=role, ticket=ticket)
-        checked_name(name.name)
-        child = entries.find(txn, parent.fid, name.name)
-        return Named(parent, name.name, None if child is None else self.inode(txn, child))
+        return self.named(txn, self.searched(txn, call, name, role=role, ticket=ticket), name.name)
+
+    def named(self, txn: Txn, parent: Inode, name: bytes) -> Named:
+        """A name in a directory that was searched. EINVAL, ENAMETOOLONG."""
+        checked_name(name)
+        child = entries.find(txn, parent.fid, name)
+        return Named(parent, name, None if child is None else self.inode(txn, child))
 
     def searched(
         self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
@@ -194,6 +200,15 @@ class Mdt:
         """A directory whose entries changed, or an inode: mtime and ctime are now."""
         now = self.now()
         inodes.update(txn, inode.fid, mtime_ns=now, ctime_ns=now, **columns)
+
+    def accessed(self, txn: Txn, call: Call, inode: Inode, at_ns: int = 0) -> None:
+        """What was read: atime moves as a mount with relatime lets it (fs/inode.c, relatime_need_update)."""
+        at_ns = at_ns or self.now()
+        unread = inode.atime_ns <= max(inode.mtime_ns, inode.ctime_ns) or at_ns - inode.atime_ns >= DAY_NS
+        # A size that only the OSTs know: somebody writes, and whether he has since it was read last is not known here.
+        moves = unread or not inode.size_valid
+        if moves and at_ns > inode.atime_ns and not inode.flags & FS_NOATIME_FL and not call.nodemap.read_only:
+            inodes.update(txn, inode.fid, atime_ns=at_ns)
 
     def drop_name(self, txn: Txn, inode: Inode) -> None:
         """One name less. Without any: gone, or an orphan until the last Close and until its objects are destroyed."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from host.node import Node
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Subject
-from mds import inodes, labels, stripes
+from mds import inodes, labels, privs, stripes
 from mds.inodes import Inode
 from rpc import Call, Caller, Stub
 from rpc.status import failure
@@ -23,11 +23,13 @@ RETRIES = 1
 
 
 class Glimpsed(NamedTuple):
-    """What the OSTs know of a file: its size, its last write, its last write without CAP_FSETID; ns of wall time."""
+    """What the OSTs know of a file: its size, its last write, its last one without CAP_FSETID, and the last of those
+    by who was not of the file's group; ns of wall time."""
 
     size: int
     changed_ns: int
     unprivileged_ns: int
+    outsider_ns: int
 
     def merged(self, inode: Inode) -> Inode:
         """The inode with its size, and what writes did to it since the MDT itself had a say.
@@ -35,11 +37,16 @@ class Glimpsed(NamedTuple):
         Times follow the later of the two, and a write takes set-id bits that were there before it.
         """
         later = self.changed_ns > inode.mtime_at_ns
-        kills = self.unprivileged_ns > inode.mode_at_ns
+        outsider = self.outsider_ns > inode.mode_at_ns
+        killed = privs.written(inode.mode, outsider=outsider) if self.unprivileged_ns > inode.mode_at_ns else 0
         return replace(
             inode, size=self.size, mtime_ns=self.changed_ns if later else inode.mtime_ns,
-            ctime_ns=max(inode.ctime_ns, self.changed_ns), mode=inode.mode & ~inodes.set_id(inode.mode if kills else 0),
+            ctime_ns=max(inode.ctime_ns, self.changed_ns), mode=inode.mode & ~killed,
         )  # fmt: skip
+
+    def uncapped(self, inode: Inode) -> bool:
+        """Whether a write has taken the file's capabilities (mm/filemap.c, file_remove_privs)."""
+        return self.changed_ns > inode.caps_at_ns
 
 
 class Osts:
@@ -61,6 +68,7 @@ class Osts:
             stripes.file_size([each.size for each in replies], inode.stripe_size),
             max((each.changed_ns for each in replies), default=0),
             max((each.unprivileged_ns for each in replies), default=0),
+            max((each.outsider_ns for each in replies), default=0),
         )
 
     async def punch(

@@ -14,21 +14,22 @@ from rpc import fid_of
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     fid BLOB, stripe INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, label_version INTEGER,
-    changed_ns INTEGER, unprivileged_ns INTEGER,
+    changed_ns INTEGER, unprivileged_ns INTEGER, outsider_ns INTEGER,
     PRIMARY KEY (fid, stripe)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS labels (
     fid BLOB, stripe INTEGER, name TEXT, value BLOB, PRIMARY KEY (fid, stripe, name)
 ) WITHOUT ROWID;
 """
-COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns"
+COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns"
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
     """One object: the file's FID, owner and labels, and what of the file lies here. `size` in bytes.
 
-    `changed_ns`: the last write, wall time; `unprivileged_ns`: the last one of who lacked CAP_FSETID.
+    `changed_ns`: the last write, wall time; `unprivileged_ns`: the last one of who lacked CAP_FSETID;
+    `outsider_ns`: the last one of who was not of the file's group either.
     """
 
     fid: Fid
@@ -41,6 +42,7 @@ class Object:
     labels: Mapping[str, bytes] = field(default_factory=dict)
     changed_ns: int = 0
     unprivileged_ns: int = 0
+    outsider_ns: int = 0
 
     @classmethod
     def of(cls, entry: context_pb2.Entry, stripe: int) -> Object:
@@ -68,16 +70,16 @@ def get(txn: Txn, fid: Fid, stripe: int) -> Object | None:
     if row is None:
         return None
     labels = dict(txn.read("SELECT name, value FROM labels WHERE fid = ? AND stripe = ?", key, stripe))
-    mode, uid, gid, size, version, changed_ns, unprivileged_ns = row
-    return Object(fid, stripe, mode, uid, gid, size, version, labels, changed_ns, unprivileged_ns)
+    mode, uid, gid, size, version, *written_ns = row
+    return Object(fid, stripe, mode, uid, gid, size, version, labels, *written_ns)
 
 
 def put(txn: Txn, o: Object) -> None:
     """Stores an object, over what is there of it, with exactly its labels."""
     key = fid_bytes(o.fid)
     txn.write(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        key, o.stripe, o.mode, o.uid, o.gid, o.size, o.label_version, o.changed_ns, o.unprivileged_ns,
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        key, o.stripe, o.mode, o.uid, o.gid, o.size, o.label_version, o.changed_ns, o.unprivileged_ns, o.outsider_ns,
     )  # fmt: skip
     txn.write("DELETE FROM labels WHERE fid = ? AND stripe = ?", key, o.stripe)
     for name, value in o.labels.items():
@@ -91,8 +93,8 @@ def resize(txn: Txn, o: Object, size: int) -> None:
 def written(txn: Txn, o: Object) -> None:
     """Notes the object's size and times after a write."""
     txn.write(
-        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ? WHERE fid = ? AND stripe = ?",
-        o.size, o.changed_ns, o.unprivileged_ns, fid_bytes(o.fid), o.stripe,
+        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ? WHERE fid = ? AND stripe = ?",
+        o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, fid_bytes(o.fid), o.stripe,
     )  # fmt: skip
 
 

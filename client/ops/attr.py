@@ -16,6 +16,8 @@ from labelproof.v1 import mds_pb2 as pb
 
 # chown(2): leave it as it is.
 UNCHANGED = -1
+# What stands for it on the wire, where both are left.
+NO_ID = (1 << 32) - 1
 # include/uapi/linux/fcntl.h
 AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x100, 0x200
 
@@ -74,6 +76,8 @@ async def chown(
     """chown(2), lchown(2), fchown(2); -1 leaves one as it is."""
     wanted = {name: _id(name, value) for name, value in (("uid", uid), ("gid", gid)) if value != UNCHANGED}
     request = pb.SetattrRequest(uid=wanted.get("uid"), gid=wanted.get("gid"))
+    if not wanted:
+        request.uid = request.gid = NO_ID
     await _setattr(ctx, await ctx.target(path, fd, follow=follow), request, wanted)
 
 

@@ -17,7 +17,7 @@ async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
     file = access(ctx, fd, MAY_READ)
     async with file.moving:
-        data = await ctx.osc(file).read(file.pos, length)
+        data = await bytes_of(ctx, file, file.pos, length)
         file.pos += len(data)
     return data
 
@@ -29,7 +29,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
     """
     file = access(ctx, fd, MAY_WRITE)
     async with file.moving:
-        at = await _end(ctx, file) if file.flags & os.O_APPEND else file.pos
+        at = await end_of(ctx, file) if file.flags & os.O_APPEND else file.pos
         written = await ctx.osc(file).write(at, data)
         file.pos = at + written
     return written
@@ -38,13 +38,13 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2)."""
     file = access(ctx, fd, MAY_READ)
-    return await ctx.osc(file).read(offset, length)
+    return await bytes_of(ctx, file, offset, length)
 
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
     """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
     file = access(ctx, fd, MAY_WRITE)
-    at = await _end(ctx, file) if file.flags & os.O_APPEND else offset
+    at = await end_of(ctx, file) if file.flags & os.O_APPEND else offset
     return await ctx.osc(file).write(at, data)
 
 
@@ -53,7 +53,7 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
     file = ctx.file(fd)
     async with file.moving:
         if whence == os.SEEK_END:
-            base = await _end(ctx, file)
+            base = await end_of(ctx, file)
         elif whence in (os.SEEK_SET, os.SEEK_CUR):
             base = file.pos if whence == os.SEEK_CUR else 0
         else:
@@ -62,6 +62,14 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
             raise OSError(errno.EINVAL, f"argument 'offset' leads to {base + offset}")
         file.pos = base + offset
     return file.pos
+
+
+async def bytes_of(ctx: Ctx, file: OpenFile, offset: int, length: int) -> bytes:
+    """Reads, and notes that it did: the end of the file counts, a read of nothing does not (mm/filemap.c)."""
+    data = await ctx.osc(file).read(offset, length)
+    if length:
+        file.accessed(ctx.node.clock.mono_ns())
+    return data
 
 
 def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
@@ -73,7 +81,7 @@ def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
     return file
 
 
-async def _end(ctx: Ctx, file: OpenFile) -> int:
+async def end_of(ctx: Ctx, file: OpenFile) -> int:
     """Where the file ends now, by the MDS; like a seek in the kernel, it needs no `getattr`."""
     reply = await ctx.send("getattr", pb.GetattrRequest(place=Place.opened(file.handle).message, end=True))
     return int(reply.attr.size)

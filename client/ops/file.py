@@ -139,5 +139,5 @@ async def _mapped(ctx: Ctx, fd: int, request: pb.MmapRequest) -> None:
     if ctx.guard.on:
         op = "mprotect" if request.mprotect else "mmap"
         ctx.guard.mapping(op, file.entry, file.flags, request.prot, shared=request.shared, dirtied=request.dirtied)
-    request.handle = file.handle
+    request.handle, request.noatime = file.handle, bool(file.flags & os.O_NOATIME)
     await ctx.send("mmap", request)

@@ -12,12 +12,14 @@ from google.protobuf.message import Message
 from client.args import U32, Offset, Path
 from client.ctx import Ctx
 from client.entry import Entry, decoded
+from client.file import opened
 from client.mdc import name_in
 from client.walk import NAME_BYTES_MAX, PATH_BYTES_MAX, Last
 from labelproof.v1 import mds_pb2 as pb
 from rpc import fid_message
 
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
+_KINDS = frozenset({stat.S_IFREG, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK})
 
 
 async def mkdir(ctx: Ctx, path: Path, mode: U32 = 0o777) -> dict[str, Any]:
@@ -31,6 +33,8 @@ async def mkdir(ctx: Ctx, path: Path, mode: U32 = 0o777) -> dict[str, Any]:
 async def mknod(ctx: Ctx, path: Path, mode: U32 = stat.S_IFREG | 0o666, dev: Offset = 0) -> dict[str, Any]:
     """mknod(2), `mode` with the S_IF* bits (none: a regular file): {"fid", "labels"}."""
     mode = mode if stat.S_IFMT(mode) else mode | stat.S_IFREG
+    if stat.S_IFMT(mode) not in _KINDS:
+        raise OSError(errno.EPERM if stat.S_ISDIR(mode) else errno.EINVAL, f"mknod makes nothing of mode {mode:#o}")
     last = await _free(ctx, path)
     op = "mknod_regular" if stat.S_ISREG(mode) else "mknod"
     claim = await _claim(ctx, op, last, mode, dev)
@@ -88,6 +92,7 @@ async def link(ctx: Ctx, target: Path, path: Path) -> dict[str, Any]:
 
 async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
     """linkat(2) of /proc/self/fd/N, followed: a name for an open file, its first perhaps (O_TMPFILE)."""
+    opened(ctx.task, fd, path=True)
     last = await _free(ctx, path)
     file = ctx.file(fd, path=True)
     if ctx.guard.on:
@@ -98,18 +103,33 @@ async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
 
 async def rename(ctx: Ctx, source: Path, target: Path, flags: U32 = 0) -> None:
     """rename(2), renameat2(2) with RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT; links are moved themselves."""
-    old, new = await ctx.walk.last(source), await ctx.walk.last(target)
+    if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) or (
+        flags & RENAME_EXCHANGE and flags != RENAME_EXCHANGE
+    ):
+        raise OSError(errno.EINVAL, f"rename flags {flags:#x}")
+    old, new = await _both(ctx, source, target)
     if not old.name or not new.name:
+        for last in (old, new):
+            if last.name:
+                await ctx.walk.search(last.parent)
         taken = old.name and flags & RENAME_NOREPLACE
         raise _refused(errno.EEXIST if taken else errno.EBUSY, new.dots if old.name else old.dots)
-    if old.slash or (new.slash and not flags & RENAME_EXCHANGE):
-        await _only_directories(ctx, old)
-    if new.slash and flags & RENAME_EXCHANGE:
-        await _only_directories(ctx, new)
     if ctx.guard.on:
         await _check_rename(ctx, old, new, flags)
     request = pb.RenameRequest(source=name_in(old), target=name_in(new), target_ticket=new.parent.ticket, flags=flags)
     await ctx.send("rename", request, old.parent.ticket)
+
+
+async def _both(ctx: Ctx, source: bytes, target: bytes) -> tuple[Last, Last]:
+    """Where two paths end. Search of the first one's directory, which is asked with the operation, comes before what
+    is wrong with the second one (fs/namei.c, do_renameat2)."""
+    old = await ctx.walk.last(source)
+    try:
+        return old, await ctx.walk.last(target)
+    except OSError:
+        if old.name:
+            await ctx.walk.search(old.parent)
+        raise
 
 
 async def _free(ctx: Ctx, path: bytes, *, directory: bool = False) -> Last:
@@ -143,13 +163,6 @@ async def _remove(ctx: Ctx, op: str, last: Last) -> None:
     if ctx.guard.on:
         ctx.guard.named(op, last.parent, last.name, await ctx.peek(last), entries=0)
     await ctx.send(op, pb.UnlinkRequest(name=name_in(last)), last.parent.ticket)
-
-
-async def _only_directories(ctx: Ctx, old: Last) -> None:
-    """A slash behind either name is for directories (fs/namei.c, do_renameat2)."""
-    entry = await ctx.walk.peek(old)
-    if entry is None or not entry.is_dir:
-        raise _refused(errno.ENOENT if entry is None else errno.ENOTDIR, old.name)
 
 
 async def _check_rename(ctx: Ctx, old: Last, new: Last, flags: int) -> None:

@@ -20,12 +20,15 @@ from rpc import fid_of
 
 # Entries asked for at once.
 PAGE = 256
+# fs/open.c, O_PATH_FLAGS
+_BESIDE_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[str, Any]:
     """open(2): {"fd", "fid", "labels", "created"}. A final link is followed, but for O_NOFOLLOW and O_CREAT|O_EXCL."""
     if flags & os.O_PATH:
-        flags &= os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags &= _BESIDE_PATH
+    _check_flags(flags)
     last = await ctx.walk.last(path)
     if last.slash and last.name:
         last = await _directory(ctx, last, flags)
@@ -35,10 +38,21 @@ async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[
 async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
     """open(2) of /proc/self/fd/N: the file behind a descriptor, of O_PATH too, once more and checked anew; as open."""
     file = ctx.file(fd, path=True)
+    if flags & os.O_PATH:
+        flags &= _BESIDE_PATH
     if ctx.guard.on and not flags & os.O_PATH:
         ctx.guard.opening(file.entry, b"", file.entry, flags)
     request = pb.OpenRequest(place=Place.opened(file.handle).message, flags=flags & ~os.O_NOFOLLOW)
     return await _file(ctx, await ctx.send("open", request), flags)
+
+
+def _check_flags(flags: int) -> None:
+    """EINVAL before any path is walked (fs/open.c, build_open_flags)."""
+    if flags & (os.O_CREAT | os.O_DIRECTORY) == os.O_CREAT | os.O_DIRECTORY:
+        raise OSError(errno.EINVAL, "O_CREAT and O_DIRECTORY together")
+    tmpfile = flags & os.O_TMPFILE & ~os.O_DIRECTORY
+    if tmpfile and (not flags & os.O_DIRECTORY or flags & os.O_ACCMODE == os.O_RDONLY):
+        raise OSError(errno.EINVAL, "O_TMPFILE makes a file to write to")
 
 
 async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int) -> dict[str, Any]:
@@ -61,7 +75,7 @@ async def close(ctx: Ctx, fd: int) -> None:
             # Any descriptor of the file takes the process's locks with it (fs/locks.c, locks_remove_posix).
             await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=True, type=2))
         return
-    await ctx.send("close", pb.CloseRequest(handle=file.handle))
+    await ctx.send("close", file.closing(ctx.node.clock.mono_ns()))
 
 
 async def readdir(ctx: Ctx, path: Path | None = None, fd: int | None = None, plus: bool = True) -> list[dict[str, Any]]:
@@ -89,11 +103,16 @@ async def _entries(ctx: Ctx, fd: int, plus: bool) -> AsyncIterator[pb.Dirent]:
         ctx.guard.check("lookup", parent=file.entry)
     cookie, eof = 0, False
     while not eof:
-        page = await ctx.send("readdir", pb.ReaddirRequest(handle=file.handle, cookie=cookie, count=PAGE, plus=plus))
+        page = await ctx.send("readdir", _page(file, cookie, plus))
         for entry in page.entries:
             yield entry
             cookie = entry.cookie
         eof = page.eof or not page.entries
+
+
+def _page(file: OpenFile, cookie: int, plus: bool) -> pb.ReaddirRequest:
+    noatime = bool(file.flags & os.O_NOATIME)
+    return pb.ReaddirRequest(handle=file.handle, cookie=cookie, count=PAGE, plus=plus, noatime=noatime)
 
 
 def _dirent(entry: pb.Dirent) -> dict[str, Any]:
@@ -108,6 +127,7 @@ def _dirent(entry: pb.Dirent) -> dict[str, Any]:
 async def _directory(ctx: Ctx, last: Last, flags: int) -> Last:
     """A path with a trailing slash names a directory, which open does not create (fs/namei.c, do_open_last: EISDIR)."""
     if flags & os.O_CREAT:
+        await ctx.walk.search(last.parent)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), decoded(last.name))
     found = await ctx.walk.find(last)
     return Last((*found.last.dirs, found.entry), b"")

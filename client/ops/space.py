@@ -9,7 +9,7 @@ import stat
 from client.args import U32, Offset
 from client.ctx import Ctx
 from client.file import OpenFile
-from client.ops.data import access
+from client.ops.data import access, end_of
 from client.osc import IO_BYTES_MAX
 from lsm.hooks import MAY_READ, MAY_WRITE
 
@@ -19,12 +19,16 @@ OFFSET_MAX = (1 << 63) - 1
 
 
 async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 = 0) -> None:
-    """fallocate(2): plain, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. Nothing is set aside: objects are sparse."""
+    """fallocate(2): plain, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. Nothing is set aside: objects are sparse.
+
+    Errors in the order of fs/open.c, vfs_fallocate.
+    """
+    file = ctx.file(fd)
     if offset < 0 or length <= 0:
         raise OSError(errno.EINVAL, f"a range of {length} bytes from {offset}")
     if mode not in (0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
         raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
-    file = access(ctx, fd, MAY_WRITE)
+    access(ctx, fd, MAY_WRITE)
     if offset + length > OFFSET_MAX:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     zero = bool(mode & (PUNCH_HOLE | ZERO_RANGE))
@@ -42,24 +46,37 @@ async def copy_file_range(
     _may_copy(source, target)
     at = source.pos if offset is None else offset
     onto = target.pos if to_offset is None else to_offset
-    if source.entry.fid == target.entry.fid and at < onto + length and onto < at + length:
-        raise OSError(errno.EINVAL, "the two ranges of the file overlap")
+    if source.entry.fid == target.entry.fid:
+        length = min(length, max(0, await end_of(ctx, ctx.file(fd)) - at))
+        if at < onto + length and onto < at + length:
+            raise OSError(errno.EINVAL, "the two ranges of the file overlap")
     copied = await _copied(ctx, fd, to, at, onto, length)
-    source.pos += copied if offset is None else 0
-    target.pos += copied if to_offset is None else 0
+    if not copied:
+        return 0
+    source.accessed(ctx.node.clock.mono_ns())
+    # In this order, as both may be the same open file.
+    if offset is None:
+        source.pos = at + copied
+    if to_offset is None:
+        target.pos = onto + copied
     return copied
 
 
 async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | None = None) -> int:
     """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a target of O_APPEND."""
     source, target = ctx.file(fd), ctx.file(to)
-    source.require(MAY_READ)
-    target.require(MAY_WRITE)
+    source.opened_for(MAY_READ)
+    target.opened_for(MAY_WRITE)
     if target.flags & os.O_APPEND:
         raise OSError(errno.EINVAL, "sendfile does not append")
-    copied = await _copied(ctx, fd, to, source.pos if offset is None else offset, target.pos, length)
-    source.pos += copied if offset is None else 0
-    target.pos += copied
+    if not stat.S_ISREG(source.entry.mode):
+        raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
+    at, onto = source.pos if offset is None else offset, target.pos
+    copied = await _copied(ctx, fd, to, at, onto, length)
+    source.accessed(ctx.node.clock.mono_ns())
+    target.pos = onto + copied
+    if offset is None:
+        source.pos = at + copied
     return copied
 
 
@@ -80,8 +97,8 @@ def _may_copy(source: OpenFile, target: OpenFile) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not (stat.S_ISREG(source.entry.mode) and stat.S_ISREG(target.entry.mode)):
         raise OSError(errno.EINVAL, "only regular files are copied")
-    source.require(MAY_READ)
-    target.require(MAY_WRITE)
+    source.opened_for(MAY_READ)
+    target.opened_for(MAY_WRITE)
     if target.flags & os.O_APPEND:
         raise OSError(errno.EBADF, "a copy goes where it is told, not to the end")
 

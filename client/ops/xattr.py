@@ -12,11 +12,16 @@ from labelproof.v1 import mds_pb2 as pb
 
 T = TypeVar("T")
 
+# include/uapi/linux/xattr.h, limits.h
+XATTR_CREATE, XATTR_REPLACE = 1, 2
+NAME_BYTES_MAX, VALUE_BYTES_MAX = 255, 65536
+
 
 async def getxattr(
     ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True, size: U32 = 0
 ) -> bytes:
     """getxattr(2). Absent is ENODATA; empty is an empty value; ERANGE for one longer than `size`, if that is given."""
+    _check_name(name)
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
         ctx.guard.check("getxattr", object=target.entry, name=name)
@@ -32,6 +37,11 @@ async def setxattr(
     follow: bool = True,
 ) -> None:  # fmt: skip
     """setxattr(2); for a label this is the relabel. `flags` XATTR_CREATE or XATTR_REPLACE."""
+    if flags & ~(XATTR_CREATE | XATTR_REPLACE):
+        raise OSError(errno.EINVAL, f"xattr flags {flags:#x}")
+    _check_name(name)
+    if len(value) > VALUE_BYTES_MAX:
+        raise OSError(errno.E2BIG, f"a value of {len(value)} bytes; {VALUE_BYTES_MAX} are the most")
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
         ctx.guard.check("setxattr", object=target.entry, name=name, value=value)
@@ -54,11 +64,18 @@ async def removexattr(
     ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True
 ) -> None:
     """removexattr(2); a label never goes."""
+    _check_name(name)
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
         ctx.guard.check("removexattr", object=target.entry, name=name)
     request = pb.RemovexattrRequest(place=target.place.message, name=name)
     await ctx.send("removexattr", request, target.place.ticket)
+
+
+def _check_name(name: str) -> None:
+    """Known before the path is looked at (fs/xattr.c, import_xattr_name)."""
+    if not 0 < len(name.encode()) <= NAME_BYTES_MAX:
+        raise OSError(errno.ERANGE, f"the name of an xattr has 1 to {NAME_BYTES_MAX} bytes")
 
 
 def _fitting(answer: T, length: int, size: int) -> T:

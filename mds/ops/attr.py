@@ -13,7 +13,7 @@ from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Obj, Subject, acl, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
-from mds import inodes
+from mds import inodes, privs
 from mds.inodes import Inode
 from mds.ops.base import Base
 from mds.stripes import OBJECT_BYTES_MAX
@@ -77,9 +77,13 @@ class Attr(Base):
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 wanted = {"uid": req.uid, "gid": req.gid}
+                if _chowns(req) and privs.given_away(call, inode):
+                    attrs |= {"mode"}
                 vfs.run("setattr", call.lsm, object=self._mdt.obj(inode), attrs=attrs, new_attrs=wanted)
                 changes = self._changes(call, inode, req)
                 inodes.update(txn, inode.fid, **changes)
+                if _chowns(req):
+                    privs.drop_capabilities(txn, inode)
                 if req.HasField("mode") and inode.acl:
                     listed = acl.with_mode(acl.parse(inode.acl), changes.get("mode", inode.mode))
                     inodes.set_xattr(txn, inode.fid, acl.ACCESS, acl.encode(listed))
@@ -93,7 +97,7 @@ class Attr(Base):
         now = self._mdt.now()
         changes: dict[str, int] = {"ctime_ns": now}
         for field, column in (("uid", "uid"), ("gid", "gid"), ("atime_ns", "atime_ns"), ("mtime_ns", "mtime_ns")):
-            if req.HasField(field):
+            if req.HasField(field) and not (req.uid == NO_ID and column in ("uid", "gid")):
                 changes[column] = getattr(req, field)
         if req.now:
             changes |= {"atime_ns": now, "mtime_ns": now}
@@ -134,7 +138,8 @@ class Attr(Base):
 
     def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int) -> mds_pb2.AttrReply:
         settled = self._mdt.handles.writers(inode.fid) == 0
-        mode = inode.mode & ~_killed(call, inode)
+        mode = inode.mode & ~privs.changed(call, inode)
+        privs.drop_capabilities(txn, inode)
         self._mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
         call.fid = inode.fid
         return self.attr_reply(call, self._mdt.inode(txn, inode.fid))
@@ -150,7 +155,7 @@ def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
     """What is to change, in the words of inode_setattr; EINVAL for values that no inode can have."""
     if req.HasField("mode") and req.mode & ~PERMISSIONS:
         raise OSError(errno.EINVAL, f"mode {req.mode:o} holds more than permissions")
-    if NO_ID in (req.uid, req.gid):
+    if NO_ID in (req.uid, req.gid) and req.uid != req.gid:
         raise OSError(errno.EINVAL, f"{NO_ID} is no uid or gid")
     if req.now and (req.HasField("atime_ns") or req.HasField("mtime_ns")):
         raise OSError(errno.EINVAL, "times are either the server's or the caller's")
@@ -158,6 +163,8 @@ def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
     attrs = {word for field, word in words.items() if req.HasField(field)}
     if req.now:
         attrs.add("touch")
+    if req.uid == NO_ID:
+        return frozenset(attrs - {"uid", "gid"})
     if not attrs:
         raise OSError(errno.EINVAL, "nothing to change")
     return frozenset(attrs)
@@ -165,18 +172,14 @@ def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
 
 def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
     """chmod without a set-gid that is not the caller's to give; chown's loss of set-id (fs/attr.c, fs/open.c)."""
-    mode = inode.mode
-    if req.HasField("mode"):
-        mode = stat.S_IFMT(mode) | req.mode
-        gid = req.gid if req.HasField("gid") else inode.gid
+    kept = inode.mode & ~(privs.given_away(call, inode) if _chowns(req) else 0)
+    mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else kept
+    if mode & stat.S_ISGID and (req.HasField("mode") or mode != inode.mode):
+        gid = req.gid if req.HasField("gid") and req.gid != NO_ID else inode.gid
         if not call.subject.in_group(gid) and not call.lsm.capable(NUMBER["fsetid"]):
             mode &= ~stat.S_ISGID
-    elif (req.HasField("uid") or req.HasField("gid")) and not inode.is_dir:
-        mode &= ~inodes.set_id(mode)
     return mode
 
 
-def _killed(call: Call, inode: Inode) -> int:
-    """fs/inode.c, setattr_should_drop_suidgid: who writes a file takes its set-id bits, but for CAP_FSETID."""
-    bits = inodes.set_id(inode.mode)
-    return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits
+def _chowns(req: mds_pb2.SetattrRequest) -> bool:
+    return req.HasField("uid") or req.HasField("gid")

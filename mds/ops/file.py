@@ -81,10 +81,13 @@ class File(Open):
         call.takes("mprotect" if req.mprotect else "mmap")
         with self._mdt.store.op(call) as txn:
             handle = self._mdt.handle(call, req.handle)
-            obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
-            opens = handle.mask
+            inode = self._mdt.inode(txn, handle.fid)
+            obj, opens = self._mdt.obj(inode), handle.mask
             op = "mprotect" if req.mprotect else "mmap"
             vfs.run(op, call.lsm, object=obj, prot=req.prot, shared=req.shared, dirtied=req.dirtied, mask=opens)
+            if not req.mprotect and not req.noatime:
+                self._mdt.accessed(txn, call, inode)
+        await self._mdt.store.settled()
         return mds_pb2.MmapReply()
 
     async def watch(self, call: Call, req: mds_pb2.WatchRequest) -> mds_pb2.WatchReply:
@@ -149,6 +152,7 @@ class File(Open):
         if req.cmd == FIBMAP and not call.lsm.capable(NUMBER["sys_rawio"]):
             raise PermissionError(errno.EPERM, "FIBMAP needs CAP_SYS_RAWIO")
         if req.cmd == FS_IOC_SETFLAGS:
+            _with_flags(inode)
             self._set_flags(txn, call, inode, req.arg)
             return mds_pb2.IoctlReply()
         if req.cmd in (FIONBIO, FIOCLEX, FIONCLEX):
@@ -156,6 +160,8 @@ class File(Open):
         values = {FIGETBSZ: BLOCK_BYTES, FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
         if inode.is_file:
             values[FIONREAD] = inode.size
+        if req.cmd in (FS_IOC_GETFLAGS, FS_IOC_GETVERSION):
+            _with_flags(inode)
         if req.cmd in values:
             return mds_pb2.IoctlReply(value=values[req.cmd])
         if req.cmd == FS_IOC_FSGETXATTR:
@@ -173,6 +179,12 @@ class File(Open):
         if flags & ~FLAGS_KEPT:
             raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT:#x} are kept here")
         inodes.update(txn, inode.fid, flags=flags, ctime_ns=self._mdt.now())
+
+
+def _with_flags(inode: Inode) -> None:
+    """ENOTTY for what has no inode flags (fs/ext4/namei.c, ext4_special_inode_operations)."""
+    if not (inode.is_file or inode.is_dir):
+        raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: neither a file nor a directory")
 
 
 def _lock_key(call: Call, handle: Handle, *, posix: bool) -> tuple[object, object]:

@@ -78,6 +78,7 @@ class Namespace(Base):
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place, path=True)
             vfs.run("readlink", call.lsm, object=self._mdt.obj(inode))
+            self._mdt.accessed(txn, call, inode)
             reply = mds_pb2.ReadlinkReply(target=inode.target)
         await self._mdt.store.settled()
         return reply

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import dataclass, replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Denied, vfs
+from lsm import Denied, Fid, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, Opened
-from mds import entries, inodes
+from mds import entries, inodes, privs
 from mds.create import PERMISSIONS, Wish, create, record_created
 from mds.handles import Handle
 from mds.inodes import Inode
@@ -81,6 +82,8 @@ class Open(Base):
                 inode = inodes.get(txn, handle.fid)
                 if inode is not None:
                     self._settle(txn, inode, found)
+                if req.HasField("read_age_ns"):
+                    self._read(txn, call, handle.fid, req.read_age_ns)
         await self._mdt.store.committed(call.transno)
         return mds_pb2.CloseReply()
 
@@ -99,6 +102,8 @@ class Open(Base):
             vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
             if req.plus:
                 vfs.permission(call.lsm, obj, MAY_EXEC)
+            if not req.noatime:
+                self._mdt.accessed(txn, call, inode)
             found = entries.page(txn, inode.fid, req.cookie, limit + 1)
             reply = mds_pb2.ReaddirReply(eof=len(found) <= limit)
             reply.entries.extend(self._dirent(txn, each, req.plus) for each in found[:limit])
@@ -115,7 +120,7 @@ class Open(Base):
             return self._path(txn, call, req, inode)
         if req.flags & _TMPFILE:
             return self._tmpfile(txn, call, req, inode)
-        return self._existing(txn, call, req, inode)
+        return self._existing(txn, call, req, named, inode)
 
     def _target(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> tuple[Named | None, Inode | None]:
         """What is to be opened; no inode: it is to be created, under the name."""
@@ -159,39 +164,52 @@ class Open(Base):
             self._mdt.handles.linkable.add(inode.fid)
         return Outcome(inode, handle, created=nowhere)
 
-    def _existing(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> Outcome:
+    def _existing(
+        self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, named: Named | None, inode: Inode
+    ) -> Outcome:  # fmt: skip
         """No handle in the outcome: the file is to be emptied first."""
-        cut = self._may_open(call, req, inode)
+        cut = self._may_open(call, req, named, inode)
         if cut and not (inode.size_valid and inode.size == 0):
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
             return Outcome(inode)
         if cut:
-            self._mdt.touch(txn, inode)
+            inode = self._cut(txn, call, inode)
         inode, handle = self._opened(txn, call, inode, vfs.file_mask(req.flags))
         return Outcome(inode, handle)
 
-    def _may_open(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> bool:
+    def _may_open(self, call: Call, req: mds_pb2.OpenRequest, named: Named | None, inode: Inode) -> bool:
         """The checks of an open of what is there; whether it is to be emptied."""
         if req.flags & os.O_CREAT and req.flags & os.O_EXCL:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
         cut = bool(req.flags & os.O_TRUNC) and inode.is_file
         call.takes("truncate" if cut else "existing")
         obj, mask = self._mdt.obj(inode), vfs.file_mask(req.flags)
-        vfs.run("open", call.lsm, object=obj, flags=req.flags, mask=mask, what=str(inode.fid))
+        parent = named and self._mdt.obj(named.parent, "parent")
+        vfs.run("open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid))
+        if stat.S_ISCHR(inode.mode) and not inode.rdev:
+            raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:
             vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE)
         return cut
 
+    def _cut(self, txn: Txn, call: Call, inode: Inode) -> Inode:
+        """O_TRUNC: empty, and without what a change of content takes (fs/open.c, do_truncate)."""
+        privs.drop_capabilities(txn, inode)
+        mode = inode.mode & ~privs.changed(call, inode)
+        settled = self._mdt.handles.writers(inode.fid) == 0
+        self._mdt.touch(txn, inode, size=0, size_valid=settled, mode=mode)
+        return self._mdt.inode(txn, inode.fid)
+
     async def _emptied(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> mds_pb2.OpenReply:
         """O_TRUNC, second half: the OSTs cut their objects, then everything is asked again, and opened."""
         await self._mdt.osts.punch(inode, self.entry(inode), 0, call, call.subject)
+        call.rechecks()
         with self._mdt.store.op(call) as txn:
-            _, found = self._target(txn, call, req)
+            named, found = self._target(txn, call, req)
             if found is None or found.fid != inode.fid:
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
-            self._may_open(call, req, found)
-            self._mdt.touch(txn, found, size=0, size_valid=True)
-            found = self._mdt.inode(txn, found.fid)
+            self._may_open(call, req, named, found)
+            found = self._cut(txn, call, found)
             found, handle = self._opened(txn, call, found, vfs.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))
         await self._mdt.store.committed(call.transno)
@@ -268,10 +286,22 @@ class Open(Base):
         elif found is not None:
             # Writes go past this server, which learns here what they did.
             now = found.merged(inode)
+            if found.uncapped(inode):
+                privs.drop_capabilities(txn, inode)
             inodes.update(
                 txn, inode.fid, size=now.size, size_valid=True, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns,
                 mode=now.mode, mtime_at_ns=max(inode.mtime_at_ns, found.changed_ns), mode_at_ns=inode.mode_at_ns,
             )  # fmt: skip
+
+    def _read(self, txn: Txn, call: Call, fid: Fid, age_ns: int) -> None:
+        """A file that was read through a handle: the atime moves as it ends, as Lustre has it (mdt_mfd_close).
+
+        Not if the inode has changed since: then it may have been given another atime, and counts as unread anyway.
+        """
+        inode = inodes.get(txn, fid)
+        at_ns = self._mdt.now() - age_ns
+        if inode is not None and inode.ctime_ns < at_ns:
+            self._mdt.accessed(txn, call, inode, at_ns)
 
     def _dirent(self, txn: Txn, found: entries.Dirent, plus: bool) -> mds_pb2.Dirent:
         inode = self._mdt.inode(txn, found.fid)

@@ -53,8 +53,12 @@ class Rename(Base):
         return reply
 
     def _sides(self, txn: Txn, call: Call, req: mds_pb2.RenameRequest) -> tuple[Named, Named]:
-        source = self._mdt.look_up(txn, call, req.source)
-        return source, self._mdt.look_up(txn, call, req.target, role="newparent", ticket=req.target_ticket)
+        """Both directories, then the old name, which has to be there, then the new one."""
+        parent = self._mdt.searched(txn, call, req.source)
+        newparent = self._mdt.searched(txn, call, req.target, role="newparent", ticket=req.target_ticket)
+        source = self._mdt.named(txn, parent, req.source.name)
+        existing(source)
+        return source, self._mdt.named(txn, newparent, req.target.name)
 
     def _structure(self, txn: Txn, req: mds_pb2.RenameRequest, source: Named, target: Named) -> None:
         """fs/namei.c, do_renameat2: what needs no permission to be refused."""
@@ -64,6 +68,7 @@ class Rename(Base):
         swaps = req.flags & RENAME_EXCHANGE
         if swaps:
             existing(target)
+        self._slashes(req, moved, target)
         if moved.is_dir and entries.within(txn, target.parent.fid, moved.fid):
             raise OSError(errno.EINVAL, "a directory cannot be moved into itself", os.fsdecode(source.name))
         replaced = target.child
@@ -73,6 +78,13 @@ class Rename(Base):
             raise OSError(number, os.strerror(number), os.fsdecode(target.name))
         if target.parent.nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "the directory was removed", os.fsdecode(target.name))
+
+    def _slashes(self, req: mds_pb2.RenameRequest, moved: Inode, target: Named) -> None:
+        """A slash behind either name is for a directory that is moved; in an exchange each speaks for itself."""
+        swaps = req.flags & RENAME_EXCHANGE
+        wrong = swaps and req.target.slash and not existing(target).is_dir
+        if wrong or (not moved.is_dir and (req.source.slash or (req.target.slash and not swaps))):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(target.name))
 
     def _ask(self, txn: Txn, call: Call, req: mds_pb2.RenameRequest, source: Named, target: Named) -> None:
         exchange = bool(req.flags & RENAME_EXCHANGE)

@@ -10,7 +10,7 @@ from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import acl, vfs
 from lsm.modules.capability import NUMBER
-from mds import inodes
+from mds import filecaps, inodes
 from mds.inodes import Inode
 from mds.ops.label import XATTR_CREATE, XATTR_REPLACE, Label, check_flags
 from rpc import Call
@@ -20,7 +20,8 @@ NAME_CHARS_MAX = 255
 VALUE_BYTES_MAX = 65536
 LIST_BYTES_MAX = 65536
 
-NAMESPACES = ("user.", "trusted.", "security.", "system.")
+# What handlers take by its prefix; of system.* two names only.
+PREFIXES = ("user.", "trusted.", "security.")
 # Labels of the kernel's modules: one that is not kept by a module on here is not managed.
 LABELS = frozenset({
     "security.selinux", "security.SMACK64", "security.SMACK64EXEC", "security.SMACK64TRANSMUTE", "security.SMACK64MMAP",
@@ -74,15 +75,20 @@ class Xattr(Label):
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 obj = self._mdt.obj(inode)
+                if req.name == filecaps.XATTR:
+                    req.value = filecaps.converted(req.value)
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
                 _check_kept(req.name, inode)
+                moved = True
                 if req.name in ACLS:
-                    self._set_acl(txn, call, inode, req.name, acl.parse(req.value))
+                    moved = self._set_acl(txn, call, inode, req.name, acl.parse(req.value) if req.value else ())
                 else:
                     check_flags(req, inodes.xattr(txn, inode.fid, req.name))
                     _check_room(txn, inode, req.name)
                     inodes.set_xattr(txn, inode.fid, req.name, req.value)
-                reply = txn.keep(self._changed(txn, call, inode))
+                    if req.name == filecaps.XATTR:
+                        inodes.update(txn, inode.fid, caps_at_ns=self._mdt.now())
+                reply = txn.keep(self._changed(txn, call, inode, moved=moved))
         await self._mdt.store.committed(call.transno)
         return reply
 
@@ -95,34 +101,38 @@ class Xattr(Label):
                 inode = self._mdt.find(txn, call, req.place)
                 vfs.run("removexattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
                 _check_kept(req.name, inode)
+                moved = True
                 if req.name in ACLS:
-                    self._set_acl(txn, call, inode, req.name, ())
+                    moved = self._set_acl(txn, call, inode, req.name, ())
                 elif not inodes.remove_xattr(txn, inode.fid, req.name):
                     raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), req.name)
-                reply = txn.keep(self._changed(txn, call, inode))
+                reply = txn.keep(self._changed(txn, call, inode, moved=moved))
         await self._mdt.store.committed(call.transno)
         return reply
 
-    def _set_acl(self, txn: Txn, call: Call, inode: Inode, name: str, wanted: acl.Acl) -> None:
-        """fs/posix_acl.c, set_posix_acl: the owner's; a list that says no more than a mode becomes the mode."""
+    def _set_acl(self, txn: Txn, call: Call, inode: Inode, name: str, wanted: acl.Acl) -> bool:
+        """fs/posix_acl.c, set_posix_acl: the owner's; a list that says no more than a mode becomes the mode. Whether
+        that changed anything."""
         if name == acl.DEFAULT and not inode.is_dir:
             if wanted:
                 raise PermissionError(errno.EACCES, "only a directory has a default access control list")
-            return
+            return False
         if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set an access control list")
+        mode = inode.mode
         if wanted and name == acl.ACCESS:
             mode = inode.mode & ~0o777 | acl.mode_of(wanted)
             if not call.subject.in_group(inode.gid) and not call.lsm.capable(NUMBER["fsetid"]):
                 mode &= ~stat.S_ISGID
-            inodes.update(txn, inode.fid, mode=mode, ctime_ns=self._mdt.now())
+            inodes.update(txn, inode.fid, mode=mode, mode_at_ns=self._mdt.now())
         if not wanted or (name == acl.ACCESS and acl.is_mode(wanted)):
-            inodes.remove_xattr(txn, inode.fid, name)
-        else:
-            inodes.set_xattr(txn, inode.fid, name, acl.encode(wanted))
+            return inodes.remove_xattr(txn, inode.fid, name) or mode != inode.mode
+        inodes.set_xattr(txn, inode.fid, name, acl.encode(wanted))
+        return True
 
-    def _changed(self, txn: Txn, call: Call, inode: Inode) -> mds_pb2.SetxattrReply:
-        inodes.update(txn, inode.fid, ctime_ns=self._mdt.now())
+    def _changed(self, txn: Txn, call: Call, inode: Inode, *, moved: bool) -> mds_pb2.SetxattrReply:
+        if moved:
+            inodes.update(txn, inode.fid, ctime_ns=self._mdt.now())
         call.fid = inode.fid
         return mds_pb2.SetxattrReply(label_version=inode.label_version)
 
@@ -130,10 +140,9 @@ class Xattr(Label):
         """EOPNOTSUPP for a module's label that is not kept here; ERANGE, EINVAL for what can be no name."""
         if not name or len(name.encode()) > NAME_CHARS_MAX:
             raise OSError(errno.ERANGE, f"the name of an xattr has 1 to {NAME_CHARS_MAX} bytes")
-        prefix = next((p for p in NAMESPACES if name.startswith(p)), None)
         if name in LABELS and name not in self._mdt.modules:
             raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
-        if name == prefix or "\0" in name:
+        if "\0" in name:
             raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
 
 
@@ -152,8 +161,11 @@ def _check_room(txn: Txn, inode: Inode, name: str) -> None:
 
 
 def _check_kept(name: str, inode: Inode) -> None:
-    """EOPNOTSUPP for what no handler takes, known only after the checks (fs/xattr.c, xattr_resolve_name)."""
-    namespace = name.startswith(("user.", "trusted.", "security."))
+    """EOPNOTSUPP for what no handler takes, EINVAL for a bare prefix; known only after the checks (fs/xattr.c,
+    xattr_resolve_name)."""
+    if name in PREFIXES:
+        raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
+    namespace = name.startswith(PREFIXES)
     if not namespace and (name not in ACLS or stat.S_ISLNK(inode.mode)):
         raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
 

@@ -19,7 +19,6 @@ from oss.ost import OBJECT_BYTES_MAX
 from rpc import Call
 
 LENGTH_MAX = 1 << 20
-_SGID_EXEC = stat.S_ISGID | stat.S_IXGRP
 
 
 class Data(Base):
@@ -87,8 +86,12 @@ class Data(Base):
     def _stamped(self, call: Call, o: Object, token: context_pb2.Token) -> Object:
         """The object as written to now, by this subject."""
         now = call.clock.wall_ns()
-        by_privilege = self._privileged(call, token)
-        return replace(o, changed_ns=now, unprivileged_ns=o.unprivileged_ns if by_privilege else now)
+        if self._privileged(call, token):
+            return replace(o, changed_ns=now)
+        outsider = not call.subject.in_group(token.entry.gid)
+        return replace(
+            o, changed_ns=now, unprivileged_ns=now, outsider_ns=now if outsider else o.outsider_ns
+        )  # fmt: skip
 
     def _privileged(self, call: Call, token: context_pb2.Token) -> bool:
         """Whether this writer leaves set-id bits alone (fs/inode.c, setattr_should_drop_suidgid).
@@ -97,7 +100,8 @@ class Data(Base):
         are the MDT's to know, which takes them by the time that is noted here.
         """
         mode = token.entry.mode
-        kills = mode & stat.S_ISUID or mode & _SGID_EXEC == _SGID_EXEC
+        outsider = not call.subject.in_group(token.entry.gid)
+        kills = mode & stat.S_ISUID or (mode & stat.S_ISGID and (outsider or mode & stat.S_IXGRP))
         return call.lsm.capable(NUMBER["fsetid"]) if kills else has(call.subject, "fsetid")
 
     def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:

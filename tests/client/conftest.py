@@ -225,6 +225,8 @@ class World:
 
     def _mds_rename(self, node: str, request: Any, caller: Any) -> Any:
         inode = self._named(request.source, caller)
+        if (request.source.slash or request.target.slash) and not stat.S_ISDIR(inode.mode):
+            raise NotADirectoryError(errno.ENOTDIR, "a slash behind what is no directory")
         self._check(request.target.parent, caller, request.target_ticket).names[request.target.name] = inode
         del self._check(request.source.parent, caller).names[request.source.name]
         return mds_pb2.RenameReply()

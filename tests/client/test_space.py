@@ -35,6 +35,8 @@ def test_a_range_is_copied_by_reads_and_writes(client, world, fd):
     ],
 )  # fmt: skip
 def test_what_cannot_be_copied(client, fd, args, number):
+    client("pwrite", fd=fd, data=b"abcdef", offset=0)
+
     assert failed(client, "copy_file_range", **{"fd": fd, "to": fd, "length": 4, **args}) == number
 
 

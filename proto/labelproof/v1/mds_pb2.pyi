@@ -18,12 +18,14 @@ class Place(_message.Message):
     def __init__(self, fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., name: _Optional[_Union[Name, _Mapping]] = ..., handle: _Optional[bytes] = ...) -> None: ...
 
 class Name(_message.Message):
-    __slots__ = ("parent", "name")
+    __slots__ = ("parent", "name", "slash")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    SLASH_FIELD_NUMBER: _ClassVar[int]
     parent: _context_pb2.Fid
     name: bytes
-    def __init__(self, parent: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., name: _Optional[bytes] = ...) -> None: ...
+    slash: bool
+    def __init__(self, parent: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., name: _Optional[bytes] = ..., slash: _Optional[bool] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("label",)
@@ -164,10 +166,12 @@ class OpenReply(_message.Message):
     def __init__(self, attr: _Optional[_Union[_context_pb2.Attr, _Mapping]] = ..., ticket: _Optional[bytes] = ..., handle: _Optional[bytes] = ..., token: _Optional[bytes] = ..., layout: _Optional[_Union[_context_pb2.Layout, _Mapping]] = ..., created: _Optional[bool] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class CloseRequest(_message.Message):
-    __slots__ = ("handle",)
+    __slots__ = ("handle", "read_age_ns")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
+    READ_AGE_NS_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
-    def __init__(self, handle: _Optional[bytes] = ...) -> None: ...
+    read_age_ns: int
+    def __init__(self, handle: _Optional[bytes] = ..., read_age_ns: _Optional[int] = ...) -> None: ...
 
 class CloseReply(_message.Message):
     __slots__ = ("receipt",)
@@ -332,18 +336,20 @@ class IoctlReply(_message.Message):
     def __init__(self, value: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class MmapRequest(_message.Message):
-    __slots__ = ("handle", "prot", "shared", "mprotect", "dirtied")
+    __slots__ = ("handle", "prot", "shared", "mprotect", "dirtied", "noatime")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     PROT_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
     MPROTECT_FIELD_NUMBER: _ClassVar[int]
     DIRTIED_FIELD_NUMBER: _ClassVar[int]
+    NOATIME_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
     prot: int
     shared: bool
     mprotect: bool
     dirtied: bool
-    def __init__(self, handle: _Optional[bytes] = ..., prot: _Optional[int] = ..., shared: _Optional[bool] = ..., mprotect: _Optional[bool] = ..., dirtied: _Optional[bool] = ...) -> None: ...
+    noatime: bool
+    def __init__(self, handle: _Optional[bytes] = ..., prot: _Optional[int] = ..., shared: _Optional[bool] = ..., mprotect: _Optional[bool] = ..., dirtied: _Optional[bool] = ..., noatime: _Optional[bool] = ...) -> None: ...
 
 class MmapReply(_message.Message):
     __slots__ = ()
@@ -364,16 +370,18 @@ class WatchReply(_message.Message):
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ...) -> None: ...
 
 class ReaddirRequest(_message.Message):
-    __slots__ = ("handle", "cookie", "count", "plus")
+    __slots__ = ("handle", "cookie", "count", "plus", "noatime")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     COOKIE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     PLUS_FIELD_NUMBER: _ClassVar[int]
+    NOATIME_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
     cookie: int
     count: int
     plus: bool
-    def __init__(self, handle: _Optional[bytes] = ..., cookie: _Optional[int] = ..., count: _Optional[int] = ..., plus: _Optional[bool] = ...) -> None: ...
+    noatime: bool
+    def __init__(self, handle: _Optional[bytes] = ..., cookie: _Optional[int] = ..., count: _Optional[int] = ..., plus: _Optional[bool] = ..., noatime: _Optional[bool] = ...) -> None: ...
 
 class Dirent(_message.Message):
     __slots__ = ("name", "cookie", "type", "fid", "entry")

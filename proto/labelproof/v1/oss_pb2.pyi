@@ -113,16 +113,18 @@ class GlimpseRequest(_message.Message):
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
 
 class GlimpseReply(_message.Message):
-    __slots__ = ("size", "exists", "changed_ns", "unprivileged_ns")
+    __slots__ = ("size", "exists", "changed_ns", "unprivileged_ns", "outsider_ns")
     SIZE_FIELD_NUMBER: _ClassVar[int]
     EXISTS_FIELD_NUMBER: _ClassVar[int]
     CHANGED_NS_FIELD_NUMBER: _ClassVar[int]
     UNPRIVILEGED_NS_FIELD_NUMBER: _ClassVar[int]
+    OUTSIDER_NS_FIELD_NUMBER: _ClassVar[int]
     size: int
     exists: bool
     changed_ns: int
     unprivileged_ns: int
-    def __init__(self, size: _Optional[int] = ..., exists: _Optional[bool] = ..., changed_ns: _Optional[int] = ..., unprivileged_ns: _Optional[int] = ...) -> None: ...
+    outsider_ns: int
+    def __init__(self, size: _Optional[int] = ..., exists: _Optional[bool] = ..., changed_ns: _Optional[int] = ..., unprivileged_ns: _Optional[int] = ..., outsider_ns: _Optional[int] = ...) -> None: ...
 
 class DestroyRequest(_message.Message):
     __slots__ = ("entry", "stripe")

@@ -1,0 +1,50 @@
+"""What a file loses when somebody writes to it, cuts it or gives it away: set-id bits, and file capabilities.
+
+Rules: fs/attr.c (setattr_should_drop_sgid, setattr_should_drop_suidgid), fs/open.c (chown_common, do_truncate),
+security/commoncap.c (cap_inode_killpriv).
+"""
+
+from __future__ import annotations
+
+import stat
+
+from host.store import Txn
+from lsm.modules.capability import NUMBER
+from mds import filecaps, inodes
+from mds.inodes import Inode
+from rpc import Call
+
+
+def given_away(call: Call, inode: Inode) -> int:
+    """The mode bits that a change of owner takes, whoever makes it; of a directory none."""
+    if inode.is_dir:
+        return 0
+    sgid = stat.S_ISGID if _group_bit_goes(call, inode) else 0
+    return inode.mode & (stat.S_ISUID | sgid)
+
+
+def changed(call: Call, inode: Inode) -> int:
+    """The mode bits that a change of the file's content takes, but for CAP_FSETID."""
+    bits = given_away(call, inode)
+    return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits
+
+
+def written(mode: int, *, outsider: bool) -> int:
+    """The mode bits that a write without CAP_FSETID has taken; `outsider`: by who is not of the file's group."""
+    sgid = stat.S_ISGID if outsider or mode & stat.S_IXGRP else 0
+    return mode & (stat.S_ISUID | sgid)
+
+
+def drop_capabilities(txn: Txn, inode: Inode) -> None:
+    """File capabilities go with any change of content or owner, also by root."""
+    if not inode.is_dir:
+        inodes.remove_xattr(txn, inode.fid, filecaps.XATTR)
+
+
+def _group_bit_goes(call: Call, inode: Inode) -> bool:
+    if not inode.mode & stat.S_ISGID:
+        return False
+    stays = not inode.mode & stat.S_IXGRP and (
+        call.subject.in_group(inode.gid) or call.lsm.capable(NUMBER["fsetid"])
+    )
+    return not stays

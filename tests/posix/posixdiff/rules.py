@@ -1,0 +1,103 @@
+"""What may differ, each rule with its reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from posixdiff.state import Snapshot, Times
+from posixdiff.steps import Step
+from posixdiff.syscalls import ANY
+
+Outcome = tuple[str, Any]
+Difference = tuple[str, Any, Any]
+_STAT = ("mode", "nlink", "uid", "gid", "size", "rdev")
+
+
+def outcomes(step: Step, local: Outcome, cluster: Outcome) -> tuple[Any, Any] | None:
+    """The two outcomes as they compare, if they differ."""
+    if local == ("ok", ANY):
+        return None
+    mine, theirs = _plain(step, local), _plain(step, cluster)
+    return None if mine == theirs else (mine, theirs)
+
+
+def _plain(step: Step, outcome: Outcome) -> Any:
+    kind, value = outcome
+    if kind == "error":
+        return errno.errorcode[value]
+    return _VALUES.get(step.name, lambda value: value)(value)
+
+
+def _stat(value: dict[str, int]) -> dict[str, int]:
+    directory = value["mode"] & 0o170000 == 0o040000
+    return {name: value[name] for name in _STAT if not (directory and name == "size")}
+
+
+def _nothing(value: Any) -> None:
+    return None
+
+
+_VALUES = {
+    "stat": _stat, "lstat": _stat, "fstat": _stat, "mkdir": _nothing, "mknod": _nothing, "symlink": _nothing,
+    "link": _nothing, "linkfd": _nothing, "readlink": os.fsencode,
+    "listxattr": sorted,
+    "readdir": lambda v: sorted((e["name"], (e["type"] == 0o120000) * 2 + (e["type"] == 0o040000)) if isinstance(e, dict) else e for e in v),
+    "fcntl": lambda v: v & ~0o100000,
+    "getlk": lambda v: v and {k: x for k, x in v.items() if k != "pid"},
+}
+
+
+def tolerated(step: Step, outcome: Outcome, differences: list[Difference]) -> list[Difference]:
+    """Those that no rule explains.
+
+    A refused RENAME_WHITEOUT: ext4 has put the whiteout in place before it looks whether the target is empty, and takes
+    it back (fs/ext4/namei.c, ext4_rename), so the times of the directory have moved.
+    A refused sendfile: the source counts as read all the same (fs/splice.c, splice_direct_to_actor).
+    """
+    if step.name == "rename" and step.args["flags"] & 4 and outcome[0] == "error":
+        return [each for each in differences if not each[0].startswith(("mtime", "ctime"))]
+    if step.name == "sendfile" and outcome[0] == "error":
+        return [each for each in differences if not each[0].startswith("atime")]
+    return differences
+
+
+class LateAtime:
+    """A file's atime moves when it is closed, not when it is read.
+
+    Reads go to the OSTs, which keep no atime; the client tells the MDS with the close, as Lustre's does, so that no
+    read costs an rpc more. So while a file is open that was read through, its atime is not compared; when it is
+    closed it has to have moved if the local one has, unless the inode changed after the read, or somebody still writes.
+    """
+
+    def __init__(self, reading: Callable[[], set[Any]], writers: Callable[[Any], int]) -> None:
+        self._reading, self._writers = reading, writers
+        self._since: dict[Any, int] = {}
+        self._silent: set[Any] = set()
+
+    def look(self, cluster: Snapshot) -> None:
+        """After a step: who is read from now, and who is no longer."""
+        reading = self._reading()
+        ctimes = {seen.ident: seen.times[2] for seen in cluster.values()}
+        ended = {fid: self._since.pop(fid) for fid in self._since.keys() - reading}
+        unsure = {fid for fid, ctime in ended.items() if ctimes.get(fid) != ctime or self._writers(fid)}
+        for fid in reading:
+            self._since.setdefault(fid, ctimes.get(fid, 0))
+        self._silent = reading | unsure
+
+    def judged(self, differences: list[Difference], cluster: Snapshot) -> list[Difference]:
+        """Those that are differences all the same."""
+        late = {f"atime of {path}" for path, seen in cluster.items() if seen.ident in self._silent}
+        return [each for each in differences if each[0] not in late]
+
+    def kept(self, before: Mapping[Any, Times], side: Snapshot, cluster: Snapshot) -> dict[Any, Times]:
+        """The times to compare the next state with: an atime that is not told yet stays what it was."""
+        times = {}
+        for path, seen in side.items():
+            atime = seen.times[0]
+            if path in cluster and cluster[path].ident in self._since and seen.ident in before:
+                atime = before[seen.ident][0]
+            times[seen.ident] = (atime, *seen.times[1:])
+        return times
