@@ -63,7 +63,9 @@ class AdminOps:
 
     async def join(self, call: Call, req: pb.JoinRequest) -> pb.JoinReply:
         """Takes the peers' addresses."""
-        self._node.join([PeerAddress(p.node, p.role, p.address) for p in req.peers if p.node != self._node.name])
+        self._node.join(
+            [PeerAddress(p.node, p.role, p.address, p.incarnation) for p in req.peers if p.node != self._node.name]
+        )
         await self._app.joined()
         if self._node.policy.loaded and self._node.policy.server is None:
             # No module waits for a boot policy, so none will come: a new store gets its root now.

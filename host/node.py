@@ -28,11 +28,12 @@ FSTYPE = "lustre"
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress:
-    """Where another node listens; who it is, its certificate says."""
+    """Where another node listens, and since which of its starts; who it is, its certificate says."""
 
     node: str
     role: str
     address: str
+    incarnation: int = 0
 
 
 class Environment(Protocol):
@@ -108,7 +109,7 @@ class Node:
     # --- peers -------------------------------------------------------------------------------------------------
 
     def join(self, peers: list[PeerAddress]) -> None:
-        """Takes the peers' addresses; a peer whose address changed gets a new channel."""
+        """Takes the peers' addresses; a peer that moved or came back gets a new channel."""
         for peer in peers:
             if self._peers.get(peer.node) != peer:
                 self._channels.pop(peer.node, None)

@@ -33,6 +33,7 @@ class Contacts:
         self._roles = roles
         self._recorder = recorder
         self._addresses: dict[str, str] = {}
+        self._incarnations: dict[str, int] = {}
         self._channels: dict[str, Channel] = {}
         self._stubs: dict[tuple[str, str], Stub] = {}
 
@@ -40,6 +41,7 @@ class Contacts:
         """Nodes listen there from now on; the channels to where they were are closed."""
         self._addresses |= addresses
         for node in addresses:
+            self._incarnations[node] = self._incarnations.get(node, 0) + 1
             if node in self._channels:
                 await self._channels.pop(node).close()
 
@@ -49,7 +51,10 @@ class Contacts:
 
     def peers(self) -> list[pb.Peer]:
         """Every node as the others are told of it."""
-        return [pb.Peer(node=n, role=self._roles[n], address=a) for n, a in sorted(self._addresses.items())]
+        return [
+            pb.Peer(node=n, role=self._roles[n], address=a, incarnation=self._incarnations[n])
+            for n, a in sorted(self._addresses.items())
+        ]
 
     async def call(
         self, node: str, service: ServiceDescriptor, method: str, request: Message, caller: Caller = NOBODY

@@ -224,6 +224,10 @@ class AwayMachine(DockerMachine):
 class NearMachine(DockerMachine):
     """On an engine of this machine, used by root: see machine.Network and Disk besides."""
 
+    def __init__(self, there: Engine, image: str, identity: Identity, run_dir: Path) -> None:
+        super().__init__(there, image, identity, run_dir)
+        self._near = Near()
+
     def namespace(self, name: str) -> int:
         return self._container(name).pid
 
@@ -239,8 +243,12 @@ class NearMachine(DockerMachine):
             pid = self._engine.api.inspect_container(self._await_keeper())["State"]["Pid"]
         return Volume(pid, Path(_VOLUMES / name))
 
+    def close(self) -> None:
+        super().close()
+        self._near.close()
+
     def _way(self, nodes: int) -> Way:
-        return Near()
+        return self._near
 
     def _strike(self, container: Container) -> None:
         # A signal that waits is the first thing that one who thaws hears.

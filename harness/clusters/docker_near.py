@@ -20,10 +20,16 @@ class Near:
     """See docker_nodes.Way. History and audit log are the run's own files; a node's folder is its `data_dir` here."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, Path] = {}
+        # Open folders: through them a socket has a short name, wherever it lies (sun_path of unix(7) holds 107 bytes).
+        self._folders: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Gives the folders up. May be called again."""
+        while self._folders:
+            os.close(self._folders.popitem()[1])
 
     def host_config(self, config: NodeConfig) -> dict[str, Any]:
-        self._folders[config.name] = config.data_dir
+        self._folders[config.name] = os.open(config.data_dir, os.O_PATH | os.O_CLOEXEC)
         shared = {config.data_dir: FOLDER}
         for path, inside in _evidence(config):
             if path:
@@ -48,7 +54,7 @@ class Near:
             os.chown(path, UID, UID)
 
     def address(self, name: str, state: Mapping[str, Any]) -> str:
-        return f"unix:{self._folders[name] / _SOCKET}"
+        return f"unix:/proc/self/fd/{self._folders[name]}/{_SOCKET}"
 
     def listens(self, address: str) -> bool:
         with socket.socket(socket.AF_UNIX) as there:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from labelproof.v1 import context_pb2 as labelproof_dot_v1_dot_context__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19labelproof/v1/admin.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"b\n\x11LoadPolicyRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03\x63il\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\r\x12\x11\n\tenforcing\x18\x05 \x01(\x08\"+\n\x0bPolicyReply\x12\r\n\x05seqno\x18\x01 \x01(\x04\x12\r\n\x05sepol\x18\x02 \x01(\t\"&\n\x11SetEnforceRequest\x12\x11\n\tenforcing\x18\x01 \x01(\x08\"\x82\x01\n\x12SetBooleansRequest\x12=\n\x06values\x18\x01 \x03(\x0b\x32-.labelproof.v1.SetBooleansRequest.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x08:\x02\x38\x01\"3\n\x04Peer\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\"1\n\x0bJoinRequest\x12\"\n\x05peers\x18\x01 \x03(\x0b\x32\x13.labelproof.v1.Peer\"\x0b\n\tJoinReply\"\'\n\x05IdMap\x12\x0e\n\x06\x63lient\x18\x01 \x01(\r\x12\x0e\n\x06server\x18\x02 \x01(\r\"\xd6\x02\n\x07Nodemap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05nodes\x18\x02 \x03(\t\x12\x0f\n\x07trusted\x18\x03 \x01(\x08\x12\"\n\x04uids\x18\x04 \x03(\x0b\x32\x14.labelproof.v1.IdMap\x12\"\n\x04gids\x18\x05 \x03(\x0b\x32\x14.labelproof.v1.IdMap\x12\x0e\n\x06squash\x18\x06 \x01(\x08\x12\x12\n\nsquash_uid\x18\x07 \x01(\r\x12\x12\n\nsquash_gid\x18\x08 \x01(\r\x12\x15\n\x08\x63\x61p_mask\x18\t \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07subject\x18\n \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08\x63ontexts\x18\x0b \x03(\t\x12\r\n\x05sepol\x18\x0c \x01(\t\x12\x11\n\tread_only\x18\r \x01(\x08\x12\x0f\n\x07\x66ileset\x18\x0e \x01(\t\x12\x12\n\naudit_mode\x18\x0f \x01(\tB\x0b\n\t_cap_maskB\n\n\x08_subject\">\n\x12SetNodemapsRequest\x12(\n\x08nodemaps\x18\x01 \x03(\x0b\x32\x16.labelproof.v1.Nodemap\"\x12\n\x10SetNodemapsReply\"5\n\x0e\x43ollectRequest\x12#\n\x07objects\x18\x01 \x03(\x0b\x32\x12.labelproof.v1.Fid\"\xa5\x01\n\tRawObject\x12\x1f\n\x03\x66id\x18\x01 \x01(\x0b\x32\x12.labelproof.v1.Fid\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0c\n\x04mode\x18\x04 \x01(\r\x12$\n\x06labels\x18\x05 \x03(\x0b\x32\x14.labelproof.v1.Label\x12\x15\n\rlabel_version\x18\x06 \x01(\x04\x12\x0e\n\x06stripe\x18\x07 \x01(\r\"9\n\x0c\x43ollectReply\x12)\n\x07objects\x18\x01 \x03(\x0b\x32\x18.labelproof.v1.RawObject\"\x0e\n\x0cStatsRequest\"x\n\nStatsReply\x12\x39\n\x08\x63ounters\x18\x01 \x03(\x0b\x32\'.labelproof.v1.StatsReply.CountersEntry\x1a/\n\rCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"5\n\x13ReadEvidenceRequest\x12\x0f\n\x07history\x18\x01 \x01(\x04\x12\r\n\x05\x61udit\x18\x02 \x01(\x04\"3\n\x11ReadEvidenceReply\x12\x0f\n\x07history\x18\x01 \x01(\x0c\x12\r\n\x05\x61udit\x18\x02 \x01(\x0c\x32\xcd\x08\n\x05\x41\x64min\x12y\n\nLoadPolicy\x12 .labelproof.v1.LoadPolicyRequest\x1a\x1a.labelproof.v1.PolicyReply\"-\x8a\xb5\x18)\n\x06\n\x04\x62oot\n\x1f\n\x06reload\x12\x15policy_load(security)\x12t\n\nSetEnforce\x12 .labelproof.v1.SetEnforceRequest\x1a\x1a.labelproof.v1.PolicyReply\"(\x8a\xb5\x18$\n\"\n\x03set\x12\x1bpolicy_setenforce(security)\x12s\n\x0bSetBooleans\x12!.labelproof.v1.SetBooleansRequest\x1a\x1a.labelproof.v1.PolicyReply\"%\x8a\xb5\x18!\n\x1f\n\x03set\x12\x18policy_setbool(security)\x12\x98\x01\n\x04Join\x12\x1a.labelproof.v1.JoinRequest\x1a\x18.labelproof.v1.JoinReply\"Z\x8a\xb5\x18V\x12Trole harness only; tells where the peers listen, whose identity is their certificate\x12\x94\x01\n\x0bSetNodemaps\x12!.labelproof.v1.SetNodemapsRequest\x1a\x1f.labelproof.v1.SetNodemapsReply\"A\x8a\xb5\x18=\x12;role harness only; takes effect on live connections at once\x12\x92\x01\n\x07\x43ollect\x12\x1d.labelproof.v1.CollectRequest\x1a\x1b.labelproof.v1.CollectReply\"K\x8a\xb5\x18G\x12\x45role harness only; evidence for the checkers, never a client\'s way in\x12o\n\x05Stats\x12\x1b.labelproof.v1.StatsRequest\x1a\x19.labelproof.v1.StatsReply\".\x8a\xb5\x18&\x12$role harness only; numbers, no names\x90\xb5\x18\x01\x12\xa5\x01\n\x0cReadEvidence\x12\".labelproof.v1.ReadEvidenceRequest\x1a .labelproof.v1.ReadEvidenceReply\"O\x8a\xb5\x18G\x12\x45role harness only; evidence for the checkers, never a client\'s way in\x90\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19labelproof/v1/admin.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"b\n\x11LoadPolicyRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03\x63il\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\r\x12\x11\n\tenforcing\x18\x05 \x01(\x08\"+\n\x0bPolicyReply\x12\r\n\x05seqno\x18\x01 \x01(\x04\x12\r\n\x05sepol\x18\x02 \x01(\t\"&\n\x11SetEnforceRequest\x12\x11\n\tenforcing\x18\x01 \x01(\x08\"\x82\x01\n\x12SetBooleansRequest\x12=\n\x06values\x18\x01 \x03(\x0b\x32-.labelproof.v1.SetBooleansRequest.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x08:\x02\x38\x01\"H\n\x04Peer\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bincarnation\x18\x04 \x01(\r\"1\n\x0bJoinRequest\x12\"\n\x05peers\x18\x01 \x03(\x0b\x32\x13.labelproof.v1.Peer\"\x0b\n\tJoinReply\"\'\n\x05IdMap\x12\x0e\n\x06\x63lient\x18\x01 \x01(\r\x12\x0e\n\x06server\x18\x02 \x01(\r\"\xd6\x02\n\x07Nodemap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05nodes\x18\x02 \x03(\t\x12\x0f\n\x07trusted\x18\x03 \x01(\x08\x12\"\n\x04uids\x18\x04 \x03(\x0b\x32\x14.labelproof.v1.IdMap\x12\"\n\x04gids\x18\x05 \x03(\x0b\x32\x14.labelproof.v1.IdMap\x12\x0e\n\x06squash\x18\x06 \x01(\x08\x12\x12\n\nsquash_uid\x18\x07 \x01(\r\x12\x12\n\nsquash_gid\x18\x08 \x01(\r\x12\x15\n\x08\x63\x61p_mask\x18\t \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07subject\x18\n \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08\x63ontexts\x18\x0b \x03(\t\x12\r\n\x05sepol\x18\x0c \x01(\t\x12\x11\n\tread_only\x18\r \x01(\x08\x12\x0f\n\x07\x66ileset\x18\x0e \x01(\t\x12\x12\n\naudit_mode\x18\x0f \x01(\tB\x0b\n\t_cap_maskB\n\n\x08_subject\">\n\x12SetNodemapsRequest\x12(\n\x08nodemaps\x18\x01 \x03(\x0b\x32\x16.labelproof.v1.Nodemap\"\x12\n\x10SetNodemapsReply\"5\n\x0e\x43ollectRequest\x12#\n\x07objects\x18\x01 \x03(\x0b\x32\x12.labelproof.v1.Fid\"\xa5\x01\n\tRawObject\x12\x1f\n\x03\x66id\x18\x01 \x01(\x0b\x32\x12.labelproof.v1.Fid\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0c\n\x04mode\x18\x04 \x01(\r\x12$\n\x06labels\x18\x05 \x03(\x0b\x32\x14.labelproof.v1.Label\x12\x15\n\rlabel_version\x18\x06 \x01(\x04\x12\x0e\n\x06stripe\x18\x07 \x01(\r\"9\n\x0c\x43ollectReply\x12)\n\x07objects\x18\x01 \x03(\x0b\x32\x18.labelproof.v1.RawObject\"\x0e\n\x0cStatsRequest\"x\n\nStatsReply\x12\x39\n\x08\x63ounters\x18\x01 \x03(\x0b\x32\'.labelproof.v1.StatsReply.CountersEntry\x1a/\n\rCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"5\n\x13ReadEvidenceRequest\x12\x0f\n\x07history\x18\x01 \x01(\x04\x12\r\n\x05\x61udit\x18\x02 \x01(\x04\"3\n\x11ReadEvidenceReply\x12\x0f\n\x07history\x18\x01 \x01(\x0c\x12\r\n\x05\x61udit\x18\x02 \x01(\x0c\x32\xcd\x08\n\x05\x41\x64min\x12y\n\nLoadPolicy\x12 .labelproof.v1.LoadPolicyRequest\x1a\x1a.labelproof.v1.PolicyReply\"-\x8a\xb5\x18)\n\x06\n\x04\x62oot\n\x1f\n\x06reload\x12\x15policy_load(security)\x12t\n\nSetEnforce\x12 .labelproof.v1.SetEnforceRequest\x1a\x1a.labelproof.v1.PolicyReply\"(\x8a\xb5\x18$\n\"\n\x03set\x12\x1bpolicy_setenforce(security)\x12s\n\x0bSetBooleans\x12!.labelproof.v1.SetBooleansRequest\x1a\x1a.labelproof.v1.PolicyReply\"%\x8a\xb5\x18!\n\x1f\n\x03set\x12\x18policy_setbool(security)\x12\x98\x01\n\x04Join\x12\x1a.labelproof.v1.JoinRequest\x1a\x18.labelproof.v1.JoinReply\"Z\x8a\xb5\x18V\x12Trole harness only; tells where the peers listen, whose identity is their certificate\x12\x94\x01\n\x0bSetNodemaps\x12!.labelproof.v1.SetNodemapsRequest\x1a\x1f.labelproof.v1.SetNodemapsReply\"A\x8a\xb5\x18=\x12;role harness only; takes effect on live connections at once\x12\x92\x01\n\x07\x43ollect\x12\x1d.labelproof.v1.CollectRequest\x1a\x1b.labelproof.v1.CollectReply\"K\x8a\xb5\x18G\x12\x45role harness only; evidence for the checkers, never a client\'s way in\x12o\n\x05Stats\x12\x1b.labelproof.v1.StatsRequest\x1a\x19.labelproof.v1.StatsReply\".\x8a\xb5\x18&\x12$role harness only; numbers, no names\x90\xb5\x18\x01\x12\xa5\x01\n\x0cReadEvidence\x12\".labelproof.v1.ReadEvidenceRequest\x1a .labelproof.v1.ReadEvidenceReply\"O\x8a\xb5\x18G\x12\x45role harness only; evidence for the checkers, never a client\'s way in\x90\xb5\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,35 +63,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETBOOLEANSREQUEST_VALUESENTRY']._serialized_start=344
   _globals['_SETBOOLEANSREQUEST_VALUESENTRY']._serialized_end=389
   _globals['_PEER']._serialized_start=391
-  _globals['_PEER']._serialized_end=442
-  _globals['_JOINREQUEST']._serialized_start=444
-  _globals['_JOINREQUEST']._serialized_end=493
-  _globals['_JOINREPLY']._serialized_start=495
-  _globals['_JOINREPLY']._serialized_end=506
-  _globals['_IDMAP']._serialized_start=508
-  _globals['_IDMAP']._serialized_end=547
-  _globals['_NODEMAP']._serialized_start=550
-  _globals['_NODEMAP']._serialized_end=892
-  _globals['_SETNODEMAPSREQUEST']._serialized_start=894
-  _globals['_SETNODEMAPSREQUEST']._serialized_end=956
-  _globals['_SETNODEMAPSREPLY']._serialized_start=958
-  _globals['_SETNODEMAPSREPLY']._serialized_end=976
-  _globals['_COLLECTREQUEST']._serialized_start=978
-  _globals['_COLLECTREQUEST']._serialized_end=1031
-  _globals['_RAWOBJECT']._serialized_start=1034
-  _globals['_RAWOBJECT']._serialized_end=1199
-  _globals['_COLLECTREPLY']._serialized_start=1201
-  _globals['_COLLECTREPLY']._serialized_end=1258
-  _globals['_STATSREQUEST']._serialized_start=1260
-  _globals['_STATSREQUEST']._serialized_end=1274
-  _globals['_STATSREPLY']._serialized_start=1276
-  _globals['_STATSREPLY']._serialized_end=1396
-  _globals['_STATSREPLY_COUNTERSENTRY']._serialized_start=1349
-  _globals['_STATSREPLY_COUNTERSENTRY']._serialized_end=1396
-  _globals['_READEVIDENCEREQUEST']._serialized_start=1398
-  _globals['_READEVIDENCEREQUEST']._serialized_end=1451
-  _globals['_READEVIDENCEREPLY']._serialized_start=1453
-  _globals['_READEVIDENCEREPLY']._serialized_end=1504
-  _globals['_ADMIN']._serialized_start=1507
-  _globals['_ADMIN']._serialized_end=2608
+  _globals['_PEER']._serialized_end=463
+  _globals['_JOINREQUEST']._serialized_start=465
+  _globals['_JOINREQUEST']._serialized_end=514
+  _globals['_JOINREPLY']._serialized_start=516
+  _globals['_JOINREPLY']._serialized_end=527
+  _globals['_IDMAP']._serialized_start=529
+  _globals['_IDMAP']._serialized_end=568
+  _globals['_NODEMAP']._serialized_start=571
+  _globals['_NODEMAP']._serialized_end=913
+  _globals['_SETNODEMAPSREQUEST']._serialized_start=915
+  _globals['_SETNODEMAPSREQUEST']._serialized_end=977
+  _globals['_SETNODEMAPSREPLY']._serialized_start=979
+  _globals['_SETNODEMAPSREPLY']._serialized_end=997
+  _globals['_COLLECTREQUEST']._serialized_start=999
+  _globals['_COLLECTREQUEST']._serialized_end=1052
+  _globals['_RAWOBJECT']._serialized_start=1055
+  _globals['_RAWOBJECT']._serialized_end=1220
+  _globals['_COLLECTREPLY']._serialized_start=1222
+  _globals['_COLLECTREPLY']._serialized_end=1279
+  _globals['_STATSREQUEST']._serialized_start=1281
+  _globals['_STATSREQUEST']._serialized_end=1295
+  _globals['_STATSREPLY']._serialized_start=1297
+  _globals['_STATSREPLY']._serialized_end=1417
+  _globals['_STATSREPLY_COUNTERSENTRY']._serialized_start=1370
+  _globals['_STATSREPLY_COUNTERSENTRY']._serialized_end=1417
+  _globals['_READEVIDENCEREQUEST']._serialized_start=1419
+  _globals['_READEVIDENCEREQUEST']._serialized_end=1472
+  _globals['_READEVIDENCEREPLY']._serialized_start=1474
+  _globals['_READEVIDENCEREPLY']._serialized_end=1525
+  _globals['_ADMIN']._serialized_start=1528
+  _globals['_ADMIN']._serialized_end=2629
 # @@protoc_insertion_point(module_scope)

@@ -49,14 +49,16 @@ class SetBooleansRequest(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, bool]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("node", "role", "address")
+    __slots__ = ("node", "role", "address", "incarnation")
     NODE_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
     node: str
     role: str
     address: str
-    def __init__(self, node: _Optional[str] = ..., role: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    incarnation: int
+    def __init__(self, node: _Optional[str] = ..., role: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[int] = ...) -> None: ...
 
 class JoinRequest(_message.Message):
     __slots__ = ("peers",)
