@@ -139,6 +139,7 @@ def _own(low: str, span: str, more: dict[str, str]) -> Profile:
         "inherit": f"user_u:object_r:home_t:{low}",
         "transition": f"user_u:object_r:project_dir_t:{low}",
         "role": f"user_u:object_r:staff_dir_t:{low}",
+        "range": f"user_u:object_r:marked_dir_t:{low}",
         "owned by the system": f"system_u:object_r:project_dir_t:{low}",
         "denied": f"user_u:object_r:secret_t:{low}",
     }

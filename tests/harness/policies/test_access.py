@@ -36,7 +36,7 @@ def test_servers_and_administrator_may_do_all_to_every_file_type(judge, domain, 
 
     answers = [judge.allowed(judge.system(domain), judge.file(type_, "s0:c3"), tclass) for type_ in types]
 
-    assert len(types) == 26
+    assert len(types) == 27
     assert {"create", "read", "write", *RELABEL} <= full
     assert set(answers) == {full}
 

@@ -60,12 +60,19 @@ def test_ioctls_of_home_files_are_named(judge):
     assert "(range 0x6600 0x66ff)" in rule
 
 
+@pytest.mark.parametrize("tclass", ["file", "dir", "lnk_file", "fifo_file", "sock_file", "chr_file", "blk_file"])
+def test_everything_new_in_one_directory_has_a_level_of_its_own(mls, targeted, tclass):
+    """The range transition of marked_dir_t is one of categories in targeted, and one of levels in mls."""
+    for found, level in ((targeted, "(s0 (c2 c4))"), (mls, "(s1 (c2 c4))")):
+        assert f"(rangetransition user_t marked_dir_t {tclass} ({level} {level}))" in found.cil.splitlines()
+
+
 def test_only_mls_raises_new_directories(mls, targeted):
     """The range transition of project_dir_t is a rule of mls alone."""
     raised = "(rangetransition user_t project_dir_t dir ((s1 (c2 c4)) (s1 (c2 c4))))"
 
     assert raised in mls.cil.splitlines()
-    assert "(rangetransition" not in targeted.cil
+    assert "(rangetransition user_t project_dir_t" not in targeted.cil
 
 
 @pytest.mark.parametrize(
