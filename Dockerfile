@@ -26,7 +26,7 @@ RUN python3 -c "import ctypes; ctypes.CDLL('libsepol.so.2')" 2>/dev/null \
 # Any user may be given with `user:`, so that nodes can read secrets which only their owner may: hence the modes.
 RUN groupadd --gid 10001 labelproof \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/labelproof labelproof \
-    && install -d -m 1777 -o labelproof -g labelproof /var/lib/labelproof /run/labelproof
+    && install -d -m 1777 -o labelproof -g labelproof /var/lib/labelproof /run/labelproof /results
 COPY --from=build /opt/labelproof /opt/labelproof
 ENV PATH=/opt/labelproof/bin:$PATH PYTHONUNBUFFERED=1
 USER labelproof

@@ -5,12 +5,15 @@ STAMP := .venv/.installed
 # -P keeps the working directory off the module path: what is tested is what is installed.
 PY := $(BIN)/python -P
 
-.PHONY: help run test check format proto bench clean
+.PHONY: help run compose-run test check format proto bench clean
 help:  ## what the words mean
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(STAMP)  ## boot a labelled cluster, run the suites against it, print the verdict
 	$(BIN)/labelproof run
+
+compose-run: $(STAMP)  ## the same inside docker-compose.yml: up, suites, results out, down, whatever happens
+	$(BIN)/labelproof compose
 
 test: $(STAMP)  ## the project's own tests
 	$(PY) -m pytest tests

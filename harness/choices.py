@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from harness import policies
 from harness import profile as profiles
 from harness.policy import Policy
 from harness.profile import Profile
-from harness.spec import MODES, ClusterSpec
+from harness.spec import MODES, ROLES, ClusterSpec
 
 
 def policy(name: str, cache: Path) -> Policy:
@@ -46,8 +47,24 @@ def booted(policy_name: str, profile_name: str | None, cache: Path) -> tuple[Pol
     return who.supplement(given, cache), who
 
 
+def counts(text: str = "") -> dict[str, int]:
+    """How many nodes of each role: the defaults, but for those in `text` ("oss=3,client=4").
+
+    ValueError names what does not read.
+    """
+    found = {role: getattr(ClusterSpec(), role) for role in ROLES}
+    for part in filter(None, text.split(",")):
+        role, _, count = (word.strip() for word in part.partition("="))
+        if role not in found or not count.isdecimal():
+            raise ValueError(f"nodes: {part!r} is no count; give as many as are wanted, as in oss=3,client=4")
+        found[role] = int(count)
+    return found
+
+
 def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = None) -> ClusterSpec:
     """The default cluster under that policy; the root directory is labelled as the profile says.
+
+    LABELPROOF_NODES says how many nodes it has.
 
     Raises ValueError naming the field and the remedy.
     """
@@ -56,6 +73,7 @@ def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = 
     if policy is not None and profile is None:
         profile = profiles.PROFILES.get(policy.name)
     root = profile.root if policy and profile else None
-    wanted = ClusterSpec(policy=policy, mode=mode, seed=seed, root_context=root)
+    n = counts(os.environ.get("LABELPROOF_NODES", ""))
+    wanted = ClusterSpec(n["mds"], n["oss"], n["client"], policy=policy, mode=mode, seed=seed, root_context=root)
     wanted.validate()
     return wanted

@@ -19,6 +19,8 @@ KEYS: dict[str, type] = {
     "lsm": str,
     "seed": int,
     "store": str,
+    "cluster": str,
+    "secrets": str,
     "suites": list,
 }
 

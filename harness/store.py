@@ -81,6 +81,13 @@ class Store:
             return found[0]
         raise LookupError(f"no run {name!r} in {self.runs_folder}; `labelproof list runs` names them")
 
+    def take(self, folder: Path) -> Run:
+        """Moves a run that was recorded elsewhere into the store; it is `latest` then. OSError if it is there."""
+        self.prepare()
+        made = Run(folder.rename(self.runs_folder / folder.name))
+        self._point_latest(made.id)
+        return made
+
     def discard(self, run: Run) -> None:
         """Removes a run that came to nothing; `latest` is the one before it again."""
         shutil.rmtree(run.path)

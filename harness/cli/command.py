@@ -76,6 +76,8 @@ COMMANDS = (
     ("cluster", "cluster", "cluster"),
     ("cases", "cases", "cases"),
     ("oracle", "oracle", "oracle"),
+    ("certs", "certs", "certs"),
+    ("compose", "compose", "compose"),
     ("doctor", "machine", "doctor"),
     ("policy", "policy", "policy"),
     ("prune", "stored", "prune"),

@@ -19,6 +19,7 @@ from harness.clusters.errors import ClusterError
 from harness.clusters.places import Addresses, Place, Project
 from harness.clusters.takeover import Controlled, Takeover
 from harness.spec import ClusterSpec
+from host.config import ROLES
 from host.secrets import Secrets
 from rpc.identity import Identity
 
@@ -77,8 +78,9 @@ def _place(given: str, spec: ClusterSpec, run_dir: Path, data: Path) -> tuple[Pl
         return Project(there, given), _secrets()
     from harness.clusters.raised import Raised
 
-    raised = Raised(there, spec, run_dir, data, file)
-    return raised, certs.load(raised.secrets)
+    secrets = data / "secrets"
+    certs.make(secrets, spec.name, {role: getattr(spec, role) for role in ROLES})
+    return Raised(there, run_dir.name, data, file, secrets), certs.load(secrets)
 
 
 def _file(given: str) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -13,39 +14,36 @@ from harness.clusters import docker_image, engine
 from harness.clusters.errors import ClusterError
 from harness.clusters.places import Project
 from harness.clusters.reaper import Reaper
-from harness.containers import certs, project
-from harness.spec import ClusterSpec
+from harness.containers import project
 
 
 class Raised(Project):
     """See places.Containers. Everything of it carries our labels, so that `labelproof prune` knows it."""
 
-    def __init__(self, there: engine.Engine, spec: ClusterSpec, run_dir: Path, data: Path, file: Path) -> None:
-        """Makes the project's secrets in `data`; nothing runs yet."""
-        self._id = f"labelproof-{os.urandom(4).hex()}"
-        super().__init__(there, self._id)
-        self._labels = engine.labels(run_dir.name, self._id)
-        self._run_dir = run_dir
-        self.secrets = data / "secrets"
-        certs.make(self.secrets, spec.name, {"mds": spec.mds, "oss": spec.oss, "client": spec.client})
+    def __init__(self, there: engine.Engine, run: str, data: Path, file: Path, secrets: Path) -> None:
+        """Writes what it needs into `data`; nothing runs yet. `run` is what its labels say of whose it is."""
+        self.id = f"labelproof-{os.urandom(4).hex()}"
+        super().__init__(there, self.id)
         over = data / "labels.json"
-        over.write_text(json.dumps(labelled(file, self._labels)), encoding="utf-8")
-        self._compose = project.Project(self._id, file, project.environment(self.secrets), (over,))
+        over.write_text(json.dumps(labelled(file, engine.labels(run, self.id))), encoding="utf-8")
+        environment = {**project.environment(secrets), **there.environ}
+        self.compose = project.Project(self.id, file, environment, (over,))
+        self._logs = data
         self._reaper: Reaper | None = None
 
     def open(self, wanted: Mapping[str, int]) -> None:
-        image = docker_image.ready(self._engine, self._run_dir / "logs")
+        image = docker_image.ready(self._engine, self._logs)
         # Before anything is made: whatever happens from here on, the child removes it.
-        self._reaper = Reaper(f"{engine.CLUSTER}={self._id}", self._engine.environ)
-        environment = {**self._compose.environment, **self._engine.environ, docker_image.VARIABLE: image}
-        self._compose = project.Project(self._id, self._compose.file, environment, self._compose.overrides)
-        self._compose.up(wanted)
+        self._reaper = Reaper(f"{engine.CLUSTER}={self.id}", self._engine.environ)
+        environment = {**self.compose.environment, docker_image.VARIABLE: image}
+        self.compose = replace(self.compose, environment=environment)
+        self.compose.up(wanted)
         super().open(wanted)
 
     def close(self) -> None:
         if self._reaper is None:
             return
-        self._compose.down()
+        self.compose.down()
         self._reaper.dismiss()
         self._reaper = None
 

@@ -36,12 +36,10 @@ class Project:
         wanted = [word for service, count in (scale or {}).items() for word in ("--scale", f"{service}={count}")]
         self._do("up", "-d", "--build" if build else "--no-build", *wanted)
 
-    def run(self, container: str, service: str, words: Sequence[str]) -> int:
-        """Runs a service once, in a container of that name, which stays for its files; the exit code."""
-        return subprocess.run(
-            self._command("run", "--name", container, *([] if os.isatty(0) else ["-T"]), service, *words),
-            env=self._environ(), check=False,
-        ).returncode  # fmt: skip
+    def begin(self, container: str, service: str, words: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Runs a service once, in a container of that name, which stays for its files. Ctrl-C does not reach it."""
+        command = self._command("run", "-T", "--no-deps", "--name", container, service, *words)
+        return subprocess.Popen(command, env=self._environ(), stdin=subprocess.DEVNULL, start_new_session=True)
 
     def down(self) -> None:
         """Removes its containers, networks and volumes. ClusterError says what stays."""

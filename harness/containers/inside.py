@@ -1,0 +1,77 @@
+"""One run inside a compose project of our own: up, the suite in its network, the results out, and down again."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.clusters import engine, owner
+from harness.clusters.engine import Engine, refusals
+from harness.clusters.raised import Raised
+from harness.store import Run, Store
+
+SERVICE = "harness"
+_RUNS = "/results/runs"
+_NAME = "compose"
+
+Told = Callable[[Sequence[Run]], None]
+
+
+def run(
+    words: Sequence[str], store: Store, file: Path, secrets: Path, counts: Mapping[str, int], told: Told
+) -> int:  # fmt: skip
+    """Runs `labelproof run` with these words in a cluster of so many nodes a role; its exit code.
+
+    `told` gets the runs that it recorded, which are in the store then, also where it was interrupted. ClusterError
+    where the project does not come up; nothing of it is left.
+    """
+    there = engine.connect()
+    store.prepare()
+    data = owner.make(_NAME)
+    try:
+        project = Raised(there, _NAME, data, file, secrets)
+        try:
+            project.open(counts)
+            return _judged(there, project, words, store, counts, told)
+        finally:
+            project.close()
+    finally:
+        owner.remove(data)
+
+
+def _judged(
+    there: Engine, project: Raised, words: Sequence[str], store: Store, counts: Mapping[str, int], told: Told
+) -> int:
+    container = f"{project.id}-{SERVICE}"
+    nodes = ",".join(f"{role}={count}" for role, count in counts.items())
+    running = project.compose.begin(container, SERVICE, ["run", "--nodes", nodes, *words])
+    try:
+        return running.wait()
+    except KeyboardInterrupt:
+        # The harness ends in good order: what was done is judged, and recorded as interrupted.
+        with refusals("interrupting the harness"):
+            there.api.kill(container, "SIGINT")
+        return running.wait()
+    finally:
+        running.terminate()
+        told(_bring(there, container, store))
+
+
+def _bring(there: Engine, container: str, store: Store) -> list[Run]:
+    """Moves what the harness recorded into the store, if it came so far."""
+    import docker
+
+    with tempfile.TemporaryDirectory(dir=store.root) as folder, tempfile.TemporaryFile() as packed:
+        try:
+            parts, _ = there.api.get_archive(container, _RUNS)
+        except docker.errors.APIError:
+            return []
+        packed.writelines(parts)
+        packed.seek(0)
+        with tarfile.open(fileobj=packed) as archive:
+            # Python before 3.11.4 has no filters; what is in there our own harness wrote.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+            archive.extractall(folder)  # noqa: S202  # filtered
+        return [store.take(found) for found in sorted(Path(folder, "runs").iterdir()) if not found.is_symlink()]
