@@ -50,7 +50,8 @@ class Glimpsed(NamedTuple):
 
 
 class Osts:
-    """The requests to a file's objects. What fails is EIO, definite, and names the OST; denials are passed on."""
+    """The requests to a file's objects. What fails is EIO and names the OST, definite but for `punch`, since nothing is
+    left of it in the end; denials are passed on."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -74,13 +75,19 @@ class Osts:
     async def punch(
         self, inode: Inode, entry: context_pb2.Entry, size: int, call: Call, behalf: Subject | None
     ) -> None:
-        """Cuts or grows each object to its share of a file of `size` bytes."""
+        """Cuts or grows each object to its share of a file of `size` bytes. What fails may have happened in part."""
 
         async def one(stub: Stub, stripe: int, caller: Caller) -> None:
             share = stripes.object_size(size, stripe, len(inode.osts), inode.stripe_size)
             await stub.punch(oss_pb2.PunchRequest(stripe=stripe, size=share, entry=entry), caller, retry=RETRIES)
 
-        await self._each(inode, call, behalf, one)
+        try:
+            await self._each(inode, call, behalf, one)
+        except PermissionError:
+            raise
+        except OSError as error:
+            # Another object may be cut already, or this one later, when the request arrives after all.
+            raise failure(error.errno or errno.EIO, error.strerror or str(error), sure=False) from error
 
     async def set_label(
         self, inode: Inode, entry: context_pb2.Entry, label: context_pb2.Label, version: int, call: Call | None,

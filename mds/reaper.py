@@ -1,13 +1,14 @@
 """What outlives the call that began it: relabels to undo, and the objects of files without a name, to be destroyed.
 
-Both lists are in the store, so a restart goes on with them. An OST that cannot be reached is tried again a few times,
-then at the next occasion.
+Both lists are in the store, so a restart goes on with them. An OST that cannot be reached is tried again until it can:
+it may be cut off for any time, and would go on to decide by a label that was never acknowledged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import chain, repeat
 
 from host.store import Store, Txn, fid_bytes, fid_from
 from lsm import Fid
@@ -16,7 +17,7 @@ from mds.inodes import Inode
 from mds.osts import Osts
 from mds.relabels import Relabels
 
-# Pauses between tries, s.
+# Pauses between tries, s; the last one again and again.
 PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 SCHEMA = "CREATE TABLE IF NOT EXISTS orphans (fid BLOB PRIMARY KEY) WITHOUT ROWID;"
 
@@ -57,12 +58,13 @@ class Reaper:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        for pause_s in (*PAUSES_S, 0.0):
+        for tries, pause_s in enumerate(chain(PAUSES_S, repeat(PAUSES_S[-1]))):
             await asyncio.sleep(0)  # the step that woke us ends first
             if await self._relabels.undo_left() and await self._all_destroyed():
                 return
+            if tries == len(PAUSES_S):
+                log.warning("objects without a file, or with a label to undo, wait for an OST: %s", self._orphans())
             await asyncio.sleep(pause_s)
-        log.warning("objects without a file, or with a label to undo, stay until an OST is back: %s", self._orphans())
 
     async def _all_destroyed(self) -> bool:
         """Takes each orphan once, also those that come meanwhile; whether none is left."""
