@@ -24,7 +24,10 @@ def wanted(environ: Mapping[str, str]) -> bool:
 
 
 def render(told: Told, environ: Mapping[str, str] | None = None) -> str:
-    """The annotations, one a line; empty where nothing is wrong. `environ` says where the checked-out project lies."""
+    """The annotations, one a failing test; empty where nothing is wrong.
+
+    `environ` says where the checked-out project lies: a file is named from there.
+    """
     root = (environ or {}).get("GITHUB_WORKSPACE", "")
     return "".join(f"{line}\n" for line in _lines(told, root))
 
@@ -37,10 +40,13 @@ def summarise(told: Told, environ: Mapping[str, str]) -> None:
 
 
 def _lines(told: Told, root: str) -> Iterator[str]:
-    problems = told.problems
-    for problem in problems[:SHOWN_MAX]:
-        yield _command("error", problem.whole, _place(problem, root) | {"title": _title(problem)})
-    if (left := len(problems) - SHOWN_MAX) > 0:
+    by_test: dict[str, list[Problem]] = {}
+    for problem in told.problems:
+        by_test.setdefault(problem.test.id if problem.test else problem.sentence, []).append(problem)
+    for first, *others in list(by_test.values())[:SHOWN_MAX]:
+        more = f" (and {len(others)} more in this test)" if others else ""
+        yield _command("error", first.whole + more, _place(first, root) | {"title": _title(first)})
+    if (left := len(by_test) - SHOWN_MAX) > 0:
         yield _command("notice", f"{left} more failures; the summary of the step has them", {"title": "labelproof"})
     if told.found.verdict == "inconclusive":
         yield _command("warning", f"inconclusive: {told.found.reason}", {"title": "labelproof"})

@@ -20,12 +20,14 @@ def render(told: Told) -> str:
     head = "\n".join(_head(told))
     room = BYTES_MAX - len(head.encode())
     parts: list[str] = []
+    before: Problem | None = None
     for problem in told.problems[:PROBLEMS_MAX]:
-        part = "\n".join(_problem(problem, told))
+        part = "\n".join(_problem(problem, before, told))
         room -= len(part.encode())
         if room < 0:
             break
         parts.append(part)
+        before = problem
     left = len(told.problems) - len(parts)
     more = [f"\n{left} more: see the report `report.html` of the run.\n"] if left else []
     return "\n".join([head, *parts, *more]) + "\n"
@@ -53,15 +55,19 @@ def _head(told: Told) -> Iterator[str]:
         yield f"- {markdown(text, _TEXT_MAX)}"
 
 
-def _problem(problem: Problem, told: Told) -> Iterator[str]:
-    title = code(problem.test.id, 300) if problem.test else "of no test"
-    yield f"\n### {title}\n"
-    yield f"**{markdown(problem.rule)}**: {markdown(problem.sentence, _TEXT_MAX)}\n"
+def _problem(problem: Problem, before: Problem | None, told: Told) -> Iterator[str]:
+    """What the one before it says already, of the same test, is not said again."""
+    if before is None or problem.test is None or before.test != problem.test:
+        yield f"\n### {code(problem.test.id, 300) if problem.test else 'of no test'}\n"
+        before = None
+    yield f"\n**{markdown(problem.rule)}**: {markdown(problem.sentence, _TEXT_MAX)}\n"
     rows = {
         "place": f"{problem.path}:{problem.line}" if problem.path else "", "object": problem.object,
         "step": problem.step, "expected": problem.expected, "found": problem.actual,
-        "history": ", ".join(problem.events[:5]), "again": told.again(problem.test),
+        "history": ", ".join(problem.events[:5]), "again": "" if before else told.again(problem.test),
     }  # fmt: skip
     yield from (f"- {name}: {code(value, _TEXT_MAX)}" for name, value in rows.items() if value)
+    if before is not None and before.stops == problem.stops:
+        return
     if diagram := mermaid.render(problem.stops):
         yield f"\n```mermaid\n{diagram}\n```"

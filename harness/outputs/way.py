@@ -52,8 +52,9 @@ def _whole(step: Step) -> Iterator[Stop]:
 
 def _operation(step: Step) -> Stop:
     words = f"{step.number}. {step.f} {step.what}"
+    text = f"{step.number}. {step.f} [{step.outcome}] {step.what}"
     full = f"operation {words} by {step.subject or step.task} on {step.client}: {step.outcome}"
-    return Stop(step.at, "op", HARNESS, step.client, f"{words} [{step.outcome}]", full, not step.ok, step.culprit)
+    return Stop(step.at, "op", HARNESS, step.client, text, full, not step.ok, step.culprit)
 
 
 def _messages(rpcs: Iterable[Rpc]) -> Iterator[Stop]:
