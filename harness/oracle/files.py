@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -53,7 +54,10 @@ def _mknod(actor: Actor, step: Step) -> None:
 
 def _bind(actor: Actor, step: Step) -> None:
     """net/unix/af_unix.c, unix_bind_bsd: of the filesystem it is a mknod, with the socket's mode."""
-    actor.call("mknod", path=actor.path(step), mode=stat.S_IFSOCK | 0o777, rdev=0)
+    try:
+        actor.call("mknod", path=actor.path(step), mode=stat.S_IFSOCK | 0o777, rdev=0)
+    except FileExistsError as error:
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), step["path"]) from error
 
 
 def _calls(name: str, *paths: str, **defaults: Any) -> Op:

@@ -7,7 +7,7 @@ from harness.oracle.folder import Step, context
 
 
 def _setfscreate(actor: Actor, step: Step) -> None:
-    actor.task.setfscreate(context(step["ctx"]))
+    actor.task.setfscreate(context(step["ctx"] or None))
 
 
 TASKS: Ops = {
