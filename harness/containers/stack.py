@@ -1,7 +1,7 @@
 """docker-compose.yml as a stack file: the older schema (version 3.8) that `docker stack deploy` takes.
 
-Rules: https://docs.docker.com/reference/compose-file/legacy-versions/ (what a stack ignores or refuses), and that
-virtual addresses need IPVS in the kernel while names that resolve to every task (dnsrr) need nothing.
+Rules: Docker's "Compose file version 3 reference" (what a stack ignores or refuses); and that a service's virtual
+address needs IPVS in the kernel, while a name that stands for every task (dnsrr) needs nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def text(source: Path) -> str:
     header = _HEADER.format(
         source=source.name, addresses=addresses, network=next(iter(stack.get("networks") or {"?": 0}))
     )
-    return header + yaml.safe_dump(stack, sort_keys=False, width=120)
+    return header + yaml.dump(stack, Dumper=_Plain, sort_keys=False, width=120)
 
 
 def convert(project: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,13 @@ def convert(project: Mapping[str, Any]) -> dict[str, Any]:
     networks = {name: _network(given or {}) for name, given in (project.get("networks") or {}).items()}
     found = {name: _service(name, service) for name, service in services.items()}
     return {"version": VERSION, "services": found, "networks": networks, **_used(named, found)}
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what several services share out in each."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _service(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
