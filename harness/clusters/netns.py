@@ -28,8 +28,6 @@ from rpc.identity import Identity
 TOOLS = ("unshare", "nsenter", "mount")
 # linux/capability.h: what making namespaces, links and mounts takes.
 _CAPS = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
-# sun_path of unix(7), and its NUL.
-_SOCKET_CHARS_MAX = 107
 
 
 class Netns:
@@ -91,12 +89,13 @@ class _Machine(ProcessMachine):
         return self._lab.volume(name)
 
     def _placed(self, config: NodeConfig) -> NodeConfig:
-        """The node on its host. Its control socket lies beside its volume: what is on that, only the host sees."""
-        control = f"{config.data_dir}.sock"
-        if len(control) > _SOCKET_CHARS_MAX:
-            raise ClusterError(f"{control} is too long a name for a socket; set TMPDIR to a shorter path")
-        self._controls[config.name] = f"unix:{control}"
-        return replace(config, listen=f"{self._lab.ip(config.name)}:0", control=self._controls[config.name])
+        """The node on its host. Its control socket lies beside its volume: what is on that, only the host sees.
+
+        It is named by the holder's working directory, since a socket's name has room for 107 characters (unix(7)).
+        """
+        name = config.name
+        self._controls[name] = f"unix:/proc/{self._lab.pid(name)}/cwd/{name}.sock"
+        return replace(config, listen=f"{self._lab.ip(name)}:0", control=self._controls[name])
 
 
 def _capable(number: int) -> bool:

@@ -52,7 +52,10 @@ class Lab:
             raise
 
     def pid(self, name: str) -> int:
-        """Of a process in the host's namespaces, there as long as the lab; KeyError if there is no such host."""
+        """Of a process in the host's namespaces, there as long as the lab; KeyError if there is no such host.
+
+        Its working directory is the folder in which the host's volume is mounted.
+        """
         return self._holders[name].pid
 
     def ip(self, name: str) -> str:
@@ -81,9 +84,9 @@ class Lab:
     def _raise(self, volumes: Mapping[str, Path]) -> None:
         first = self._switch is None
         if self._switch is None:
-            self._switch = _hold(_SWITCH)
+            self._switch = _hold(_SWITCH, Path("/"))
         for name, path in volumes.items():
-            self._holders[name] = _hold([*_HOST, str(path)])
+            self._holders[name] = _hold([*_HOST, str(path)], path.parent)
             self._volumes[name] = path
         _await_up(SWITCH, self._switch)
         for name in volumes:
@@ -98,10 +101,10 @@ class Lab:
         return Host(self.pid(name), self._ips[name], NETWORK.prefixlen, f"port{number}")
 
 
-def _hold(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _hold(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-        start_new_session=True,
+        start_new_session=True, cwd=folder,
     )  # fmt: skip
 
 
