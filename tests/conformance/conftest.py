@@ -28,14 +28,21 @@ def people() -> Profile:
 
 
 @pytest.fixture(scope="session", params=list(RUNTIMES))
-def cluster(
-    request: pytest.FixtureRequest, policy: Policy, people: Profile, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """The default cluster on each runtime that this machine can run."""
-    runtime = RUNTIMES[request.param]()
-    if reason := runtime.available():
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Each runtime by name, if this machine can run it."""
+    name: str = request.param
+    if reason := RUNTIMES[name]().available():
         pytest.skip(reason)
-    running = runtime.start(ClusterSpec(policy=policy, root_context=people.root), tmp_path_factory.mktemp("run"))
+    return name
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    runtime: str, policy: Policy, people: Profile, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """The default cluster on each runtime."""
+    spec = ClusterSpec(policy=policy, root_context=people.root)
+    running = RUNTIMES[runtime]().start(spec, tmp_path_factory.mktemp("run"))
     yield running
     running.stop()
 
