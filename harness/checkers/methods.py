@@ -18,7 +18,7 @@ _FLAGS: dict[str, int] = {
 
 
 # Operations that may ask where an open file ends.
-SEEKING = frozenset({"write", "pwrite", "lseek"})
+SEEKING = frozenset({"write", "pwrite", "lseek", "copy_file_range"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ def _named(who: profile.Profile) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Site]:
     """The cluster, and an administrator on both clients."""
-    with sites.opened(labelproof_cluster, labelproof_profile, "create_labels") as found:
-        yield found
+    with sites.opened(labelproof_cluster, labelproof_profile, "create_labels") as site:
+        yield site().settle()
 
 
 def test_new_object(site: Site, directory: str, name: str) -> None:

@@ -163,7 +163,8 @@ STEPS: tuple[Callable[[Life], None], ...] = (
 @pytest.fixture(scope="module")
 def site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Site]:
     """The cluster; skipped where the policy does not let the administrator live such a life."""
-    with opened(labelproof_cluster, labelproof_profile, "lifecycle") as found:
+    with opened(labelproof_cluster, labelproof_profile, "lifecycle") as site:
+        found = site().settle()
         _require(found)
         yield found
 

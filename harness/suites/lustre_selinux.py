@@ -37,10 +37,16 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Site]:
-    """The cluster, with the administrator on both clients."""
-    with opened(labelproof_cluster, labelproof_profile, "lustre") as found:
-        yield found
+def on_site(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[Callable[[], Site]]:
+    """Gives the cluster, with the administrator on both clients."""
+    with opened(labelproof_cluster, labelproof_profile, "lustre") as site:
+        yield site
+
+
+@pytest.fixture
+def site(on_site: Callable[[], Site]) -> Site:
+    """Each test's own tasks: some restart the client that they are on."""
+    return on_site()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,6 +187,7 @@ def test_20d_no_rpc_for_the_label(site: Site, call: str) -> None:
 def test_20d_no_rpc_for_the_labels_of_a_listing(site: Site) -> None:
     """A long listing has every label in it: its rpcs are the same for one entry and for many."""
     few, many = site.directory("transition"), site.directory("transition")
+    site.other.lstat("/")
     for number in range(12):
         _make(site.admin, "file", f"{many}/n{number}")
     _make(site.admin, "file", f"{few}/n0")
@@ -365,10 +372,10 @@ def _laid(site: Site, path: str) -> Any:
 
 
 def _picture(site: Site, path: str) -> list[object]:
-    """What there is of a place, with data and attributes."""
+    """What there is of a place, with data and attributes; looking changes nothing, the times neither."""
     name = path.removeprefix("/")
     here = {e.name: (e.fid, e.labels[LABEL]) for e in site.admin.readdir("/") if e.name.startswith(name)}
-    data = site.admin.open(path)
+    data = site.admin.open(path, os.O_RDONLY | os.O_NOATIME)
     try:
         return [here, site.admin.fstat(data), site.admin.pread(data, 9, 0), site.admin.listxattr(data)]
     finally:

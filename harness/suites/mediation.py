@@ -29,7 +29,7 @@ POLICY_RIGHTS: dict[str, tuple[str, Manage]] = {
     "setenforce": ("policy_setenforce", lambda cluster, who: cluster.set_enforce(True, by=who)),
     "setbool": ("policy_setbool", lambda cluster, who: cluster.set_booleans({}, by=who)),
 }
-CAPS = "all"
+CAPS, USER = "all", 1000
 
 
 @dataclass(slots=True)
@@ -40,24 +40,27 @@ class World:
     profile: profile.Profile
     derived: derive.Derived
     tasks: dict[tuple[str, int], Task] = field(default_factory=dict)
-    subjects: dict[str, Task] = field(default_factory=dict)
     places: int = 0
+
+    def settle(self) -> World:
+        """Logs the administrator in, for all tests; itself."""
+        login = self.cluster.client().login
+        for role in ("parent", "newparent", "object", "target"):
+            for uid in (0, USER):
+                label = self.derived.labels[role]
+                task = login(self.profile.admin, uid=uid, gid=uid, caps=CAPS, fscreate=label, umask=0)
+                self.tasks[role, uid] = task
+        return self
 
     def layer(self, role: str, uid: int = 0) -> Task:
         """The administrator as `uid`, labelling what it makes as the type of `role`."""
-        key = (role, uid)
-        if key not in self.tasks:
-            login = self.cluster.client().login
-            label = self.derived.labels.get(role)
-            self.tasks[key] = login(self.profile.admin, uid=uid, gid=uid, caps=CAPS, fscreate=label, umask=0)
-        return self.tasks[key]
+        return self.tasks[role, uid]
 
     def subject(self, context: str, scenario: Scenario) -> Task:
         """A task of the context, with the capabilities that the scenario needs and no others."""
-        if context not in self.subjects:
-            login = self.cluster.client().login
-            self.subjects[context] = login(context, caps=scenario.capabilities, comm=scenario.name[:15])
-        return self.subjects[context]
+        login, comm = self.cluster.client().login, scenario.name[:15]
+        task: Task = login(context, uid=USER, gid=USER, caps=scenario.capabilities, comm=comm)
+        return task
 
     def lay(self, scenario: Scenario) -> Place:
         """A fresh place for the scenario, its objects labelled and owned as it says."""
@@ -78,11 +81,11 @@ class World:
         if scenario.opens is None:
             return {}
         fds = {task.id: task.open(place.object, scenario.opens) for task in tasks}
-        self.layer("object", 1000).setxattr(place.object, LABEL, self.derived.labels["moved"].encode())
+        self.layer("object", USER).setxattr(place.object, LABEL, self.derived.labels["moved"].encode())
         return fds
 
     def _object(self, path: str, scenario: Scenario, role: str) -> None:
-        task = self.layer(role, 1000 if scenario.owner else 0)
+        task = self.layer(role, USER if scenario.owner else 0)
         tclass = scenario.tclass if scenario.tclass in FORMAT else "file"
         if tclass == "dir":
             task.mkdir(path, scenario.mode)
@@ -91,7 +94,7 @@ class World:
         else:
             task.mknod(path, FORMAT[tclass] | scenario.mode, 0x103 if tclass in DEVICES else 0)
         if scenario.kept:
-            task.setxattr(path, scenario.kept, b"kept", 0, False)
+            task.setxattr(path, *scenario.kept, 0, False)
         if scenario.data:
             task.write(task.open(path, os.O_WRONLY), scenario.data)
 
@@ -112,7 +115,7 @@ def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Itera
     derived = derive.derive(given, who, list(SCENARIOS.values()))
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps=CAPS)
     cluster.load_policy(derived.policy, by=admin)
-    yield World(cluster, who, derived)
+    yield World(cluster, who, derived).settle()
     cluster.load_policy(given, by=admin)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from harness import profile
@@ -27,13 +28,18 @@ class Site:
     admin: Task
     other: Task
     prefix: str
-    places: int = 0
+    places: Iterator[int]
     _layers: dict[str, Task] = field(default_factory=dict)
+
+    def settle(self) -> Site:
+        """Logs everybody in, so that who uses the site in several tests finds them there; itself."""
+        for place in self.profile.directories:
+            self._layer(place)
+        return self
 
     def directory(self, place: str) -> str:
         """A fresh directory with the label that the profile has for `place`, open to all as far as DAC goes."""
-        self.places += 1
-        path = f"/{self.prefix}{self.places}"
+        path = f"/{self.prefix}{next(self.places)}"
         self._layer(place).mkdir(path, 0o777)
         return path
 
@@ -91,14 +97,18 @@ class Site:
 
 
 @contextmanager
-def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Site]:
-    """A site on the cluster; its directories begin with the prefix."""
-    model = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name)
-    admin, other = (
-        cluster.client(name).login(who.admin, uid=0, gid=0, caps="all", umask=0) for name in ("client0", "client1")
-    )
+def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Callable[[], Site]]:
+    """Gives sites on the cluster, each with tasks of its own; their directories begin with the prefix."""
+    model, places = Policy(cluster.policy.binary, cluster.policy.cil, name=cluster.policy.name), count(1)
+
+    def site() -> Site:
+        admin, other = (
+            cluster.client(name).login(who.admin, uid=0, gid=0, caps="all", umask=0) for name in ("client0", "client1")
+        )
+        return Site(cluster, who, model, admin, other, prefix, places)
+
     try:
-        yield Site(cluster, who, model, admin, other, prefix)
+        yield site
     finally:
         model.close()
 

@@ -44,7 +44,8 @@ def _xattrs(tclass: str) -> Iterator[Scenario]:
     )  # fmt: skip
     yield Scenario(
         f"removexattr-{tclass}", "removexattr", "attr", tclass,
-        lambda t, p: t.removexattr(p.object, "trusted.kept", False), asks=asks, kept="trusted.kept",
+        lambda t, p: t.removexattr(p.object, "trusted.kept", False), asks=asks,
+        kept=("trusted.kept", b"kept"),
     )  # fmt: skip
 
 
@@ -65,11 +66,11 @@ def _user_xattrs(tclass: str) -> Iterator[Scenario]:
     )
     yield Scenario(
         f"getxattr-user-{tclass}", "getxattr", "user", tclass, lambda t, p: t.getxattr(p.object, "user.kept"),
-        kept="user.kept",
+        kept=("user.kept", b"kept"),
     )  # fmt: skip
     yield Scenario(
         f"removexattr-user-{tclass}", "removexattr", "user", tclass, lambda t, p: t.removexattr(p.object, "user.kept"),
-        kept="user.kept",
+        kept=("user.kept", b"kept"),
     )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def _guarded_xattrs(name: str, cap: str, value: bytes) -> Iterator[Scenario]:
     )  # fmt: skip
     yield Scenario(
         f"removexattr-{name}", "removexattr", "attr", "file", lambda t, p: t.removexattr(p.object, name),
-        asks=(capability(cap, "inode_removexattr"),), kept=name,
+        asks=(capability(cap, "inode_removexattr"),), kept=(name, value),
     )  # fmt: skip
 
 

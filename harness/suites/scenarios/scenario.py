@@ -76,7 +76,7 @@ class Scenario:
     walk: bool = True
     owner: bool = True
     mode: int = 0o755
-    kept: str = ""
+    kept: tuple[str, bytes] | None = None
     data: bytes = b""
     becomes: str = "new"
     opens: int | None = None
