@@ -14,13 +14,14 @@ from typing import Literal
 
 import sepol
 from harness import clusters, store
-from harness.clusters import owner
+from harness.clusters import debris, docker_image, engine, owner
 from harness.results import Exit
 from harness.store import Store
 
 PYTHON_MIN = (3, 11)
 DISK_BYTES_MIN = 64 << 20
 DEFAULT = "processes"
+PRUNE = "labelproof prune"
 State = Literal["ok", "warning", "missing"]
 
 
@@ -76,10 +77,34 @@ def runtimes(_home: Store) -> Iterator[Finding]:
         reason = kind().available()
         if reason is None:
             yield Finding(f"runtime {name}", "ok", "can run here")
-        elif name == DEFAULT:
-            yield Finding(f"runtime {name}", "missing", reason, "use another: --runtime", Exit.UNAVAILABLE)
+            continue
+        what, _, remedy = reason.partition("; ")
+        remedy = remedy or "use another: --runtime"
+        if name == DEFAULT:
+            yield Finding(f"runtime {name}", "missing", what, remedy, Exit.UNAVAILABLE)
         else:
-            yield Finding(f"runtime {name}", "warning", reason, "use another: --runtime")
+            yield Finding(f"runtime {name}", "warning", what, remedy)
+
+
+def container_engine(_home: Store) -> Iterator[Finding]:
+    """Where there is one: whether it has what our image is made of, and what killed runs left on it."""
+    if engine.problem():
+        return
+    there = engine.connect()
+    try:
+        base, left = docker_image.lacking(there), debris.left(there)
+    finally:
+        there.api.close()
+    if base:
+        yield Finding(
+            "base image", "warning", f"{base} is not on the engine", f"tools/engine-up, or docker pull {base}"
+        )
+    else:
+        yield Finding("base image", "ok", "nothing has to be fetched")
+    if left:
+        yield Finding("leftovers on the engine", "warning", f"{len(left)} of killed runs, as {left[0]}", PRUNE)
+    else:
+        yield Finding("leftovers on the engine", "ok", "none")
 
 
 def folders(home: Store) -> Iterator[Finding]:
@@ -101,9 +126,11 @@ def leftovers(_home: Store) -> Iterator[Finding]:
     candidates = Path(tempfile.gettempdir()).glob("labelproof-*.*.*.*")
     dead = sorted(path for path in candidates if path.lstat().st_uid == os.getuid() and not owner.alive(path))
     if dead:
-        yield Finding("leftovers", "warning", f"{len(dead)} folders of killed runs, as {dead[0]}", "labelproof prune")
+        yield Finding("leftovers", "warning", f"{len(dead)} folders of killed runs, as {dead[0]}", PRUNE)
     else:
         yield Finding("leftovers", "ok", "none")
 
 
-LOOKS: tuple[Callable[[Store], Iterator[Finding]], ...] = (python, libraries, libsepol, runtimes, folders, leftovers)
+LOOKS: tuple[Callable[[Store], Iterator[Finding]], ...] = (
+    python, libraries, libsepol, runtimes, container_engine, folders, leftovers,
+)  # fmt: skip

@@ -12,7 +12,7 @@ from rich.table import Table
 from harness import checkers, clusters, recheck, results, standing, suites
 from harness.cli import context
 from harness.cli.context import Shared
-from harness.clusters import owner
+from harness.clusters import debris, owner
 from harness.results import Exit
 from harness.store import Run, Store
 
@@ -73,18 +73,20 @@ def check(shared: Shared, run: str, only: tuple[str, ...], as_json: bool) -> int
 @context.JSON
 @click.pass_obj
 def prune(shared: Shared, keep: int, dry_run: bool, as_json: bool) -> None:
-    """Remove old runs, and what killed runs left in the temporary folder."""
+    """Remove old runs, and what killed runs left in the temporary folder and on the container engine."""
     runs = [run.id for run in shared.home.prune(keep, dry_run=dry_run)]
     folders = [] if dry_run else [str(folder) for folder in owner.prune()]
     dead = [] if dry_run else _dead_clusters(shared.home)
+    engine = debris.sweep(dry_run=dry_run)
     if as_json:
-        context.print_json({"runs": runs, "folders": folders, "clusters": dead})
+        context.print_json({"runs": runs, "folders": folders, "clusters": dead, "engine": engine})
         return
     console = context.console()
-    for what, names in (("run", runs), ("folder", folders), ("cluster", dead)):
-        for name in names:
-            console.print(f"{'would remove' if dry_run else 'removed'} {what} {name}", markup=False)
-    if not (runs or folders or dead):
+    kinds = (("run", runs), ("folder", folders), ("cluster", dead))
+    gone = [f"{what} {name}" for what, names in kinds for name in names]
+    for name in [*gone, *engine]:
+        console.print(f"{'would remove' if dry_run else 'removed'} {name}", markup=False)
+    if not (gone or engine):
         console.print("nothing to remove")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.clusters import debris, docker_image, engine, real
 from harness.clusters.cluster import Cluster
 from harness.clusters.docker_machine import AwayMachine, NearMachine
-from harness.clusters.engine import refusals
+from harness.clusters.engine import Engine, refusals
 from harness.clusters.plan import Runs
 from harness.spec import ClusterSpec
 
@@ -25,10 +25,17 @@ class Docker:
         """A running cluster; errors as boot.booted."""
         spec.validate()
         there = engine.connect()
+        try:
+            return self._start(there, spec, run_dir.absolute())
+        except BaseException:
+            there.api.close()
+            raise
+
+    def _start(self, there: Engine, spec: ClusterSpec, run_dir: Path) -> Cluster:
         with refusals("what killed runs left cannot be removed"):
             debris.prune(there)
         image = docker_image.ready(there, run_dir / "logs")
         # Of an engine elsewhere nobody knows here what its clock says.
         runs = Runs(self.name, real.boot_id() if there.local else f"engine {there.id}")
         kind = NearMachine if there.shares_files else AwayMachine
-        return real.boot(spec, run_dir.absolute(), runs, lambda identity: kind(there, image, identity, run_dir))
+        return real.boot(spec, run_dir, runs, lambda identity: kind(there, image, identity, run_dir))

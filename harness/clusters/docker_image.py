@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ REPOSITORY = "labelproof"
 SOURCES = "labelproof.sources"
 # An image that is there already is taken instead, unseen.
 VARIABLE = "LABELPROOF_IMAGE"
+_KEPT_S = 24 * 3600
 _ROOT = Path(harness.__file__).parents[1]
 
 
@@ -52,10 +55,32 @@ def digest(root: Path = _ROOT) -> str:
     return found.hexdigest()[:16]
 
 
-def stale(engine: Engine, root: Path = _ROOT) -> list[str]:
-    """The tags of images of other states of the sources."""
+def lacking(engine: Engine, root: Path = _ROOT) -> str | None:
+    """The base image, where neither it nor the image of the sources is there; None: nothing has to be fetched."""
+    base = re.search(r"^ARG BASE=(\S+)", (root / "Dockerfile").read_text(), re.MULTILINE)
+    if base is None or _has(engine, base[1]) or _has(engine, f"{REPOSITORY}:{digest(root)}"):
+        return None
+    return base[1]
+
+
+def prune(engine: Engine, root: Path = _ROOT, *, dry_run: bool = False) -> list[str]:
+    """Removes the images of sources that were others for a day or longer, and returns their tags."""
+    current = f"{REPOSITORY}:{digest(root)}"
     found = engine.api.images(filters={"label": SOURCES})
-    return [tag for one in found for tag in one["RepoTags"] or () if tag != f"{REPOSITORY}:{digest(root)}"]
+    old = [one for one in found if one["Created"] < time.time() - _KEPT_S]
+    tags = [tag for one in old for tag in one["RepoTags"] or () if tag != current]
+    return tags if dry_run else [tag for tag in tags if _removed(engine, tag)]
+
+
+def _removed(engine: Engine, tag: str) -> bool:
+    import docker
+
+    try:
+        engine.api.remove_image(tag)
+    except docker.errors.APIError:
+        # A container of somebody's has it.
+        return False
+    return True
 
 
 def _has(engine: Engine, tag: str) -> bool:

@@ -40,7 +40,7 @@ class DockerMachine(ABC):
         self._engine, self._image, self._identity, self._run_dir = there, image, identity, run_dir
         self._cluster = f"labelproof-{secrets.token_hex(4)}"
         self._labels = engine.labels(_run(run_dir), self._cluster)
-        self._reaper = Reaper(f"{engine.CLUSTER}={self._cluster}", there.environ)
+        self._reaper: Reaper | None = None
         self._containers: dict[str, Container] = {}
         self._running: set[str] = set()
         self._paused: set[str] = set()
@@ -106,7 +106,8 @@ class DockerMachine(ABC):
         self._threads.shutdown()
         with refusals("the cluster's containers cannot be removed"):
             remove(self._engine.api, f"{engine.CLUSTER}={self._cluster}")
-        self._reaper.dismiss()
+        if self._reaper:
+            self._reaper.dismiss()
         self._engine.api.close()
 
     @abstractmethod
@@ -129,6 +130,7 @@ class DockerMachine(ABC):
 
     def _make(self, configs: Sequence[NodeConfig]) -> None:
         """Networks and containers; none is started yet."""
+        self._reaper = Reaper(f"{engine.CLUSTER}={self._cluster}", self._engine.environ)
         count = len(configs)
         way = self._threads.submit(self._way, count)
         network = self._network("nodes", count, internal=True)

@@ -6,6 +6,7 @@ have one for each cluster.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -50,20 +51,21 @@ def remove(api: APIClient, label: str, wanted: Wanted = lambda labels: True) -> 
     """Removes containers, networks and volumes that carry `label` (NAME or NAME=VALUE) and whose labels are `wanted`.
 
     Returns their names, each with its kind. What somebody else removes meanwhile is as good as removed here.
+    TimeoutError: the engine does not let go of something.
     """
     removed: list[str] = []
     for _ in range(_ROUNDS):
         there = found(api, label, wanted)
         if not there:
-            break
+            return removed
         with ThreadPoolExecutor(8) as threads:
             for wave in _WAVES:
                 list(threads.map(lambda one: _gone(api, *one), [one for one in there if one[0] in wave]))
         removed += [name for name in (f"{kind} {name}" for kind, _, name in there) if name not in removed]
-        if not found(api, label, wanted):
-            break
+        if not (there := found(api, label, wanted)):
+            return removed
         select.select([], [], [], _PATIENCE_S)
-    return removed
+    raise TimeoutError(errno.ETIMEDOUT, f"the engine does not remove {there[0][0]} {there[0][2]}")
 
 
 def found(api: APIClient, label: str, wanted: Wanted) -> list[tuple[str, str, str]]:
