@@ -11,12 +11,12 @@ In reading order:
                  lets them stand still
   netns.py       runtime `netns`: such processes as hosts of a network; netns_lab.py has the hosts, netns_links.py the
                  cables between them
-  docker.py      runtime `docker`: a machine of containers (docker_machine.py), each with its node (docker_nodes.py) and a
-                 way for the harness to it (docker_near.py, docker_away.py); docker_image.py, docker_networks.py
+  docker.py      runtime `docker`: a machine of containers (docker_machine.py), each with its node (docker_nodes.py) and
+                 a way for the harness to it (docker_near.py, docker_away.py); docker_image.py, docker_networks.py
   engine.py      the container engine and the labels of what is ours on it; reaper.py removes by label when the owner
                  dies, debris.py what dead owners left; mirror.py: copies of evidence that is elsewhere
-  compose.py     runtime `compose`: nodes that run already, taken over (takeover.py) wherever they are (places.py), or in
-                 a project of our own (raised.py)
+  compose.py     runtime `compose`: nodes that run already, taken over (takeover.py) wherever they are (places.py), or
+                 in a project of our own (raised.py)
   inprocess.py   runtime `inprocess`; simulated.py: runtime `sim`; hosted.py: nodes inside this process, for both
   apps.py        the roles' apps, the one place where the harness touches a role
   real.py, loops.py     what real sockets need: keys, identities, the thread that speaks gRPC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from harness.clusters import debris, docker_image, engine, real
@@ -32,7 +33,8 @@ class Docker:
             raise
 
     def _start(self, there: Engine, spec: ClusterSpec, run_dir: Path) -> Cluster:
-        with refusals("what killed runs left cannot be removed"):
+        with refusals("what killed runs left cannot be removed"), suppress(TimeoutError):
+            # What the engine does not let go of now, the next start asks for again.
             debris.prune(there)
         image = docker_image.ready(there, run_dir / "logs")
         # Of an engine elsewhere nobody knows here what its clock says.
