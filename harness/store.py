@@ -6,7 +6,6 @@ cluster-2/ ...   the same of a second cluster, where the tests of one run asked 
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -106,8 +105,9 @@ class Store:
         return old
 
     def _point_latest(self, name: str) -> None:
-        """In one step, so that a reader never finds the link missing."""
-        draft = self.runs_folder / f".{LATEST}.{os.getpid()}"
+        """In one step, so that a reader never finds the link missing. The draft's name is the run's own: several
+        machines may share the store, and a pid means something on one only."""
+        draft = self.runs_folder / f".{LATEST}.{name}"
         draft.unlink(missing_ok=True)
         draft.symlink_to(name)
         draft.replace(self.runs_folder / LATEST)

@@ -20,18 +20,18 @@ CONFIG = Path("/run/labelproof/node.json")
 SECRETS = tuple(Path(f"/run/secrets/{role}.json") for role in ROLES)
 
 
-def main() -> None:
+def main(config: Path = CONFIG, secrets: Iterable[Path] = SECRETS) -> None:
     """One line on stdout: who serves, or why nobody does; docker keeps it with the container's state."""
     address = sys.argv[1] if len(sys.argv) > 1 else ADDRESS
     try:
-        peer = asyncio.run(health.check(address, identity()))
+        peer = asyncio.run(health.check(address, identity(config, secrets)))
     except (OSError, ValueError) as error:
         sys.stdout.write(f"{error}\n")
         sys.exit(1)
     sys.stdout.write(f"{peer.node} serves\n")
 
 
-def identity(config: Path = CONFIG, secrets: Iterable[Path] = SECRETS) -> Identity:
+def identity(config: Path, secrets: Iterable[Path]) -> Identity:
     """The identity of this container's node, or of a node of its role. ValueError if it holds none."""
     if config.exists():
         found = NodeConfig.from_json(config.read_text(encoding="utf-8")).identity
