@@ -30,13 +30,26 @@ class Stage:
     """The cluster as one case sees it: its paths begin at `root`."""
 
     def __init__(self, case: Case, cluster: Cluster) -> None:
-        """Makes the directory. Raises the OSError of what the administrator may not do."""
         self.case = case
         self.cluster = cluster
         self.kept: dict[str, Fd | int] = {}
         self._tasks: dict[tuple[str, str], Task] = {}
         self._layers: dict[str | None, Task] = {}
-        self.root = self._fresh()
+        self.root = ""
+
+    def enter(self) -> None:
+        """Makes the directory, one that was not there. Raises the OSError of what the administrator may not do."""
+        name = re.sub(r"[^A-Za-z0-9]+", "-", self.case.name).strip("-")[:_NAME_MAX] or "case"
+        number = 1
+        while True:
+            path = f"/{name}" if number == 1 else f"/{name}-{number}"
+            try:
+                self._layer(self.case.root).mkdir(path, 0o777)
+            except FileExistsError:
+                number += 1
+            else:
+                self.root = path
+                return
 
     def task(self, subject: str, client: str, *, lsm: bool = False) -> Task:
         """The subject's task on that client; one for the whole case. OSError of the login."""
@@ -93,19 +106,6 @@ class Stage:
             spec = replace(self.case.subjects["admin"].spec, fscreate=label)
             self._layers[label] = self.cluster.client().login(spec, umask=0)
         return self._layers[label]
-
-    def _fresh(self) -> str:
-        """A directory that was not there, open to all as far as modes go."""
-        name = re.sub(r"[^A-Za-z0-9]+", "-", self.case.name).strip("-")[:_NAME_MAX] or "case"
-        number = 1
-        while True:
-            path = f"/{name}" if number == 1 else f"/{name}-{number}"
-            try:
-                self._layer(self.case.root).mkdir(path, 0o777)
-            except FileExistsError:
-                number += 1
-            else:
-                return path
 
 
 def _file(task: Task, path: str, mode: int, content: bytes) -> None:

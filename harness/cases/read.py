@@ -132,8 +132,8 @@ def _subject(name: str, node: Node, names: Names) -> Subject:
     if node.scalar:
         return Subject(name, SubjectSpec(names.context(node)))
     given = node.mapping(SUBJECT, ("context",))
-    uid, gid = (parsed(given[key], words.number) if key in given else 1000 for key in ("uid", "gid"))
-    groups = tuple(parsed(item, words.number) for item in _items(given, "groups"))
+    uid, gid = (parsed(given[key], words.identity) if key in given else 1000 for key in ("uid", "gid"))
+    groups = tuple(parsed(item, words.identity) for item in _items(given, "groups"))
     caps = _caps(given["caps"]) if "caps" in given else 0
     fscreate = names.context(given["fscreate"]) if "fscreate" in given else None
     comm = given["comm"].text() if "comm" in given else name[:15]

@@ -10,12 +10,13 @@ from harness import calls, checkers
 from harness.cases import deciding, looking, words
 from harness.cases.layout import Stage
 from harness.cases.nodes import place
-from harness.cases.values import ANYTHING, Access, Case, Label, Step
+from harness.cases.values import ANYTHING, Access, Case, Label, Step, Text
 from harness.clusters import Cluster
 from harness.history import Event
 
 _NOTHING = ("null", "none", "~", "")
 _MODE_BITS = 0o7777
+_REFUSED = (0, errno.EACCES, errno.EPERM)  # what a decision may explain
 
 
 def run(case: Case, cluster: Cluster) -> list[str]:
@@ -23,10 +24,7 @@ def run(case: Case, cluster: Cluster) -> list[str]:
 
     Stops at the first step that fails: what follows it would only say so again.
     """
-    try:
-        stage = Stage(case, cluster)
-    except OSError as error:
-        return [f"{place(case.path, case.line)}: the case gets no directory of its own: {_told(error)}"]
+    stage = Stage(case, cluster)
     try:
         return list(_Run(stage).wrong())
     finally:
@@ -40,7 +38,7 @@ class _Run:
         self._made: list[Event] = []
 
     def wrong(self) -> Iterator[str]:
-        for lines in (self._objects(), *map(self._step, self._case.steps)):
+        for lines in (self._entered(), self._objects(), *map(self._step, self._case.steps)):
             found = list(lines)
             yield from found
             if found:
@@ -48,6 +46,12 @@ class _Run:
         yield from self._labels(self._case.labels)
         yield from self._accesses(deciding.missing(self._case.decisions, self._made))
         yield from self._accesses(deciding.missing_in_order(self._case.in_order, self._made))
+
+    def _entered(self) -> Iterator[str]:
+        try:
+            self._stage.enter()
+        except OSError as error:
+            yield self._at(self._case.line, f"the case gets no directory of its own: {_told(error)}")
 
     def _objects(self) -> Iterator[str]:
         for item in self._case.objects:
@@ -76,7 +80,8 @@ class _Run:
         self._made += made
         if step.keep and not number:
             self._stage.kept[step.keep] = value
-        yield from self._outcome(step, number, deciding.denial(made) or message, value)
+        why = deciding.denial(made) if number in _REFUSED else ""
+        yield from self._outcome(step, number, why or message, value)
         yield from self._labels(step.labels)
         yield from self._accesses(deciding.missing(step.decisions, made))
 
@@ -86,7 +91,7 @@ class _Run:
             yield self._at(step.expect_line, f"{step} is {_name(number)}, not {_name(step.errno)}{because}")
         elif step.value is not ANYTHING:
             for field, found, expected in _different(step.value, _plain(value, self._stage)):
-                yield self._at(step.expect_line, f"{step} gives {field}{found!r}, not {expected!r}")
+                yield self._at(step.expect_line, f"{step} gives {field}{_quoted(found)}, not {_quoted(expected)}")
 
     def _labels(self, labels: Iterable[Label]) -> Iterator[str]:
         for label in labels:
@@ -123,14 +128,20 @@ def _different(expected: Any, found: Any, field: str = "") -> Iterator[tuple[str
         yield field, found, expected
 
 
-def _same(expected: str, found: Any, field: str) -> bool:
+def _same(expected: Text, found: Any, field: str) -> bool:
     if found is None:
-        return expected in _NOTHING
+        return expected.text in _NOTHING
     if isinstance(found, bool):
-        return expected.lower() == str(found).lower()
+        return expected.text.lower() == str(found).lower()
     if isinstance(found, int):
-        return _number(expected, found, field)
-    return bool(expected == found)
+        return _number(expected.text, found, field)
+    return found in (expected.text, expected.context)
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, Text):
+        return repr(value.context)
+    return str(list(map(str, value))) if isinstance(value, list) else repr(value)
 
 
 def _number(expected: str, found: int, field: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from harness.cases import operations, words
 from harness.cases.nodes import Node
 from harness.cases.operations import OPERATIONS, Form, Parameter
-from harness.cases.values import ANYTHING, Access, Label, Step, Subject
+from harness.cases.values import ANYTHING, Access, Label, Step, Subject, Text
 from harness.cases.words import Names
 
 LABEL = "security.selinux"
@@ -128,7 +128,7 @@ class Reader:
         if depth > _DEPTH_MAX:
             raise node.wrong("this value is nested too deep; no call gives such a one")
         if node.scalar:
-            return self._names.or_text(node.text())
+            return Text(node.text(), self._names.or_text(node.text()))
         if node.listed:
             return [self._value(item, depth + 1) for item in node.items()]
         return {name: self._value(item, depth + 1) for name, item in node.mapping().items()}

@@ -12,6 +12,18 @@ from harness.subjects import SubjectSpec
 
 # What `expect` has where no value is expected; None is a value.
 ANYTHING: Final = object()
+_SHOWN_MAX = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text expected as a value: as the file has it, or the context that it names, where it names one."""
+
+    text: str
+    context: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +121,7 @@ class Case:
 
 
 def _shown(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    """An argument on one line, cut where it is long."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"

@@ -16,6 +16,7 @@ CONTEXT = re.compile(r"[^\s:]+:[^\s:]+:[^\s:]+(:\S+)?")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9_]+")
 _OCTAL = re.compile(r"0[0-7]+")
 _MODULES = (os, stat, fcntl, mmap)
+_ID_MAX = (1 << 32) - 2  # the highest stands for no id
 
 
 class Names:
@@ -63,7 +64,17 @@ def number(text: str) -> int:
     total = 0
     for word in text.split("|"):
         total |= _number(word.strip())
+    if not -(1 << 63) <= total < 1 << 63:
+        raise ValueError(f"{text!r} has more than 64 bits; no call takes such a number")
     return total
+
+
+def identity(text: str) -> int:
+    """A user or group id. Raises ValueError for anything else."""
+    found = number(text)
+    if not 0 <= found <= _ID_MAX:
+        raise ValueError(f"{text!r} is no user or group id; give 0 to {_ID_MAX}")
+    return found
 
 
 def _number(word: str) -> int:

@@ -148,6 +148,8 @@ REFUSED = [
     ("on: client2, open", "on: client3, open", "15: 'client3' is not known here; is it client2"),
     ("{as: bob, getfscreate: {}", "{as: bob, keep: x, getfscreate: {}", "19: this call opens nothing"),
     ("expect: ok", "expect: {value: 1}", "18: this call answers nothing; expect ok, or an errno"),
+    ("uid: 1001", "uid: 4294967295", "6: '4294967295' is no user or group id"),
+    ("offset: 0}", "offset: 0x8000000000000000}", "16: '0x8000000000000000' has more than 64 bits"),
     ("O_RDWR|O_CREAT", "O_RDWR|O_KREAT", "15: 'O_KREAT' is no constant"),
     ("caps: [chown]", "caps: [chow]", "6: no capability 'chow'"),
     ("oss: 3", "oss: 0", "2: cluster spec: oss is 0"),

@@ -120,6 +120,25 @@ def test_what_is_not_as_expected_is_one_sentence(outcome: Outcome, steps: str, s
     assert found[0].startswith(f"case.labels.yaml:{sentence}")
 
 
+def test_a_name_of_the_profile_is_a_text_too(outcome: Outcome) -> None:
+    """What a call gives may happen to read as a name of the profile or of the file."""
+    steps = """\
+steps:
+  - {as: alice, write: {path: d/user, data: denied}}
+  - {as: alice, read: {path: d/user}, expect: {value: denied}}
+  - {as: alice, readdir: {path: d}, expect: {value: [f, user]}}
+"""
+
+    assert outcome(HEAD + steps) == []
+
+
+def test_what_is_not_a_matter_of_permission_has_its_own_reason(outcome: Outcome) -> None:
+    """A decision explains EACCES and EPERM, not that there is no such file."""
+    (found,) = outcome(f"{HEAD}steps: [{{as: alice, stat: {{path: d/nothing}}, expect: ok}}]\n")
+
+    assert found.endswith("stat path=d/nothing as alice is ENOENT, not ok: No such file or directory")
+
+
 def test_an_order_of_decisions(outcome: Outcome) -> None:
     """They come one after the other with others between; the wrong order is not the right one."""
     steps = (
