@@ -53,6 +53,8 @@ def read(path: Path, who: Profile | None = None) -> Case:
     """
     top = document(path)
     given = top.mapping(KEYS, ("name",))
+    if not given["name"].text().strip():
+        raise given["name"].wrong("the name is empty; say what the case shows")
     if "profile" in given and "policy" not in given:
         raise given["profile"].wrong("a profile belongs to a policy; give `policy` too")
     policy, profile = (_beside(given[key]) if key in given else None for key in ("policy", "profile"))

@@ -16,6 +16,7 @@ from harness.history import Event
 
 _NOTHING = ("null", "none", "~", "")
 _MODE_BITS = 0o7777
+_SHOWN_MAX = 200
 _REFUSED = (0, errno.EACCES, errno.EPERM)  # what a decision may explain
 
 
@@ -139,9 +140,11 @@ def _same(expected: Text, found: Any, field: str) -> bool:
 
 
 def _quoted(value: Any) -> str:
+    """A value as a sentence shows it, cut where it is long."""
     if isinstance(value, Text):
-        return repr(value.context)
-    return str(list(map(str, value))) if isinstance(value, list) else repr(value)
+        value = value.context
+    shown = str(list(map(str, value))) if isinstance(value, list) else repr(value)
+    return shown if len(shown) <= _SHOWN_MAX else f"{shown[:_SHOWN_MAX]}…"
 
 
 def _number(expected: str, found: int, field: str) -> bool:

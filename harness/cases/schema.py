@@ -50,7 +50,7 @@ def schema() -> JSON:
         "description": "Who does what to which object, and what labels and decisions come of it.",
         **_object(
             {
-                "name": {"type": "string", "minLength": 1, "description": "What the case shows."},
+                "name": {"type": "string", "pattern": r"\S", "description": "What the case shows."},
                 "policy": _about("targeted, mls, or a policy file beside this one; else the run's policy."),
                 "profile": _about("A file that says who is who in that policy."),
                 "cluster": {"$ref": "#/$defs/cluster"},
