@@ -91,6 +91,6 @@ def test_two_runs_into_one_store(tmp_path: Path) -> None:
     )
     home = Store(tmp_path / "shared")
     assert codes == [0, 0]
-    assert [row["verdict"] for row in json.loads(listed.stdout)] == ["pass", "pass"]
+    assert [row["verdict"] for row in json.loads(listed.stdout)["runs"]] == ["pass", "pass"]
     assert home.find("latest").id in {run.id for run in home.runs()}
     assert all((run.path / "audit.log").exists() for run in home.runs())
