@@ -25,7 +25,7 @@ class Host(Operations, Protocol):
     def restart(self, node: str) -> None: ...
     def pause(self, node: str) -> None: ...
     def resume(self, node: str) -> None: ...
-    def new_task(self) -> str: ...
+    def new_task(self, *, lasting: bool) -> str: ...
     def mounted(self, client: str, mount: str, lsm: bool) -> None: ...
 
 
@@ -85,15 +85,19 @@ class ClientNode(Node):
         fscreate: str | None = None,
         umask: int = 0o022,
         comm: str = "test",
+        lasting: bool = False,
     ) -> Task:
         """A new task with the context and credentials given; a SubjectSpec brings its own credentials.
+
+        In a test of the plugin's it ends with the test, unless a fixture of several tests made it as it was set up;
+        `lasting` is for one that such a fixture makes later, and keeps.
 
         OSError: EACCES for a context that the nodemap does not let this node claim, EINVAL for a malformed one.
         """
         spec = subject
         if not isinstance(spec, SubjectSpec):
             spec = SubjectSpec(spec, uid, gid, tuple(groups), mask(caps), fscreate, comm)
-        return self._login(spec, umask)
+        return self._login(spec, umask, lasting=lasting)
 
     def mount(self, lsm: bool = False) -> str:
         """The name of this node's mount with its client LSM on or off, made if it is not there yet."""
@@ -103,10 +107,10 @@ class ClientNode(Node):
         self._cluster.mounted(self.name, name, lsm)
         return name
 
-    def _login(self, spec: SubjectSpec, umask: int) -> Task:
+    def _login(self, spec: SubjectSpec, umask: int, *, lasting: bool) -> Task:
         claimed = replace(spec.subject(), nid=self.name)
         message = context_pb2.SecurityContext.FromString(context.encode(claimed))
-        task = self._cluster.new_task()
+        task = self._cluster.new_task(lasting=lasting)
         request = pb.LoginRequest(task=task, context=message, umask=umask)
         reply = self._cluster.run(self._cluster.agent(self.name, "login", request))
         return Task(self._cluster, self.name, task, spec, reply.pid)

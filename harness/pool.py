@@ -7,12 +7,14 @@ a pool of its own, with folders named for it: `cluster-gw0-1`, `cluster-gw0-2` .
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from harness import checkers, clusters
 from harness.checkers import Finding, Verdict
-from harness.clusters import Cluster, ClusterError, evidence
+from harness.clusters import Cluster, ClusterError, clean, evidence
+from harness.clusters.clean import Standing
 from harness.history import Event
 from harness.judgement import Decided, Judgement, Outcome, decisions, merged
 from harness.logs import Logs
@@ -37,6 +39,8 @@ class Member:
         self._start: dict[str, int] = {}
         self._early: list[Finding] = []
         self._found: list[Finding] = []
+        # What tests find: as booted, then what each fixture wider than a test has left, with the place that it is for.
+        self._standings: list[tuple[object, Standing]] = [(None, clean.standing(cluster))]
         self.judged = 0
         self.decisions = 0
 
@@ -76,6 +80,21 @@ class Member:
         first, more = self._found[0], len(self._found) - 1
         because = first.because + (f" ({more} more)" if more else "")
         return Verdict("invalid", because, first.culprits, first.expected, first.actual, first.checker)
+
+    @contextmanager
+    def lasting(self, place: object) -> Iterator[None]:
+        """What is set up inside stays for all tests of `place`: it is no test's to leave behind."""
+        before = self.cluster.tasks
+        yield
+        made = frozenset(f"t{number}" for number in range(before + 1, self.cluster.tasks + 1))
+        with suppress(OSError):  # a node is down: whoever did that cannot want it to stay so
+            self._standings.append((place, clean.standing(self.cluster, self._standings[-1][1].tasks | made)))
+
+    def clean(self, ahead: Collection[object]) -> None:
+        """Cleans up after a test; `ahead` are the places of the next one. clean.Dirty if it cannot be done."""
+        self._standings = [item for item in self._standings if item[0] is None or item[0] in ahead]
+        self.cluster.test = ""
+        clean.clean(self.cluster, self._standings[-1][1])
 
     def finish(self, *, keep: bool = False) -> Judgement:
         """Collects the stored labels, stops the cluster unless it is kept, and gives the last word on it."""
@@ -142,6 +161,23 @@ class Pool:
     def judge(self) -> list[Finding]:
         """The new findings on every cluster."""
         return [finding for member in self.members for finding in member.judge()]
+
+    def member(self, cluster: object) -> Member | None:
+        """The one whose cluster that is; None where it has none, or no longer."""
+        return next((member for member in self.members if member.cluster is cluster), None)
+
+    @contextmanager
+    def lasting(self, place: object) -> Iterator[None]:
+        """As Member.lasting, on every cluster."""
+        with ExitStack() as stack:
+            for member in self.members:
+                stack.enter_context(member.lasting(place))
+            yield
+
+    def drop(self, member: Member) -> None:
+        """Ends a cluster; whoever asks for its kind gets a new one."""
+        for flavour in [flavour for flavour, each in self._alive.items() if each is member]:
+            self._finish(flavour)
 
     @property
     def members(self) -> tuple[Member, ...]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import autopsy, store
+from harness.clusters.clean import Dirty
 from harness.judgement import sentences
-from harness.pool import Pool
+from harness.pool import Member, Pool
 
 # Less room than this, and a node that says ENOSPC means the disk of the run.
 ROOM_BYTES_MIN = 1 << 20
@@ -36,6 +38,7 @@ class Watch:
         self._pool = pool
         self._again = again
         self._seed = seed
+        self._fixture: tuple[Any, Any] | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -61,10 +64,35 @@ class Watch:
             pytest.fail(_VACUOUS, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Judges what the fixtures did after the test."""
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """What fixtures of several tests set up on a cluster is theirs, not the first test's."""
+        if fixturedef.argname == _FIXTURE:
+            self._fixture = fixturedef, request
+        if fixturedef.scope == "function" or fixturedef.argname.startswith("labelproof_"):
+            return (yield)
+        with self._pool.lasting(request.node):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, None, None]:  # fmt: skip
+        """Cleans the cluster, and judges what the fixtures did after the test."""
         yield
-        if asks(item) and (found := self._judged()):
+        if not asks(item):
+            return
+        member, dirty = self._member(item), ""
+        if member is not None:
+            try:
+                member.clean(nextitem.listchain() if nextitem else ())
+            except Dirty as error:
+                dirty = str(error)
+        found = self._judged()
+        if member is not None and dirty:
+            self._replace(member, dirty, item)
+        if found:
             pytest.fail(found, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
@@ -77,9 +105,7 @@ class Watch:
         pool.failure = pool.failure or _full_disk(call, pool.run_dir)
         if pool.failure is not None:
             report.user_properties.append((FAILURE, str(pool.failure)))
-        cluster = getattr(item, "funcargs", {}).get(_FIXTURE)
-        member = next((member for member in pool.members if member.cluster is cluster), None)
-        if member is not None and asks(item):
+        if (member := self._member(item)) is not None:
             found = autopsy.Autopsy(member, self._seed, autopsy.again(self._again, item))
             if report.failed:
                 report.sections += found.sections()
@@ -94,6 +120,19 @@ class Watch:
         if output is not None:
             self._pool.close()
             output["labelproof"] = self._pool.outcome().to_json()
+
+    def _member(self, item: pytest.Item) -> Member | None:
+        """The test's own cluster; None where its setup got not so far."""
+        return self._pool.member(getattr(item, "funcargs", {}).get(_FIXTURE))
+
+    def _replace(self, member: Member, reason: str, item: pytest.Item) -> None:
+        """Gives a cluster up that could not be cleaned; the next test that asks for its kind has a new one."""
+        if self._fixture is not None:
+            fixturedef, request = self._fixture
+            with suppress(Exception):  # what stands on the cluster is given up with it
+                fixturedef.finish(request)
+        self._pool.drop(member)
+        item.warn(pytest.PytestWarning(f"labelproof: the cluster was replaced, as this test left it dirty: {reason}"))
 
     def _judged(self) -> str:
         return sentences(self._pool.judge())

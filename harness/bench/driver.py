@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +62,9 @@ class DriverApp:
 
     async def stop(self) -> None:
         await self._app.stop()
+
+    def counters(self) -> Mapping[str, int]:
+        return self._app.counters()
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         return self._app.collect(only)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,17 @@ from google.protobuf.message import Message
 from harness.clusters import evidence, history, owner
 from harness.clusters.contacts import ADMIN, AGENT, NOBODY, Contacts
 from harness.clusters.history import HARNESS, Tail
+from harness.clusters.inforce import InForce, Rules, Who, caller
 from harness.clusters.injected import Injected
 from harness.clusters.lives import Lives
 from harness.clusters.machine import Machine, Mirrored
 from harness.nodes import ClientNode, Node
 from harness.policy import Policy
 from harness.spec import ClusterSpec, to_proto
-from harness.subjects import SubjectSpec
-from harness.tasks import Task
 from host.config import NodeConfig
 from labelproof.v1 import admin_pb2 as pb
 from labelproof.v1 import client_pb2
 from rpc import Caller
-
-# Who does something to a policy: a context, a subject, or a task that is logged in.
-Who = str | SubjectSpec | Task
 
 
 class Cluster:
@@ -51,11 +45,10 @@ class Cluster:
         self._data = data
         self._configs = {config.name: config for config in configs}
         self._mounts: dict[tuple[str, str], bool] = {}
-        self._policy = spec.policy
-        self._enforcing = spec.mode == "enforcing"
-        self._booleans: dict[str, bool] = {}
-        self._admin = NOBODY
+        self._inforce = InForce(spec, run_dir / "policy")
         self._counts = {"op": 0, "task": 0}
+        # Tasks that no test's end ends.
+        self.lasting: set[str] = set()
         self._stopped = False
         self.faults = Injected(self)
         self.lives = Lives(machine, runtime)
@@ -88,22 +81,32 @@ class Cluster:
     @property
     def policy(self) -> Policy | None:
         """The policy in force; None where no module decides by one."""
-        return self._policy
+        return self._inforce.policy
 
     def set_booleans(self, values: Mapping[str, bool], by: Who) -> None:
         """Sets booleans on every node, in the nodes' order; OSError of the first that refuses."""
         self._everywhere("set_booleans", pb.SetBooleansRequest(values=dict(values)), by)
-        self._booleans |= values
+        self._inforce.booleans |= values
 
     def set_enforce(self, enforcing: bool, by: Who) -> None:
         """Switches enforcing on every node, in the nodes' order."""
         self._everywhere("set_enforce", pb.SetEnforceRequest(enforcing=enforcing), by)
-        self._enforcing = enforcing
+        self._inforce.enforcing = enforcing
 
     def load_policy(self, policy: Policy, by: Who) -> None:
         """Loads another policy on every node, in the nodes' order; booleans are as the policy says."""
-        self._everywhere("load_policy", self._loading(policy), by)
-        self._policy, self._booleans = policy, {}
+        self._everywhere("load_policy", self._inforce.loading(policy), by)
+        self._inforce.policy, self._inforce.booleans = policy, {}
+
+    @property
+    def rules(self) -> Rules:
+        """What is in force, as far as it was set here."""
+        return self._inforce.rules
+
+    def enforce_again(self, rules: Rules) -> None:
+        """What was in force then is so once more, by who has changed it last; OSError of the first that refuses."""
+        for method, request in self._inforce.restoring(rules):
+            self.run(self._in_turn(method, request, self._inforce.by))
 
     # --- evidence -------------------------------------------------------------------------------------------------
 
@@ -112,7 +115,7 @@ class Cluster:
 
         Returned as the fields of `raw` events, and recorded as such.
         """
-        found: list[dict[str, Any]] = self.run(self._collected(fids))
+        found: list[dict[str, Any]] = self.run(evidence.collected(self.asked, self._servers, fids, self._recorder))
         return found
 
     def record(self, e: str, **fields: object) -> None:
@@ -158,10 +161,12 @@ class Cluster:
             self.run(self._together([node], "join", pb.JoinRequest(peers=self._contacts.peers())))
             self._mount_again()
 
-    def restart(self, node: str) -> None:
-        self.lives.stop(node)
-        self._start([node])
-        self._outdated |= set(self._named("client")) if self.nodes[node].role == "mds" else {node}
+    def restart(self, *nodes: str) -> None:
+        """Together, where there are several."""
+        for node in nodes:
+            self.lives.stop(node)
+        self._start(nodes)
+        self._outdated |= set(self._named("client")) if {*nodes} & {*self._named("mds")} else {*nodes}
         self._mount_again()
 
     def heal(self) -> None:
@@ -211,10 +216,27 @@ class Cluster:
 
     def ask(self, node: str, method: str, request: Message, caller: Caller | None = None) -> Any:
         """Calls the service Admin of a node."""
-        return self.run(self._contacts.call(node, ADMIN, method, request, caller or NOBODY))
+        return self.run(self.asked(node, method, request, caller or NOBODY))
 
-    def new_task(self) -> str:
-        return f"t{self._next('task')}"
+    async def mapped(self, nodes: Iterable[str]) -> None:
+        """Puts the spec's nodemaps in force on these nodes."""
+        maps = pb.SetNodemapsRequest(nodemaps=[to_proto(nodemap) for nodemap in self.spec.nodemaps])
+        await self._together(nodes, "set_nodemaps", maps)
+
+    async def asked(self, node: str, method: str, request: Message, caller: Caller = NOBODY) -> Any:
+        """The same as a coroutine, so that several can be under way at once."""
+        return await self._contacts.call(node, ADMIN, method, request, caller)
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks were made so far; they are called t1, t2 ..."""
+        return self._counts["task"]
+
+    def new_task(self, *, lasting: bool = False) -> str:
+        task = f"t{self._next('task')}"
+        if lasting:
+            self.lasting.add(task)
+        return task
 
     def mounted(self, client: str, mount: str, lsm: bool) -> None:
         self._mounts[client, mount] = lsm
@@ -239,13 +261,17 @@ class Cluster:
 
     def _mount_again(self) -> None:
         """Mounts anew what leads to a server before its restart, as soon as every server is up to be connected to."""
-        if not all(self.lives.up(node) for node in self._named("mds") + self._named("oss")):
+        if not all(map(self.lives.up, self._servers)):
             return
         due = set(filter(self.lives.up, self._outdated))
         for (client, mount), lsm in sorted(self._mounts.items()):
             if client in due:
                 self.run(self.agent(client, "mount", client_pb2.MountRequest(mount=mount, lsm=lsm)))
         self._outdated -= due
+
+    @property
+    def _servers(self) -> list[str]:
+        return [*self._named("mds"), *self._named("oss")]
 
     def _named(self, role: str) -> list[str]:
         return [node.name for node in self.nodes.values() if node.role == role]
@@ -257,48 +283,24 @@ class Cluster:
     async def _introduced(self, fresh: Sequence[str]) -> None:
         """Tells every node of all the others, and gives the fresh ones nodemaps and policy, the MDS after the rest."""
         await self._together(filter(self.lives.up, self.nodes), "join", pb.JoinRequest(peers=self._contacts.peers()))
-        maps = pb.SetNodemapsRequest(nodemaps=[to_proto(nodemap) for nodemap in self.spec.nodemaps])
-        await self._together(fresh, "set_nodemaps", maps)
-        if self._policy is not None:
-            boot = self._loading(self._policy)
+        await self.mapped(fresh)
+        inforce = self._inforce
+        if inforce.policy is not None:
+            boot = inforce.loading(inforce.policy)
             for wave in (False, True):
                 nodes = [node for node in fresh if (self.nodes[node].role == "mds") is wave]
                 await self._together(nodes, "load_policy", boot)
-        if self._booleans:
-            await self._together(fresh, "set_booleans", pb.SetBooleansRequest(values=self._booleans), self._admin)
+        if inforce.booleans:
+            await self._together(fresh, "set_booleans", pb.SetBooleansRequest(values=inforce.booleans), inforce.by)
 
     async def _together(self, nodes: Iterable[str], method: str, request: Message, caller: Caller = NOBODY) -> None:
         await asyncio.gather(*(self._contacts.call(node, ADMIN, method, request, caller) for node in nodes))
 
-    def _loading(self, policy: Policy) -> pb.LoadPolicyRequest:
-        policy.save(self.run_dir / "policy")
-        return pb.LoadPolicyRequest(
-            digest=policy.digest, name=policy.name, version=policy.version, enforcing=self._enforcing,
-            cil=zlib.compress(policy.cil.encode(), 1),
-        )  # fmt: skip
-
     def _everywhere(self, method: str, request: Message, by: Who) -> None:
-        caller = _caller(by)
+        who = caller(by, HARNESS)
+        self.run(self._in_turn(method, request, who.doing(test=self.test)))
+        self._inforce.by = who
 
-        async def each() -> None:
-            for node in self.nodes:
-                await self._contacts.call(node, ADMIN, method, request, caller.doing(test=self.test))
-
-        self.run(each())
-        self._admin = caller
-
-    async def _collected(self, fids: Sequence[str]) -> list[dict[str, Any]]:
-        request = pb.CollectRequest(objects=map(evidence.fid, fids))
-        servers = (*self._named("mds"), *self._named("oss"))
-        replies = await asyncio.gather(*(self._contacts.call(node, ADMIN, "collect", request) for node in servers))
-        found = [evidence.raw(item) for reply in replies for item in reply.objects]
-        batch = self._recorder.batch()
-        for item in found:
-            batch.event("raw", **item)
-        batch.flush()
-        return found
-
-
-def _caller(by: Who) -> Caller:
-    spec = by.spec if isinstance(by, Task) else SubjectSpec(by, 0, 0, comm="admin") if isinstance(by, str) else by
-    return Caller.of(replace(spec.subject(), nid=HARNESS))
+    async def _in_turn(self, method: str, request: Message, by: Caller) -> None:
+        for node in self.nodes:
+            await self.asked(node, method, request, by)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from labelproof.v1 import admin_pb2 as pb
 from labelproof.v1 import context_pb2
-from rpc import fid_of
+from rpc import Recorder, fid_of
 from rpc.record import text
+
+# (node, rpc of Admin, request) -> reply
+Ask = Callable[[str, str, Any], Awaitable[Any]]
 
 _FID = re.compile(r"\[(0x[0-9a-f]+):(0x[0-9a-f]+):(0x[0-9a-f]+)\]")
 _STAMP = re.compile(rb"msg=audit\((\d+)\.(\d+):(\d+)\)")
@@ -23,6 +28,18 @@ def raw(found: pb.RawObject) -> dict[str, Any]:
         "version": found.label_version, "stripe": found.stripe,
     }  # fmt: skip
     return fields | ({"path": found.path} if found.path else {})
+
+
+async def collected(ask: Ask, servers: Iterable[str], fids: Iterable[str], recorder: Recorder) -> list[dict[str, Any]]:
+    """The stored objects of these servers, or those of `fids` among them, recorded as `raw` events."""
+    request = pb.CollectRequest(objects=map(fid, fids))
+    replies = await asyncio.gather(*(ask(node, "collect", request) for node in servers))
+    found = [raw(item) for reply in replies for item in reply.objects]
+    batch = recorder.batch()
+    for item in found:
+        batch.event("raw", **item)
+    batch.flush()
+    return found
 
 
 def fid(name: str) -> context_pb2.Fid:

@@ -48,8 +48,11 @@ class Freezer:
 
 
 def frozen(pid: int) -> bool:
-    """Whether every thread of the process is stopped (proc(5): state T)."""
-    states = {_state(task) for task in Path(f"/proc/{pid}/task").iterdir()}
+    """Whether every thread of the process is stopped (proc(5): state T); what ends meanwhile is not."""
+    try:
+        states = {_state(task) for task in Path(f"/proc/{pid}/task").iterdir()}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
     return states == {"T"}
 
 

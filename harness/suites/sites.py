@@ -113,14 +113,14 @@ def opened(cluster: Any, who: profile.Profile, prefix: str) -> Iterator[Callable
         model.close()
 
 
-def looked_at(task: Task, paths: Iterable[str]) -> list[dict[str, Any]]:
+def looked_at(task: Task, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     """lstat of each, all at once."""
+    names = list(paths)
 
     async def look() -> list[dict[str, Any]]:
-        return list(await asyncio.gather(*(task.acall("lstat", path=path) for path in paths)))
+        return list(await asyncio.gather(*(task.acall("lstat", path=path) for path in names)))
 
-    found: list[dict[str, Any]] = task.cluster.run(look())
-    return found
+    return dict(zip(names, task.cluster.run(look()), strict=True))
 
 
 def _text(value: bytes) -> str:

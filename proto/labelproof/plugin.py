@@ -147,7 +147,8 @@ def outcome(config: pytest.Config) -> Outcome:
     from harness.judgement import Outcome, together
 
     own = [config.stash[POOL].outcome()] if POOL in config.stash else []
-    return together([*own, *map(Outcome.from_json, config.stash.get(WORKERS, []))])
+    workers = config.stash[WORKERS] if WORKERS in config.stash else []
+    return together([*own, *map(Outcome.from_json, workers)])
 
 
 def profile(config: pytest.Config) -> Profile:
