@@ -122,7 +122,7 @@ def _shown(value: object) -> str:
 _RULES: tuple[tuple[str, Callable[[ClusterSpec], bool], str], ...] = (
     ("mds", lambda s: s.mds != 1, "one metadata server is what this version runs; give 1"),
     ("oss", lambda s: not 1 <= s.oss <= 64, "give 1 to 64 object-storage servers"),
-    ("client", lambda s: not 1 <= s.client <= 64, "give 1 to 64 clients"),
+    ("client", lambda s: not 1 <= s.client <= 1024, "give 1 to 1024 clients"),
     ("name", lambda s: not _NAME.fullmatch(s.name), "give lower-case letters, digits and hyphens, 63 at most"),
     ("lsm", lambda s: s.lsm[:1] != ("capability",), "put capability first: it is always on"),
     ("lsm", lambda s: len(set(s.lsm)) != len(s.lsm), "name each module once"),

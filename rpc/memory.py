@@ -54,6 +54,9 @@ class Network:
         """One message's way from a node or address to another; the simulator gives each way delays of its own."""
         await asyncio.sleep(self._rng.uniform(*self._delay_s))
 
+    async def turn(self, address: str, path: str) -> None:
+        """Waits until the node at `address` has the time for a call: at once, unless a network says what calls cost."""
+
 
 class Listener:
     """A node that serves; `address` says where."""
@@ -94,6 +97,7 @@ class Listener:
         if table is None:
             error = status.failure(errno.EOPNOTSUPP, f"{self.address} serves no {path}", sure=True)
             return Answer(b"", error, status.trailing(error))
+        await self._network.turn(self.address, path)
         answer = await table.serve(path, body, metadata, peer)
         await self._network.travel(self.address, peer.node)
         return answer

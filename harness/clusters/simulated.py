@@ -5,13 +5,14 @@ One seed gives one history, byte for byte, in whatever process and under whateve
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.clusters import plan
 from harness.clusters.boot import booted
-from harness.clusters.cluster import HARNESS, Cluster
+from harness.clusters.cluster import Cluster
+from harness.clusters.history import HARNESS
 from harness.clusters.hosted import Hosted, Listener
 from harness.sim.clock import SimClock
 from harness.sim.loop import SimLoop
@@ -29,6 +30,10 @@ class Sim:
 
     name = "sim"
 
+    def __init__(self, network: Callable[[int], SimNetwork] = SimNetwork) -> None:
+        """`network` makes the network that nodes speak over, from the seed."""
+        self._network = network
+
     def available(self) -> str | None:
         """Always: it needs nothing but Python."""
         return None
@@ -39,7 +44,9 @@ class Sim:
         def build(data: Path) -> Cluster:
             runs = plan.Runs(self.name, f"virtual:{spec.seed}")
             configs = plan.configs(spec, run_dir, data, runs, plan.sim_key(spec.seed), lambda role, name: None)
-            return Cluster(self.name, _Machine(spec, run_dir / "logs"), spec, run_dir, data, configs)
+            return Cluster(
+                self.name, _Machine(spec, self._network(spec.seed), run_dir / "logs"), spec, run_dir, data, configs
+            )
 
         return booted(spec, run_dir, build)
 
@@ -47,11 +54,11 @@ class Sim:
 class _Machine:
     """See machine.Machine."""
 
-    def __init__(self, spec: ClusterSpec, logs: Path) -> None:
+    def __init__(self, spec: ClusterSpec, network: SimNetwork, logs: Path) -> None:
         self._loop = SimLoop()
         self.clock: Clock = SimClock(self._loop)
         own = NodeConfig(HARNESS, HARNESS, spec.name, Path(), b"")
-        self._hosted = Hosted(_Memory(SimNetwork(spec.seed)), self.clock, own, logs)
+        self._hosted = Hosted(_Memory(network), self.clock, own, logs)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run(work)

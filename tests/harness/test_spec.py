@@ -65,7 +65,7 @@ def test_another_policy_is_refused() -> None:
     [
         ({"mds": 2}, "mds is 2"),
         ({"oss": 0}, "oss is 0"),
-        ({"client": 65}, "client is 65"),
+        ({"client": 1025}, "client is 1025"),
         ({"name": "Lab"}, "name is 'Lab'"),
         ({"lsm": ("selinux",)}, "lsm"),
         ({"lsm": ("capability", "smack")}, "lsm"),
