@@ -1,8 +1,9 @@
 """lifecycle: what a file goes through, from creation to end, with every server restarted between any two steps.
 
-A herd of files, each past another step of the same life: a server is restarted, every file is checked, and each lives
-on by a step, the last one making room for a new one. Label, data, names and links are what the model of the life says,
-which knows of labels only what the policy's own rules give.
+A herd of files, each past another step of the same life: a server is restarted, every file is checked, each lives on
+by a step, the last one making room for a new one, and is checked again; so with each server. One object of every other
+kind goes with each file (kin.py). Label, data, names and links are what the model of the life says, which knows of
+labels only what the policy's own rules give.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 import pytest
 
 from harness import profile
+from harness.suites import kin
 from harness.suites.sites import LABEL, Site, opened
 from harness.tasks import Fd
 
-EXCHANGE = 2  # include/uapi/linux/fs.h, RENAME_EXCHANGE
 SERVERS = ("oss0", "oss1", "mds0")
 
 
@@ -37,6 +38,7 @@ class Life:
     fds: list[Fd] = field(default_factory=list)
     # Another file, with which the first one changes places: its name, label and data.
     second: tuple[str, str, bytes] | None = None
+    others: list[kin.Kin] = field(default_factory=list)
 
     def restarted(self, server: str) -> None:
         """Handles are the MDS's memory: it forgets them, and a file that only they have kept is gone."""
@@ -73,7 +75,7 @@ class Herd:
         """Each takes its next step; one that is over makes room for a new one."""
         self.lives = [(life, number) if number < len(STEPS) else (_born(self.site), 0) for life, number in self.lives]
         for life, number in self.lives:
-            STEPS[number](life)
+            _step(life, number)
         self.lives = [(life, number + 1) for life, number in self.lives]
 
 
@@ -111,7 +113,7 @@ def _exchange(life: Life) -> None:
     fd = admin.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
     admin.write(fd, data)
     admin.close(fd)
-    admin.rename(life.names[0], name, EXCHANGE)
+    admin.rename(life.names[0], name, kin.EXCHANGE)
     life.second = (life.names[0], life.site.expected(life.site.profile.admin, "transition", "file", "second"), data)
     life.names[0] = name
 
@@ -193,9 +195,9 @@ def test_life(site: Site) -> None:
     """Label, data, links and names are right after each step, and nothing is left at the end."""
     life = _born(site)
 
-    for step in STEPS:
-        step(life)
-        life.check(step.__name__)
+    for number in range(len(STEPS)):
+        _step(life, number)
+        _check(life, number, "")
 
     assert (life.names, life.fds) == ([], [])
 
@@ -210,19 +212,42 @@ def test_restart_between_any_two_steps(herd: Herd, server: str) -> None:
     for life, number in herd.lives:
         _stale(life, server)
         life.restarted(server)
-        life.check(f"{STEPS[number - 1].__name__} and a restart of {server}")
+        _check(life, number - 1, f" and a restart of {server}")
     herd.live()
 
 
+def test_each_went_on(herd: Herd) -> None:
+    """The steps that they took after the last restart were taken."""
+    for life, number in herd.lives:
+        _check(life, number - 1, "")
+
+
 def _born(site: Site) -> Life:
-    return Life(site, site.directory("inherit"), site.directory("transition"))
+    inherit, transition = site.directory("inherit"), site.directory("transition")
+    return Life(site, inherit, transition, others=kin.kin(site, inherit, transition))
 
 
 def _lived(site: Site, steps: int) -> Life:
     life = _born(site)
-    for step in STEPS[:steps]:
-        step(life)
+    for number in range(steps):
+        _step(life, number)
     return life
+
+
+def _step(life: Life, number: int) -> None:
+    """The file's step, and its kin's where that step is about names and labels."""
+    step = STEPS[number]
+    step(life)
+    for other in life.others if step.__name__ in kin.STEPS else ():
+        kin.STEPS[step.__name__](other)
+
+
+def _check(life: Life, number: int, then: str) -> None:
+    """Right after a step; its kin where the step was theirs too, since nothing else has changed them."""
+    name = STEPS[number].__name__
+    life.check(name + then)
+    if name in kin.STEPS:
+        kin.check(life.site, life.others, name + then)
 
 
 def _stale(life: Life, server: str) -> None:
