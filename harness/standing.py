@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import sepol
-from harness import calls, choices, clusters
+from harness import choices, clusters, questions
 from harness.clusters import Cluster, ClusterError, owner
 from harness.store import Run, Store
 
@@ -153,6 +153,7 @@ def main() -> None:
         with contextlib.suppress(KeyboardInterrupt):
             policy = cluster.policy.name if cluster.policy else None
             serve(cluster, order["name"], Store(Path(order["root"])), policy, lambda: _tell({"result": "ready"}))
+            cluster.heal()
             cluster.collect()
     finally:
         cluster.stop()
@@ -174,30 +175,12 @@ def _answer(listener: socket.socket, cluster: Cluster) -> bool:
         connection.settimeout(ANSWER_S_MAX)
         try:
             question = json.loads(_line(connection))
-            reply = {"result": _do(cluster, question)}
+            reply = {"result": questions.answer(cluster, question)}
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             question, reply = {}, {"error": _named(error), "errno": getattr(error, "errno", None), "text": _text(error)}
         with contextlib.suppress(OSError):  # who asked has gone
             connection.sendall(json.dumps(reply).encode() + b"\n")
     return str(question.get("do")) != "down"
-
-
-def _do(cluster: Cluster, question: dict[str, Any]) -> Any:
-    if question["do"] == "exec":
-        client = cluster.client(question["node"])
-        _require_context(cluster, question["login"]["context"])
-        return calls.call(client, question["login"], question["name"], question["args"])
-    return "ending"
-
-
-def _require_context(cluster: Cluster, context: str) -> None:
-    """A node takes a context that its policy does not know for unlabeled, as the kernel does; a person mistyped it."""
-    policy = cluster.policy
-    if policy is None:
-        return
-    with sepol.Worker(policy.binary, name=policy.name) as worker:
-        if not all(worker.check_contexts([context])):
-            raise ValueError(f"context {context!r} is not one of policy {policy.name}; give user:role:type:level of it")
 
 
 def _line(connection: socket.socket) -> bytes:

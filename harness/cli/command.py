@@ -35,6 +35,7 @@ libsepol.
   labelproof why denied op706                what denied it, and what would allow it
   labelproof cases                           checks label tests in YAML, *.labels.yaml; `run FILE` runs them
   labelproof cluster up demo                 a cluster to try things on
+  labelproof fault start kill mds0           break it, and heal it: `labelproof fault list`
   labelproof doctor                          what this machine can run, and why not
 
 \b
@@ -74,6 +75,7 @@ COMMANDS = (
     ("diff", "diff", "diff"),
     ("why", "why", "why"),
     ("cluster", "cluster", "cluster"),
+    ("fault", "fault", "fault"),
     ("cases", "cases", "cases"),
     ("oracle", "oracle", "oracle"),
     ("certs", "certs", "certs"),

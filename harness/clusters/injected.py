@@ -79,11 +79,11 @@ class Injected:
     def start(self, fault: Fault) -> None:
         """Starts a fault and verifies that it is in place; if not, nothing of it is left.
 
-        KeyError for a node that the cluster does not have, OSError(EOPNOTSUPP) with the remedy for a fault that
+        LookupError for a node that the cluster does not have, OSError(EOPNOTSUPP) with the remedy for a fault that
         cannot be done on it.
         """
-        for node in fault.nodes:
-            self._cluster.node(node)
+        if strangers := [node for node in fault.nodes if node not in self._cluster.nodes]:
+            raise LookupError(f"no node {strangers[0]}; there are {', '.join(self._cluster.nodes)}")
         if reason := fault.available(self._cluster):
             raise OSError(errno.EOPNOTSUPP, f"{fault.name}: {reason}")
         self._tell(fault, "start")

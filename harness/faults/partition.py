@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from harness.clusters.cluster import Cluster
 from harness.clusters.injected import Fault
@@ -28,6 +28,9 @@ class Partition(Fault):
     direction: Direction
 
     def __init__(self, node: str, *peers: str, direction: Direction = "both") -> None:
+        """ValueError for another direction."""
+        if direction not in get_args(Direction):
+            raise ValueError(f"partition: direction is {direction!r}; give one of {', '.join(get_args(Direction))}")
         self.node, self.peers, self.direction = node, peers, direction
         self._mark = inside.mark()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,7 +55,7 @@ class Bandwidth(_Shape):
 
     name: ClassVar[str] = "bandwidth"
 
-    kbit: int
+    kbit: int = 1000
 
     def start(self, cluster: Cluster) -> None:
         self._tc(cluster, "add", "root", "tbf", "rate", f"{self.kbit}kbit", "burst", "16kb", "latency", "400ms")
@@ -70,19 +70,28 @@ class Bandwidth(_Shape):
         require(not self._shaped(cluster, "tbf"), f"{self.node} is still limited")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, init=False)
 class Netem(_Shape):
     """Packets from the node to the peers (none given: to everybody) go on after `delay_ms`, give or take `jitter_ms`,
     each for itself, so that jitter reorders them; the share `loss` of them, from 0 to 1, never."""
 
     name: ClassVar[str] = "netem"
 
-    peers: tuple[str, ...] = ()
-    delay_ms: float = 0.0
-    jitter_ms: float = 0.0
-    loss: float = 0.0
-    _mark: str = field(default_factory=inside.mark, init=False, repr=False)
-    _daemon: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    peers: tuple[str, ...]
+    delay_ms: float
+    jitter_ms: float
+    loss: float
+
+    def __init__(
+        self, node: str, *peers: str, delay_ms: float = 0.0, jitter_ms: float = 0.0, loss: float = 0.0
+    ) -> None:
+        """ValueError for what no packet can be given."""
+        if min(delay_ms, jitter_ms, loss) < 0 or loss > 1:
+            raise ValueError(f"{self.name}: give milliseconds from 0, and a loss from 0 to 1")
+        super().__init__(node)
+        self.peers, self.delay_ms, self.jitter_ms, self.loss = peers, delay_ms, jitter_ms, loss
+        self._mark = inside.mark()
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -152,32 +161,31 @@ class Netem(_Shape):
         return daemon
 
 
-@dataclass(eq=False)
 class Delay(Netem):
-    """Every packet that the node sends goes on `delay_ms` late."""
+    """Every packet that the node sends, to the peers if any are named, goes on `delay_ms` late."""
 
     name: ClassVar[str] = "delay"
 
-    delay_ms: float = 50.0
+    def __init__(self, node: str, *peers: str, delay_ms: float = 50.0) -> None:
+        super().__init__(node, *peers, delay_ms=delay_ms)
 
 
-@dataclass(eq=False)
 class Jitter(Netem):
-    """Packets are late by what chance gives: 0 to twice `jitter_ms`, and so overtake one another."""
+    """Packets are late by what chance gives, from 0 to twice `jitter_ms`, and so overtake one another."""
 
     name: ClassVar[str] = "jitter"
 
-    delay_ms: float = 20.0
-    jitter_ms: float = 20.0
+    def __init__(self, node: str, *peers: str, jitter_ms: float = 20.0) -> None:
+        super().__init__(node, *peers, delay_ms=jitter_ms, jitter_ms=jitter_ms)
 
 
-@dataclass(eq=False)
 class Loss(Netem):
     """The share `loss` of the packets that the node sends is lost; TCP sends them again."""
 
     name: ClassVar[str] = "loss"
 
-    loss: float = 0.1
+    def __init__(self, node: str, *peers: str, loss: float = 0.1) -> None:
+        super().__init__(node, *peers, loss=loss)
 
 
 def _ended(daemon: subprocess.Popen[bytes]) -> str:

@@ -36,7 +36,7 @@ def test_a_delay_towards_one_peer_is_that_peers(cluster: Cluster, task, store) -
     fd = actor.open(path)
     actor.pread(fd, 1, 0)
 
-    with Delay("client0", ("oss0",), delay_ms=80).on(cluster):
+    with Delay("client0", "oss0", delay_ms=80).on(cluster):
         data_s = max(seconds(lambda stripe=stripe: actor.pread(fd, 1, 4096 * stripe)) for stripe in range(2))
         names_s = min(seconds(lambda: actor.stat(path)) for _ in range(3))
 
@@ -48,7 +48,7 @@ def test_jitter_makes_calls_uneven(cluster: Cluster, task, store) -> None:
     path, actor = store(), task()
     actor.stat(path)
 
-    with Jitter("client0", delay_ms=40, jitter_ms=40).on(cluster):
+    with Jitter("client0", jitter_ms=40).on(cluster):
         took_s = [seconds(lambda: actor.stat(path)) for _ in range(12)]
 
     assert max(took_s) - min(took_s) > 0.02
