@@ -15,6 +15,7 @@ from typing import Literal
 import sepol
 from harness import clusters, store
 from harness.clusters import debris, docker_image, engine, owner
+from harness.faults import inside
 from harness.results import Exit
 from harness.store import Store
 
@@ -86,6 +87,14 @@ def runtimes(_home: Store) -> Iterator[Finding]:
             yield Finding(f"runtime {name}", "warning", what, remedy)
 
 
+def network_faults(_home: Store) -> Iterator[Finding]:
+    what, _, remedy = (inside.missing(*inside.TOOLS) or "").partition("; ")
+    if what:
+        yield Finding("network faults", "warning", what, remedy)
+    else:
+        yield Finding("network faults", "ok", f"{', '.join(inside.TOOLS)} are here")
+
+
 def container_engine(_home: Store) -> Iterator[Finding]:
     """Where there is one: whether it has what our image is made of, and what killed runs left on it."""
     if engine.problem():
@@ -132,5 +141,5 @@ def leftovers(_home: Store) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Callable[[Store], Iterator[Finding]], ...] = (
-    python, libraries, libsepol, runtimes, container_engine, folders, leftovers,
+    python, libraries, libsepol, runtimes, network_faults, container_engine, folders, leftovers,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.clusters import machine
 from harness.clusters.cluster import Cluster
 
+TOOLS = ("nsenter", "ip", "tc", "iptables")
 _S_MAX = 10.0
 _numbers = itertools.count(1)
 
@@ -27,8 +28,13 @@ def lacking(cluster: Cluster, *tools: str) -> str | None:
     """Why no network fault can be done on the cluster; None: it can, and the tools are there."""
     if not isinstance(cluster.machine, machine.Network):
         return _no_network(cluster)
-    missing = [tool for tool in ("nsenter", *tools) if shutil.which(tool) is None]
-    return f"{', '.join(missing)} not found; install util-linux, iproute2 and iptables" if missing else None
+    return missing("nsenter", *tools)
+
+
+def missing(*tools: str) -> str | None:
+    """Which of the tools this machine does not have, and the remedy."""
+    found = [tool for tool in tools if shutil.which(tool) is None]
+    return f"{', '.join(found)} not found; install util-linux, iproute2 and iptables" if found else None
 
 
 def in_network(cluster: Cluster, node: str, *command: str) -> str:

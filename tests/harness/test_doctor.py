@@ -81,3 +81,14 @@ def test_leftovers_of_the_dead_are_counted(tmp_path: Path, monkeypatch: pytest.M
     assert finding.state == "warning"
     assert finding.detail.startswith("1 folders")
     assert finding.remedy == "labelproof prune"
+
+
+def test_what_network_faults_lack_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tools by name, and what to install; the default run needs none of them."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    (finding,) = doctor.network_faults(Store(tmp_path))
+
+    assert (finding.state, finding.exit) == ("warning", Exit.PASSED)
+    assert finding.detail == "nsenter, ip, tc, iptables not found"
+    assert "install" in finding.remedy
