@@ -110,7 +110,8 @@ class Takeover:
                 self._at |= await self._located([config.name for config in configs])
                 await asyncio.gather(*(self._begun(config) for config in configs))
         except TimeoutError:
-            raise ClusterError(f"{self._place.name} did not come up in {READY_S_MAX:g} s: {self._missing()}") from None
+            why = self._missing([config.name for config in configs])
+            raise ClusterError(f"{self._place.name} did not come up in {READY_S_MAX:g} s: {why}") from None
 
     async def _found_again(self, names: Sequence[str]) -> None:
         with suppress(TimeoutError):  # a node that does not come back keeps what it wrote last
@@ -151,9 +152,11 @@ class Takeover:
                     return
             await asyncio.sleep(_POLL_S / 4)
 
-    def _missing(self) -> str:
+    def _missing(self, names: Sequence[str]) -> str:
+        found = {who.node for who in self._seen.values() if isinstance(who, Peer)}
+        lost = ", ".join(name for name in names if name not in found)
         said = [f"{address}: {who.node if isinstance(who, Peer) else who}" for address, who in self._seen.items()]
-        return "; ".join(said) or "nothing listens there"
+        return f"no {lost or 'answer'}; found {'; '.join(said) or 'nobody'}"
 
 
 class Controlled(Takeover):

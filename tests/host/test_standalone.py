@@ -15,7 +15,6 @@ import pytest
 
 import rpc
 from host import standalone
-from host.config import NodeConfig
 from host.lives import Lives
 from host.secrets import Secrets
 from labelproof.v1 import standalone_pb2 as pb
