@@ -55,7 +55,10 @@ def problem() -> str | None:
     """None, or why no engine can be used, with the remedy. Quick: a dead one is not waited for."""
     if importlib.util.find_spec("docker") is None:
         return "the docker SDK is not installed; pip install docker"
-    url = environment().get("DOCKER_HOST") or DEFAULT
+    try:
+        url = environment().get("DOCKER_HOST") or DEFAULT
+    except ClusterError as error:
+        return str(error)
     try:
         _ping(url)
     except PermissionError:

@@ -1,0 +1,179 @@
+"""Subnets and image of a cluster of containers, without a cluster."""
+
+import threading
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from harness.clusters import docker_image, docker_networks, engine
+from harness.clusters.engine import Engine
+from harness.clusters.errors import ClusterError
+
+
+class Networks:
+    """An engine's networks: `taken` are subnets that it refuses though nobody sees them."""
+
+    def __init__(self, there: list[str], taken: int = 0) -> None:
+        self.there = there
+        self.taken = taken
+        self.made: list[str] = []
+
+    def networks(self) -> list[dict[str, Any]]:
+        return [{"IPAM": {"Config": [{"Subnet": subnet}]}} for subnet in self.there] + [{"IPAM": {"Config": None}}]
+
+    def create_network(self, name: str, ipam: Any, **options: object) -> dict[str, str]:
+        if self.taken:
+            self.taken -= 1
+            raise docker.errors.APIError("403", explanation="Pool overlaps with other one on this address space")
+        self.made.append(ipam["Config"][0]["Subnet"])
+        return {"Id": "n1"}
+
+
+def on(api: Any) -> Engine:
+    return Engine(api, "E", "127.0.0.1", local=True, shares_files=True, environ={})
+
+
+@pytest.mark.parametrize(("nodes", "prefix"), [(1, 27), (29, 27), (30, 26), (200, 24)])
+def test_a_subnet_is_as_small_as_the_nodes_let_it(nodes: int, prefix: int) -> None:
+    """It has an address for each node, the gateway's and the two that nobody has."""
+    api = Networks([])
+
+    network = docker_networks.make(on(api), "net", {}, nodes)
+
+    assert network.subnet.prefixlen == prefix
+    assert network.subnet.subnet_of(docker_networks.RANGE)
+    addresses = {network.address(number) for number in range(nodes)}
+    assert len(addresses) == nodes
+    assert not addresses & {str(network.subnet[number]) for number in (0, 1, -1)}
+
+
+def test_what_others_have_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither another network's subnet, nor where this machine has a route to."""
+    first, second = IPv4Network("198.19.0.0/17"), IPv4Network("198.19.128.0/17")
+    monkeypatch.setattr(docker_networks, "_routes", lambda: [IPv4Network("198.19.192.0/18")])
+
+    network = docker_networks.make(on(Networks([str(first), "fd00::/64"])), "net", {}, 5)
+
+    assert network.subnet.subnet_of(second)
+    assert network.subnet[0] < IPv4Network("198.19.192.0/18")[0]
+
+
+def test_a_subnet_that_somebody_took_meanwhile_is_chosen_anew() -> None:
+    """The engine gives each to one; who loses tries the next."""
+    api = Networks([], taken=3)
+
+    docker_networks.make(on(api), "net", {}, 5)
+
+    assert len(api.made) == 1
+
+
+def test_no_subnet_left_is_told_with_the_remedy() -> None:
+    """In one line."""
+    with pytest.raises(ClusterError, match=r"no subnet of 198\.19\.0\.0/16 is free .*prune"):
+        docker_networks.make(on(Networks(["198.19.0.0/16"])), "net", {}, 5)
+
+
+def test_this_machines_routes_are_read() -> None:
+    """At least the loopback's is none of them, and each is a network."""
+    assert all(route.prefixlen > 0 for route in docker_networks._routes())
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A project of two files and its Dockerfile."""
+    (tmp_path / "Dockerfile").write_text("ARG BASE=python:3.11-slim-bookworm\nFROM ${BASE}\nCOPY mds /mds\n")
+    (tmp_path / ".dockerignore").write_text("# comment\n*\n!mds\n!harness\n")
+    for name in ("mds", "harness", "docs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(f"{tmp_path}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [("mds/file", True), ("mds/new", True), ("Dockerfile", True), ("harness/file", False), ("docs/file", False)],
+)
+def test_the_digest_is_of_what_nodes_run(sources: Path, path: str, changes: bool) -> None:
+    """A change of anything else builds no image."""
+    before = docker_image.digest(sources)
+
+    (sources / path).write_text("changed")
+
+    assert (docker_image.digest(sources) != before) is changes
+
+
+def test_without_sources_an_image_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package has no Dockerfile; one that is named is taken unseen."""
+    with pytest.raises(ClusterError, match=r"has no Dockerfile; .*LABELPROOF_IMAGE"):
+        docker_image.ready(on(None), tmp_path, tmp_path)
+    monkeypatch.setenv("LABELPROOF_IMAGE", "mine:1")
+
+    assert docker_image.ready(on(None), tmp_path, tmp_path) == "mine:1"
+
+
+@pytest.fixture
+def there() -> Iterator[Engine]:
+    """The engine, if one answers."""
+    if reason := engine.problem():
+        pytest.skip(reason)
+    found = engine.connect()
+    yield found
+    found.api.close()
+
+
+def test_whoever_asks_at_once_it_is_built_once(
+    there: Engine, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait, and find it; so does who asks later."""
+    build, built, found = docker_image._build, [], []
+    monkeypatch.setattr(docker_image, "_build", lambda *rest: (built.append(1), build(*rest)))
+    workers = [
+        threading.Thread(target=lambda: found.append(docker_image.ready(there, tmp_path, sources))) for _ in range(3)
+    ]
+
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    try:
+        assert len(built) == 1
+        assert len(set(found)) == 1
+        assert docker_image.ready(there, tmp_path, sources) == found[0]
+        assert there.api.inspect_image(found[0])["Config"]["Labels"]["labelproof.sources"] in found[0]
+    finally:
+        there.api.remove_image(found[0])
+
+
+def test_an_image_that_cannot_be_built_is_told(there: Engine, sources: Path, tmp_path: Path) -> None:
+    """In one line, which names the log with the engine's own words; no image is left."""
+    (sources / "Dockerfile").write_text("FROM python:3.11-slim-bookworm\nRUN echo why >&2; exit 7\n")
+
+    with pytest.raises(ClusterError) as failed:
+        docker_image.ready(there, tmp_path / "logs", sources)
+
+    assert "returned a non-zero code: 7" in str(failed.value)
+    assert "\n" not in str(failed.value)
+    assert "why" in (tmp_path / "logs" / "image.log").read_text()
+
+
+def test_old_images_go_and_todays_stay(
+    there: Engine, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of sources that are no more as they were; never the one of the sources as they are."""
+    old = docker_image.ready(there, tmp_path, sources)
+    (sources / "mds" / "file").write_text("newer")
+    new = docker_image.ready(there, tmp_path, sources)
+    only = lambda tags: {tag for tag in tags if tag in (old, new)}  # noqa: E731  # others' images may be old too
+
+    young = only(docker_image.prune(there, sources, dry_run=True))
+    monkeypatch.setattr(docker_image, "_KEPT_S", -60)
+    aged = only(docker_image.prune(there, sources, dry_run=True))
+    for tag in (old, new):
+        there.api.remove_image(tag)
+
+    assert (young, aged) == (set(), {old})
