@@ -17,7 +17,8 @@ import pytest
 
 from harness import choices, settings
 from harness.cases import runner
-from harness.cases.read import SUFFIX, read
+from harness.cases.nodes import SUFFIX
+from harness.cases.read import read
 from harness.cases.values import Case
 from harness.clusters import Cluster
 from harness.profile import Profile

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+SUFFIX = ".labels.yaml"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

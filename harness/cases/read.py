@@ -30,7 +30,6 @@ from harness.profile import Profile
 from harness.spec import ClusterSpec
 from harness.subjects import SubjectSpec
 
-SUFFIX = ".labels.yaml"
 KEYS = ("name", "policy", "profile", "cluster", "names", "subjects", "objects", "steps", "labels", "decisions")
 SUBJECT = ("context", "uid", "gid", "groups", "caps", "fscreate", "umask", "comm")
 OBJECT = ("path", "kind", "label", "mode", "owner", "content", "target")

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from harness import choices
+from harness.cases.nodes import SUFFIX
 from harness.cases.operations import OPERATIONS
-from harness.cases.read import SUFFIX, read
+from harness.cases.read import read
 from harness.cases.schema import schema
 from harness.cli import context
 from harness.results import Exit

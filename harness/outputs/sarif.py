@@ -25,7 +25,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 RESULTS_MAX = 5000  # as many as GitHub shows
 _MESSAGE_MAX = 2000
 _NESTING = {"op": 0, "rpc": 1, "answer": 1, "decision": 2, "label": 2}
-_EVENT = re.compile(r"(history/\S+\.jsonl) line (\d+)")
+_EVENT = re.compile(r"((?:cluster-[^/]+/)?history/[^/]+\.jsonl) line (\d+)")
 
 
 def render(told: Told) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from harness import report
+from harness.cases.nodes import SUFFIX
 from harness.outputs import way
 from harness.outputs.way import Stop
 from harness.report.failures import Failure
@@ -71,7 +73,11 @@ class Told:
     def again(self, test: Test | None) -> str:
         """The command that does a test again, or the whole run; empty where none is recorded."""
         replay = self.found.replay
-        return report.again(test, replay) if test and replay else replay
+        if test is None or not replay:
+            return replay
+        if test.suite.endswith(SUFFIX):  # its name is no expression for -k, and the file is the test
+            return f"labelproof run {shlex.quote(test.suite)} --runtime{replay.partition(' --runtime')[2]}"
+        return report.again(test, replay)
 
     @cached_property
     def gathered(self) -> report.Gathered:

@@ -175,9 +175,11 @@ class Counts:
 class Book:
     """One cluster's history by test. `paths` are where objects were made.
 
-    `places` and `fids` are, of the events that a finding is about, the operation and the object.
+    `part` is the cluster's folder in the run's, with a slash behind it; empty for the run's own. `places` and `fids` are,
+    of the events that a finding is about, the operation and the object.
     """
 
+    part: str = ""
     stories: dict[str, Story] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)

@@ -121,7 +121,7 @@ def _failure(finding: Finding, story: Story | None, book: Book | None) -> Failur
         step=_told(culprits[-1]) if culprits else "",
         expected=finding.expected,
         actual=finding.actual,
-        events=tuple(f"history/{n}.jsonl line {i + 1}" for n, i in refs(finding)),
+        events=tuple(f"{book.part if book else ''}history/{n}.jsonl line {i + 1}" for n, i in refs(finding)),
         steps=steps,
         of=len(story.steps) if story else 0,
     )

@@ -153,6 +153,7 @@ def gather(found: Results, run: Run) -> Gathered:
             continue
         judged = failures.findings(part, events, found)
         book = reading.read(events, {ref for finding in judged for ref in failures.refs(finding)})
+        book.part = "" if part == run.path else f"{part.relative_to(run.path)}/"
         counts.add(book.counts)
         stories |= {name: (story, book) for name, story in book.stories.items()}
         for name, several in failures.by_test(judged, book).items():

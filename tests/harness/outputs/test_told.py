@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from harness.outputs import formats
+from harness.outputs import formats, sarif
 from harness.outputs.told import Told
 from harness.outputs.way import Stop
 from harness.store import Run
@@ -53,6 +53,30 @@ def test_without_the_history_the_checkers_word_is_told(told: Told, tmp_path: Pat
 
     assert {problem.rule for problem in bare.problems} == {"test/FAIL", "propagation", "mediation"}
     assert all(not problem.stops for problem in bare.problems)
+
+
+def test_what_another_cluster_recorded_is_named_in_its_folder(told: Told, tmp_path: Path) -> None:
+    """Where a run has several, or workers have, the lines of the history are those of the right one."""
+    shutil.copytree(told.run.path, tmp_path / "run" / "cluster-gw0-1")
+    shutil.copy(told.run.results, tmp_path / "run" / "results.json")
+
+    other = formats.of(Run(tmp_path / "run"))
+    events = [event for problem in other.problems for event in problem.events]
+
+    assert events
+    assert all((other.run.path / event.partition(" line ")[0]).exists() for event in events)
+    assert all(event.startswith("cluster-gw0-1/history/") for event in events)
+    assert "cluster-gw0-1/history/mds0.jsonl" in sarif.render(other)
+
+
+def test_each_test_can_be_done_again(told: Told) -> None:
+    """By -k, or by the file where that is the test."""
+    commands = {problem.test.id: told.again(problem.test) for problem in told.problems if problem.test}
+
+    assert commands["case.labels.yaml::A case that does not hold"] == (
+        "labelproof run case.labels.yaml --runtime sim --lsm enforcing --policy targeted --seed 3"
+    )
+    assert commands["test_planted.py::test_asserts"].endswith("--seed 3 -k test_asserts")
 
 
 def test_a_damaged_history_is_said(told: Told, tmp_path: Path) -> None:
