@@ -175,8 +175,8 @@ class Counts:
 class Book:
     """One cluster's history by test. `paths` are where objects were made.
 
-    `part` is the cluster's folder in the run's, with a slash behind it; empty for the run's own. `places` and `fids` are,
-    of the events that a finding is about, the operation and the object.
+    `part` is the cluster's folder in the run's, with a slash behind it; empty for the run's own. `places` and `fids`
+    are, of the events that a finding is about, the operation and the object.
     """
 
     part: str = ""
