@@ -160,10 +160,10 @@ def test_a_node_too_few(nodes, taken, monkeypatch) -> None:
     """Who is there and who is not, once the time for it is over."""
     monkeypatch.setattr("harness.clusters.takeover.READY_S_MAX", 0.5)
 
-    with pytest.raises(ClusterError, match=r"did not come up in 0\.5 s: .*: mds0; .*: oss0") as raised:
+    with pytest.raises(ClusterError, match=r"did not come up in 0\.5 s: no client1; found ") as raised:
         taken(spec=replace(SPEC, client=2))
 
-    assert "client0" in str(raised.value)
+    assert all(f": {name}" in str(raised.value) for name in ("mds0", "oss0", "client0"))
 
 
 def test_nodes_that_are_late(nodes, taken, monkeypatch) -> None:
@@ -183,7 +183,7 @@ def test_one_run_at_a_time(taken) -> None:
     """The second is told so at once, and does not disturb the first."""
     first = taken("run1")
 
-    with pytest.raises(ClusterError, match="another run has the nodes of .*; a cluster serves one run at a time"):
+    with pytest.raises(ClusterError, match="; a cluster serves one run at a time"):
         taken("run2")
 
     first.client().login(None, uid=0, caps="all").mkdir("/d")
