@@ -1,13 +1,13 @@
 """The derived policy of the mediation suite: the given one, plus subjects that lack exactly one permission each.
 
-For every scenario there is a control subject with all that the operation needs, and for every permission that the
-kernel's table names there a subject without that one. All act on objects of fresh types, so that no rule of the given
-policy has a say. One compilation holds them all.
+For every family of scenarios there is a control subject with all that the operation needs on any class, and for every
+permission that the kernel's table names there a subject without that one. All act on objects of fresh types, so that no
+rule of the given policy has a say. One compilation holds them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness import policy
@@ -24,6 +24,11 @@ ROLES = ("parent", "newparent", "object", "target", "moved", "new", "sealed", "h
 SEALERS = f"{PREFIX}_sealers"
 # What a task may become, and a label that no policy knows.
 BECOME, UNKNOWN = f"{PREFIX}_become_t", f"{PREFIX}_unheard_of_t"
+
+
+# Role of an object -> type; and a permission that a subject lacks, on objects of a role whatever their class.
+Types = Mapping[str, str]
+Missing = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,22 @@ class _Text:
     def add(self, statement: str) -> None:
         self.lines.append(statement)
 
-    def subject(self, grants: Sequence[access.Check], types: dict[str, str], new: str) -> str:
-        """A subject type with just these grants, and what everybody needs to get there; its context."""
+    def subject(self, grants: Sequence[tuple[access.Check, Types]], new: str, missing: Missing | None) -> str:
+        """A subject type with just these grants but what is missing, and what everybody needs to get there; its
+        context. `new` is the role of what it makes."""
         self.count += 1
         name = f"{PREFIX}_s{self.count}_t"
         context = self.process(name)
-        for check in grants:
-            if check.perms and not (check.source == "new" and new == "homeless"):
-                self.allow(name, {**types, "subject": "self", "new": types[new]}, check)
+        given = {}
+        for check, types in grants:
+            named = {**types, "new": types[new]}
+            rule = self.rule(name, named, check, missing)
+            if rule and not (check.source == "new" and new == "homeless"):
+                given[rule] = True
+        for rule in given:
+            self.add(rule)
         for tclass in FORMAT:
-            self.add(f"(typetransition {name} {types['parent']} {tclass} {types[new]})")
+            self.add(f"(typetransition {name} {PREFIX}_parent_t {tclass} {grants[0][1][new]})")
         return context
 
     def process(self, name: str) -> str:
@@ -87,28 +98,43 @@ class _Text:
         self.add(f"(type {name}) (roletype {role} {name})")
         return f"{user}:{role}:{name}{_low(self.profile.user)}"
 
-    def allow(self, subject: str, types: dict[str, str], check: access.Check) -> None:
-        if check.perms == _VALIDATED:
-            self.add(f"(typeattributeset {SEALERS} ({subject}))")
-            return
+    def rule(self, subject: str, types: Types, check: access.Check, missing: Missing | None) -> str:
+        """What grants a check, but for the permission that is missing; empty if nothing is left."""
+        perms = check.perms
+        if missing and missing[:2] == (check.source, check.target) and check.source != "new":
+            perms -= {missing[2]}
+        if not perms:
+            return ""
+        if perms == _VALIDATED:
+            return f"(typeattributeset {SEALERS} ({subject}))"
         source = subject if check.source == "subject" else types[check.source]
-        self.add(f"(allow {source} {types[check.target]} ({check.tclass} ({' '.join(sorted(check.perms))})))")
+        return f"(allow {source} {types[check.target]} ({check.tclass} ({' '.join(sorted(perms))})))"
 
 
 def derive(base: policy.Policy, profile: Profile, scenarios: Sequence[Scenario]) -> Derived:
-    """The given policy with a subject for each denial of each scenario, compiled. sepol.PolicyError as compile."""
+    """The given policy with a subject for each denial of each family, compiled. sepol.PolicyError as compile."""
     text = _Text(profile, cil.read(base.cil))
     types = {role: f"{PREFIX}_{role}_t" for role in ROLES}
     sids = text.facts.initial_sids
     superblock = text.facts.fs_use["lustre"][1] if "lustre" in text.facts.fs_use else sids["unlabeled"]
     types |= {"fs": superblock.type, "root": _parts(profile.root)[2], "security": sids["security"].type}
-    types |= {"unlabeled": sids["unlabeled"].type, "become": BECOME}
+    types |= {"unlabeled": sids["unlabeled"].type, "become": BECOME, "subject": "self"}
     _declare(text, types)
     context = text.process(BECOME)
-    denials = {s.name: list(_denials(text, s, types)) for s in scenarios}
+    denials: dict[str, list[Denial]] = {}
+    for family in families(scenarios).values():
+        denials |= _denials(text, family, types)
     derived = policy.Policy.compile({"derived.cil": "\n".join([base.cil, *text.lines, ""])}, f"{base.name}-mediation")
     labels = {role: _object(profile, types[role]) for role in ROLES} | {"unlabeled": _object(profile, UNKNOWN)}
     return Derived(derived, labels, context, denials)
+
+
+def families(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
+    """Scenarios that do the same to different classes: the same subjects serve them all."""
+    found: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        found.setdefault(scenario.family, []).append(scenario)
+    return found
 
 
 def _declare(text: _Text, types: dict[str, str]) -> None:
@@ -130,31 +156,36 @@ def _declare(text: _Text, types: dict[str, str]) -> None:
             text.add(f"(allow {types[role]} {types['fs']} (filesystem (associate)))")
 
 
-def _denials(text: _Text, scenario: Scenario, types: dict[str, str]) -> Iterator[Denial]:
-    """One a permission that the scenario's own checks ask: where it is missing, the first that asks it says so."""
-    if not scenario.lays:
-        types = {**types, "object": types["new"]}
-    arrival = [*_ARRIVAL, *scenario.needs()]
-    control = text.subject(arrival, types, scenario.becomes)
+def _denials(text: _Text, family: Sequence[Scenario], types: Types) -> dict[str, list[Denial]]:
+    """One a permission that a scenario's own checks ask: where it is missing, the first that asks it says so."""
+    grants = [(check, _roles(scenario, types)) for scenario in family for check in (*_ARRIVAL, *scenario.needs())]
+    control, new = text.subject(grants, family[0].becomes, None), family[0].becomes
+    subjects: dict[Missing, str] = {}
+    found: dict[str, list[Denial]] = {}
+    for scenario in family:
+        for check, permission in _asked(scenario):
+            missing = (check.source, check.target, permission)
+            if missing not in subjects:
+                subjects[missing] = text.subject(grants, "homeless" if check.source == "new" else new, missing)
+            denial = Denial(scenario, check, permission, subjects[missing], control)
+            found.setdefault(scenario.name, []).append(denial)
+    return found
+
+
+def _asked(scenario: Scenario) -> Iterator[tuple[access.Check, str]]:
+    """Each permission once, with the first check that asks it."""
     seen = set()
     for check in scenario.checks():
         for permission in sorted(check.perms):
-            key = (check.source, check.target, check.tclass, permission)
-            if check.optional or key in seen or not (scenario.whole or check.target not in _DIRECTORIES):
-                continue
-            seen.add(key)
-            new = "homeless" if check.source == "new" else scenario.becomes
-            subject = text.subject([_without(c, check, permission) for c in arrival], types, new)
-            yield Denial(scenario, check, permission, subject, control)
+            key = (check.source, check.target, permission)
+            if not (check.optional or key in seen) and (scenario.whole or check.target not in _DIRECTORIES):
+                seen.add(key)
+                yield check, permission
 
 
-def _without(granted: access.Check, denied: access.Check, permission: str) -> access.Check:
-    same = (granted.source, granted.target, granted.tclass) == (denied.source, denied.target, denied.tclass)
-    if not same or denied.source == "new":
-        return granted
-    return access.Check(
-        granted.hook, granted.role, granted.source, granted.target, granted.tclass, granted.perms - {permission}
-    )
+def _roles(scenario: Scenario, types: Types) -> Types:
+    """Of an object that is not there before, the object is the new one."""
+    return types if scenario.lays else {**types, "object": types[scenario.becomes]}
 
 
 def _parts(context: str) -> tuple[str, str, str, str | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,10 @@ from harness.suites import derive, sites
 from harness.suites.scenarios import DEVICES, FORMAT, LABEL, Place, Scenario, scenarios
 from harness.tasks import Task
 
-SCENARIOS = {scenario.name: scenario for scenario in scenarios()}
+SCENARIOS = scenarios()
+FAMILIES = derive.families(SCENARIOS)
+# Task -> what it has open.
+Fds = Mapping[str, Any]
 Manage = Callable[[Any, Task], object]
 # right of class security -> (hook, what is asked of the cluster)
 POLICY_RIGHTS: dict[str, tuple[str, Manage]] = {
@@ -56,27 +59,31 @@ class World:
         """The administrator as `uid`, labelling what it makes as the type of `role`."""
         return self.tasks[role, uid]
 
-    def subject(self, context: str, scenario: Scenario) -> Task:
-        """A task of the context, with the capabilities that the scenario needs and no others."""
-        login, comm = self.cluster.client().login, scenario.name[:15]
-        task: Task = login(context, uid=USER, gid=USER, caps=scenario.capabilities, comm=comm)
-        return task
+    def cast(self, family: Sequence[Scenario]) -> dict[str, Task]:
+        """A task for each subject of the family, by its context, with the capabilities that it needs and no others."""
+        denials = [denial for scenario in family for denial in self.derived.denials[scenario.name]]
+        contexts = {context for denial in denials for context in (denial.subject, denial.control)}
+        caps = {cap for scenario in family for cap in scenario.capabilities}
+        login, comm = self.cluster.client().login, family[0].family[:15]
+        return {each: login(each, uid=USER, gid=USER, caps=caps, comm=comm) for each in sorted(contexts)}
 
-    def lay(self, scenario: Scenario) -> Place:
-        """A fresh place for the scenario, its objects labelled and owned as it says."""
+    def lay(self, family: Sequence[Scenario]) -> dict[str, Place]:
+        """Fresh directories, with what each scenario finds there, labelled and owned as it says; its place by name."""
         self.places += 1
-        root, label = f"/mediation{self.places}", self.derived.labels[scenario.becomes]
-        place = Place(root, f"{root}n", label, self.derived.context)
-        self.layer("parent").mkdir(place.parent, 0o777)
-        if "object" in scenario.lays:
-            self._object(place.object, scenario, "object")
-        if "newparent" in scenario.lays:
-            self.layer("newparent").mkdir(place.newparent, 0o777)
-        if "target" in scenario.lays:
-            self._object(f"{place.newparent}/t", scenario, "target")
-        return place
+        root, label = f"/mediation{self.places}", self.derived.labels[family[0].becomes]
+        self.layer("parent").mkdir(root, 0o777)
+        if any("newparent" in scenario.lays for scenario in family):
+            self.layer("newparent").mkdir(f"{root}n", 0o777)
+        places = {}
+        for scenario in family:
+            place = places[scenario.name] = Place(root, f"{root}n", scenario.tclass, label, self.derived.context)
+            if "object" in scenario.lays:
+                self._object(place.object, scenario, "object")
+            if "target" in scenario.lays:
+                self._object(place.target, scenario, "target")
+        return places
 
-    def opened(self, scenario: Scenario, place: Place, tasks: list[Task]) -> dict[str, Any]:
+    def opened(self, scenario: Scenario, place: Place, tasks: Iterable[Task]) -> dict[str, Any]:
         """The scenario's open file, a task each; by the time that all have it, it has another label."""
         if scenario.opens is None:
             return {}
@@ -98,13 +105,12 @@ class World:
         if scenario.data:
             task.write(task.open(path, os.O_WRONLY), scenario.data)
 
-    def picture(self, place: Place, scenario: Scenario) -> dict[str, Any]:
-        """All that the scenario could change: times, sizes, owners, labels of the objects and directories involved."""
-        paths = [place.parent]
-        paths += [place.object] if "object" in scenario.lays else []
-        paths += [place.newparent] if "newparent" in scenario.lays else []
-        paths += [f"{place.newparent}/t"] if "target" in scenario.lays else []
-        return sites.looked_at(self.layer("parent"), paths)
+    def picture(self, places: Mapping[str, Place], family: Sequence[Scenario]) -> dict[str, Any]:
+        """All that the family could change: times, sizes, owners, labels of the objects and directories involved."""
+        paths = {
+            getattr(places[scenario.name], role) for scenario in family for role in ("parent", *scenario.lays)
+        }  # fmt: skip
+        return sites.looked_at(self.layer("parent"), sorted(paths))
 
 
 @pytest.fixture(scope="module")
@@ -112,36 +118,38 @@ def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Itera
     """The cluster with the derived policy loaded over the given one, which comes back at the end."""
     cluster = labelproof_cluster
     given, who = cluster.policy, labelproof_profile
-    derived = derive.derive(given, who, list(SCENARIOS.values()))
+    derived = derive.derive(given, who, SCENARIOS)
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps=CAPS)
     cluster.load_policy(derived.policy, by=admin)
     yield World(cluster, who, derived).settle()
     cluster.load_policy(given, by=admin)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_operation(world: World, name: str) -> None:
     """Lacking any one permission the operation is refused, by the hook that asks it; with it, it is done."""
-    scenario = SCENARIOS[name]
-    denials = world.derived.denials[name]
-    place = world.lay(scenario)
-    subjects = [world.subject(denial.subject, scenario) for denial in denials]
-    control = world.subject(denials[0].control, scenario)
-    fds = world.opened(scenario, place, [*subjects, control])
-    before, mark = world.picture(place, scenario), world.cluster.mark()
+    family, denials = FAMILIES[name], world.derived.denials
+    places, cast = world.lay(family), world.cast(family)
+    fds = {each.name: world.opened(each, places[each.name], cast.values()) for each in family}
+    before, mark = world.picture(places, family), world.cluster.mark()
 
     refused = [
-        _refused(world, denial, subject, replace(place, fd=fds.get(subject.id)))
-        for denial, subject in zip(denials, subjects, strict=True)
+        (
+            _refused(world, denial, cast[denial.subject], _at(places[each.name], fds[each.name], cast[denial.subject])),
+            denial,
+        )
+        for each in family
+        for denial in denials[each.name]
     ]
 
-    assert world.picture(place, scenario) == before, f"{name}: a denied operation changed something"
-    _passes(scenario, control, replace(place, fd=fds.get(control.id)))
+    assert world.picture(places, family) == before, f"{name}: a denied operation changed something"
+    passed = {each.name: _passed(each, cast[denials[each.name][0].control], places, fds) for each in family}
     events = world.cluster.events(mark)
-    assert _refusals(events, control.last) == [], f"{name} with all that it needs"
-    for op, denial in zip(refused, denials, strict=True):
-        assert _refusals(events, op) == [_expected(denial)], f"{name} without {denial.name}"
-        _proven(world, op, denial, control.last)
+    for op in passed.values():
+        assert _refusals(events, op) == [], f"{name} with all that it needs"
+    for op, denial in refused:
+        assert _refusals(events, op) == [_expected(denial)], f"{denial.scenario.name} without {denial.name}"
+        _proven(world, op, denial, passed[denial.scenario.name])
 
 
 @pytest.mark.parametrize("right", POLICY_RIGHTS)
@@ -167,7 +175,7 @@ def _refused(world: World, denial: derive.Denial, subject: Task, place: Place) -
     if denial.homeless:
         place = replace(place, new_label=world.derived.labels["homeless"])
     if _leaves(denial):
-        place = world.lay(scenario)
+        place = world.lay([scenario])[scenario.name]
 
     with pytest.raises(OSError) as refusal:
         scenario.act(subject, place)
@@ -176,15 +184,22 @@ def _refused(world: World, denial: derive.Denial, subject: Task, place: Place) -
     return subject.last
 
 
-def _passes(scenario: Scenario, control: Task, place: Place) -> None:
-    """The operation by who may: it is done, or answered as the kernel answers who has passed all checks."""
+def _passed(scenario: Scenario, control: Task, places: Mapping[str, Place], fds: Mapping[str, Fds]) -> str:
+    """The operation by who may: it is done, or answered as the kernel answers who has passed all checks. Its id."""
+    place = _at(places[scenario.name], fds[scenario.name], control)
     if not scenario.answers:
         scenario.act(control, place)
-        return
+        return control.last
     with pytest.raises(OSError) as answer:
         scenario.act(control, place)
 
     assert answer.value.errno == scenario.answers, f"{scenario.name} with all that it needs: {answer.value}"
+    return control.last
+
+
+def _at(place: Place, fds: Fds, task: Task) -> Place:
+    """The place as the task finds it, with its own open file."""
+    return replace(place, fd=fds.get(task.id))
 
 
 def _proven(world: World, op: str, denial: derive.Denial, control: str) -> None:

@@ -41,11 +41,11 @@ def _removes(tclass: str) -> Iterator[Scenario]:
 def _moves(tclass: str) -> Iterator[Scenario]:
     reparent, whole = {"reparent": tclass == "dir"}, tclass == "file"
     yield Scenario(
-        f"rename-{tclass}", "rename", "plain", tclass, lambda t, p: t.rename(p.object, f"{p.newparent}/n"), _MOVED,
+        f"rename-{tclass}", "rename", "plain", tclass, lambda t, p: t.rename(p.object, p.goal), _MOVED,
         reparent, whole=whole,
     )  # fmt: skip
     yield Scenario(
-        f"replace-{tclass}", "rename", "replace", tclass, lambda t, p: t.rename(p.object, f"{p.newparent}/t"),
+        f"replace-{tclass}", "rename", "replace", tclass, lambda t, p: t.rename(p.object, p.target),
         _REPLACED, reparent, whole=whole,
     )  # fmt: skip
 
@@ -54,14 +54,10 @@ def _swaps() -> Iterator[Scenario]:
     for tclass in ("file", "dir"):
         yield Scenario(
             f"exchange-{tclass}", "rename", "exchange", tclass,
-            lambda t, p: t.rename(p.object, f"{p.newparent}/t", _EXCHANGE), _REPLACED, {"reparent": True},
+            lambda t, p: t.rename(p.object, p.target, _EXCHANGE), _REPLACED, {"reparent": True},
         )  # fmt: skip
-    yield Scenario(
-        "noreplace", "rename", "plain", "file", lambda t, p: t.rename(p.object, f"{p.newparent}/n", _NOREPLACE), _MOVED
-    )
-    yield Scenario(
-        "whiteout", "rename", "whiteout", "file", lambda t, p: t.rename(p.object, f"{p.newparent}/n", _WHITEOUT), _MOVED
-    )
+    yield Scenario("noreplace", "rename", "plain", "file", lambda t, p: t.rename(p.object, p.goal, _NOREPLACE), _MOVED)
+    yield Scenario("whiteout", "rename", "whiteout", "file", lambda t, p: t.rename(p.object, p.goal, _WHITEOUT), _MOVED)
 
 
 def _mknod(tclass: str) -> Act:

@@ -1,11 +1,11 @@
 """A row: one operation on one class of object, what is laid out for it, and what it needs by the kernel's table.
 
-Each is run in a directory of its own, laid out by the administrator:
+Rows of one family, which do the same to different classes, share directories that the administrator lays out:
 
-  parent/          the directory that names the object    (role parent)
-    o              the object, of the scenario's class    (role object)
+  parent/          the directory that names the objects   (role parent)
+    CLASS          the object, of the row's class         (role object)
   newparent/       where a rename goes                    (role newparent)
-    t              what a rename replaces                 (role target)
+    CLASS          what a rename replaces                 (role target)
 """
 
 from __future__ import annotations
@@ -34,17 +34,28 @@ class Place:
 
     parent: str
     newparent: str
+    tclass: str
     new_label: str
     context: str = ""
     fd: Any = None
 
     @property
     def object(self) -> str:
-        return f"{self.parent}/o"
+        return f"{self.parent}/{self.tclass}"
 
     @property
     def name(self) -> str:
-        return f"{self.parent}/n"
+        """A free one, beside the object."""
+        return f"{self.object}-new"
+
+    @property
+    def target(self) -> str:
+        return f"{self.newparent}/{self.tclass}"
+
+    @property
+    def goal(self) -> str:
+        """A free name in the other directory."""
+        return f"{self.target}-new"
 
 
 Act = Callable[[Any, Place], object]
@@ -99,6 +110,11 @@ class Scenario:
         if self.opens is not None:
             rows.append(access.expected("open", "existing", self.tclass, walk=True, **rights(self.opens)))
         return self.checks() + tuple(check for row in rows for check in row if check.perms)
+
+    @property
+    def family(self) -> str:
+        """The name without the class."""
+        return self.name.removesuffix(f"-{self.tclass}")
 
     @property
     def capabilities(self) -> tuple[str, ...]:
