@@ -75,6 +75,27 @@ def names(store: Store) -> list[str]:
     return [row[0] for row in store.db.execute("SELECT name FROM things ORDER BY name")]
 
 
+def test_a_store_that_can_only_be_read_is_read(run):
+    """A file that cannot be written is opened, and a step that writes is refused with EROFS; reads go on."""
+
+    async def scenario(store, reopen):
+        add(store, "a")
+        await store.settled()
+        store.db.execute("PRAGMA query_only = ON")
+
+        with pytest.raises(OSError) as refused:
+            add(store, "b")
+
+        assert refused.value.errno == errno.EROFS
+        assert names(store) == ["a"]
+        store.db.execute("PRAGMA query_only = OFF")
+        add(store, "c")
+        await store.settled()
+        assert names(reopen()) == ["a", "c"]
+
+    run(scenario)
+
+
 def test_steps_of_one_turn_are_one_commit(run):
     """Each step has its transno; the last of the group is durable at once with the first."""
 

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import rpc
 from labelproof.v1 import mds_pb2
 
 RW = os.O_RDWR
@@ -132,6 +133,28 @@ def test_truncating_by_open_and_by_path(run):
         assert (await user.stat("/f")).size == 0
         await user.write(again, 3, b"x")
         assert await user.read(again, 0, 4) == b"\0\0\0x"
+
+    run(scenario)
+
+
+def test_a_truncate_that_an_ost_missed_is_not_sure(run):
+    """The other objects are cut: EIO names the OST and does not claim that nothing happened; resent, it is done."""
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", NEW)
+        await user.write(opened, 0, b"0123456789")
+        await world.kill("oss1")
+        error = await refused(user.setattr("/f", size=1), errno.EIO)
+
+        assert "oss1" in str(error)
+        assert not rpc.definite(error)
+        await world.start("oss1")
+        for name in ("oss1", "mds0"):
+            await world.join(name)
+        await world.load("oss1")
+        await user.setattr("/f", size=1)
+        assert (await user.stat("/f")).size == 1
 
     run(scenario)
 

@@ -9,6 +9,8 @@ import pytest
 import rpc
 from labelproof.v1 import mds_pb2
 from lsm import Fid
+from mds import reaper
+from mds.osts import Osts
 
 NEW = 0o302  # O_CREAT | O_EXCL | O_RDWR
 
@@ -186,6 +188,33 @@ def test_unlinked_files_are_destroyed_when_their_ost_is_back(run):
 
         assert [list(world.servers[name].app.collect()) for name in ("oss0", "oss1")] == [[], []]
         assert len(list(world.servers["mds0"].app.collect())) == 1
+
+    run(scenario)
+
+
+def test_an_ost_that_was_cut_off_for_long_is_not_given_up(run, monkeypatch):
+    """However many tries fail, the object is destroyed when the OST can be reached again, with nobody to say so."""
+    monkeypatch.setattr(reaper, "PAUSES_S", (0.0, 0.001))
+    destroy, tries = Osts.destroy, []
+
+    async def cut_off(self, inode):
+        tries.append(inode.fid)
+        if len(tries) < 6:
+            raise OSError(errno.EIO, "no reply")
+        await destroy(self, inode)
+
+    monkeypatch.setattr(Osts, "destroy", cut_off)
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", NEW)
+        await user.write(opened, 0, b"abcdefgh")
+        await user.close(opened)
+        await user.remove("/f")
+        await world.mdt.reaper._task
+
+        assert len(tries) == 6
+        assert [list(world.servers[name].app.collect()) for name in ("oss0", "oss1")] == [[], []]
 
     run(scenario)
 

@@ -125,3 +125,31 @@ def test_the_server_says_that_it_serves(run_grpc) -> None:
             return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
 
     assert run_grpc(test).status == 1
+
+
+def test_a_second_address_leads_to_the_same_server(run_grpc, caller, lookup, tmp_path) -> None:
+    """With the same certificates: a socket in the file system is no way round them."""
+    control = f"unix:{tmp_path}/control"
+
+    async def test(cluster):
+        identity = cluster.ca.issue("mds", "mds0")
+        server = await transport_grpc.serve("127.0.0.1:0", identity, [cluster.table], control)
+        channels = [
+            transport_grpc.connect(control, identity=who, peer=cluster.peer, recorder=cluster.recorder("c0"))
+            for who in (cluster.ca.issue("client", "c0"), foreign_client(cluster.ca))
+        ]
+        known, stranger = (rpc.Stub(mds_pb2.DESCRIPTOR.services_by_name["Mds"], channel) for channel in channels)
+        await known.lookup(lookup, caller, timeout_s=5)
+        try:
+            await stranger.lookup(lookup, caller, timeout_s=5)
+        except OSError as error:
+            return error, len(cluster.ops.seen)
+        finally:
+            for channel in channels:
+                await channel.close()
+            await server.stop(0)
+
+    error, seen = run_grpc(test)
+
+    assert error.errno in (errno.ENOTCONN, errno.ECONNRESET)
+    assert seen == 1

@@ -19,7 +19,9 @@ tempfile.tempdir = sys.argv[1]
 cluster = RUNTIMES["processes"]().start(ClusterSpec(mode="disabled", oss=1, client=1), Path(sys.argv[2]))
 pids = [cluster._machine._supervisor.pid(name) for name in cluster.nodes]
 print(json.dumps({"pids": pids, "data": str(cluster._data)}), flush=True)
-sys.stdin.read()
+for line in sys.stdin:
+    cluster.node("mds0").pause()
+    print(json.dumps("paused"), flush=True)
 """
 
 
@@ -62,6 +64,21 @@ def test_kill_9_of_the_harness_leaves_nothing(tmp_path: Path) -> None:
 
     assert eventually(lambda: all(map(gone, found["pids"])))
     assert eventually(lambda: not Path(found["data"]).exists())
+
+
+def test_kill_9_of_the_harness_ends_a_paused_node(tmp_path: Path) -> None:
+    """It does not see that its stdin ended, so its guard ends it; what it had is for prune."""
+    harness, found = booted(tmp_path)
+    harness.stdin.write(b"pause\n")
+    harness.stdin.flush()
+    assert json.loads(harness.stdout.readline()) == "paused"
+
+    harness.kill()
+    finish(harness)
+
+    assert eventually(lambda: all(map(gone, found["pids"])))
+    owner.prune(tmp_path / "tmp")
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_prune_removes_what_the_nodes_could_not(tmp_path: Path) -> None:

@@ -58,6 +58,50 @@ def test_kill_ends_one_node_only(supervisor: Supervisor, configs) -> None:
     assert [running(pid) for pid in pids] == [False, True]
 
 
+def test_a_paused_node_stands_still(supervisor: Supervisor, configs) -> None:
+    """Until it is resumed; pausing twice, or resuming what runs, changes nothing."""
+    supervisor.start(configs(1))
+    supervisor.resume("client0")
+    assert not supervisor.paused("client0")
+
+    supervisor.pause("client0")
+    supervisor.pause("client0")
+
+    assert supervisor.paused("client0")
+    assert states(supervisor.pid("client0")) == {"T"}
+    supervisor.resume("client0")
+    assert not supervisor.paused("client0")
+    assert "T" not in states(supervisor.pid("client0"))
+
+
+def test_a_paused_node_can_be_ended(supervisor: Supervisor, configs) -> None:
+    """By a stop in good order, which it still hears, and by kill -9; nobody keeps a guard for it."""
+    supervisor.start(configs(2))
+    pids = [supervisor.pid("client0"), supervisor.pid("client1")]
+    before = children()
+    supervisor.pause("client0")
+    supervisor.pause("client1")
+    guards = children() - before
+
+    supervisor.kill("client0")
+    supervisor.stop()
+
+    assert len(guards) == 2
+    assert [running(pid) for pid in (*pids, *guards)] == [False] * 4
+    assert not supervisor.paused("client0")
+
+
+def states(pid: int) -> set[str]:
+    """The states of a process's threads (proc(5))."""
+    stats = Path(f"/proc/{pid}/task").glob("*/stat")
+    return {stat.read_text().rpartition(")")[2].split()[0] for stat in stats}
+
+
+def children() -> set[int]:
+    """The children of this thread's process."""
+    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
 def test_a_node_that_ended_by_itself_is_named(supervisor: Supervisor, configs) -> None:
     """fallen says which node is gone, and how."""
     supervisor.start(configs(2))
