@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from harness.clusters import debris, docker_image, engine, real
+from harness.clusters import debris, docker_image, docker_networks, engine, real
 from harness.clusters.cluster import Cluster
 from harness.clusters.docker_machine import AwayMachine, NearMachine
 from harness.clusters.engine import Engine, refusals
@@ -21,6 +21,16 @@ class Docker:
     def available(self) -> str | None:
         """None, or why no engine can be used here, and the remedy."""
         return engine.problem()
+
+    def clusters_max(self) -> tuple[int, str]:
+        """How many more clusters the engine has networks for, and the words for what there is no more of."""
+        there = engine.connect()
+        try:
+            with refusals("the engine's networks cannot be counted"):
+                subnets = docker_networks.room(there)
+        finally:
+            there.api.close()
+        return subnets if there.shares_files else subnets // 2, f"subnets of {docker_networks.RANGE} for a cluster each"
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as boot.booted."""

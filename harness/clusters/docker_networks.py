@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def make(engine: Engine, name: str, labels: Mapping[str, str], nodes: int, *, in
     """A new network with room for so many nodes. ClusterError: no subnet is free."""
     import docker
 
-    for subnet in _free(engine, _prefix(nodes)):
+    for subnet in _candidates(engine, _prefix(nodes)):
         try:
             made = engine.api.create_network(
                 name, driver="bridge", internal=internal, labels=dict(labels), check_duplicate=True,
@@ -62,14 +63,28 @@ def _prefix(nodes: int) -> int:
     return min(_PREFIX_MAX, 32 - (nodes + _RESERVED - 1).bit_length())
 
 
-def _free(engine: Engine, prefix: int) -> Iterator[IPv4Network]:
-    """Subnets that overlap with nothing known, beginning anywhere, so that harnesses seldom choose the same."""
-    used = [*_on_engine(engine), *(_routes() if engine.local else ())]
-    every = list(RANGE.subnets(new_prefix=prefix))
-    first = random.SystemRandom().randrange(len(every))
-    candidates = every[first:] + every[:first]
-    free = (subnet for subnet in candidates if not any(subnet.overlaps(other) for other in used))
-    return (subnet for subnet, _ in zip(free, range(_TRIES), strict=False))
+def room(engine: Engine) -> int:
+    """How many networks of few nodes there can be more."""
+    used = _used(engine)
+    return sum(_free(subnet, used) for subnet in RANGE.subnets(new_prefix=_PREFIX_MAX))
+
+
+def _candidates(engine: Engine, prefix: int) -> Iterator[IPv4Network]:
+    """Some that are free, from anywhere, so that harnesses seldom choose the same."""
+    used, size = _used(engine), 1 << (32 - prefix)
+    numbers = random.SystemRandom().sample(range(RANGE.num_addresses // size), k=RANGE.num_addresses // size)
+    every = (IPv4Network((int(RANGE[number * size]), prefix)) for number in numbers)
+    return islice((subnet for subnet in every if _free(subnet, used)), _TRIES)
+
+
+def _free(subnet: IPv4Network, used: Sequence[IPv4Network]) -> bool:
+    return not any(map(subnet.overlaps, used))
+
+
+def _used(engine: Engine) -> list[IPv4Network]:
+    """What of the range is not to be had."""
+    found = [*_on_engine(engine), *(_routes() if engine.local else ())]
+    return [other for other in found if other.overlaps(RANGE)]
 
 
 def _on_engine(engine: Engine) -> list[IPv4Network]:

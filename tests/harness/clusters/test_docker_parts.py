@@ -77,6 +77,14 @@ def test_no_subnet_left_is_told_with_the_remedy() -> None:
         docker_networks.make(on(Networks(["198.19.0.0/16"])), "net", {}, 5)
 
 
+def test_room_is_what_others_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in subnets of the smallest size; networks elsewhere take none of them."""
+    monkeypatch.setattr(docker_networks, "_routes", list)
+
+    assert docker_networks.room(on(Networks(["10.0.0.0/8"]))) == 2048
+    assert docker_networks.room(on(Networks(["198.19.0.0/27", "198.19.128.0/17"]))) == 1023
+
+
 def test_this_machines_routes_are_read() -> None:
     """At least the loopback's is none of them, and each is a network."""
     assert all(route.prefixlen > 0 for route in docker_networks._routes())
