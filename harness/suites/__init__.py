@@ -5,7 +5,12 @@
     lustre_selinux  what Lustre's own sanity-selinux.sh is after, without its blind spots
     lifecycle       a file from creation to end, with every server restarted between any two steps
     scenarios       the table of operations that mediation goes through
-    sites           what those two share: directories, and what everybody sees of a label
+    derive          the policy that mediation runs, with a subject for each permission that may lack
+    ways            every way to make an object
+    creating        what create_labels does with them
+    kin             objects of other kinds that lifecycle takes along
+    rpcs            which operation sends which rpc
+    sites           what the suites share: directories, and what everybody sees of a label
     conftest        collects the suites, whose files are not named as pytest expects, from this folder
     pytest.ini      the settings of `labelproof run`, so that a project's own pytest settings play no part
 

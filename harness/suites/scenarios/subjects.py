@@ -10,7 +10,8 @@ from typing import Any
 from harness.model import access
 from harness.suites.scenarios.scenario import Act, Scenario, capability, opening
 
-_FIBMAP, _SETFLAGS, _IMMUTABLE = 1, 0x40086602, 0x10
+# FS_IMMUTABLE_FL needs the capability first; FS_SECRM_FL is kept by nobody.
+_FIBMAP, _SETFLAGS, _IMMUTABLE = 1, 0x40086602, 0x10 | 0x01
 
 
 def rows() -> Iterator[Scenario]:
