@@ -84,4 +84,6 @@ class Asked:
         return self.mode != "disabled" and "selinux" in self._fields.get("lsm", ("selinux",))
 
     def _of(self, name: str) -> str:
+        if name == "profile" and "policy" in self._fields and name not in self._fields:
+            return ""  # the session's profile is of the session's policy
         return str(self._fields.get(name) or setting(self._config, name))

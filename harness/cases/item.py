@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 
-from harness import choices, settings
 from harness.cases import runner
 from harness.cases.nodes import SUFFIX
 from harness.cases.read import read
 from harness.cases.values import Case
 from harness.clusters import Cluster
 from harness.profile import Profile
-from harness.spec import ClusterSpec
-from harness.store import Store
 from labelproof import plugin
 
 
 class CaseFile(pytest.Module):
-    """Collected as if it were a Python file that holds the test, and `labelproof_spec` where it has its own policy."""
+    """Collected as if it were a Python file that holds the test, with a marker that says what cluster it wants."""
 
     def _getobj(self) -> ModuleType:
         try:
@@ -37,10 +32,9 @@ class CaseFile(pytest.Module):
             raise self.CollectError(f"labelproof: {error}") from error
         name = re.sub(r"[^\w.,()' -]+", "_", case.name).strip()
         found: Any = ModuleType(self.path.name.removesuffix(SUFFIX))
-        found.pytestmark = pytest.mark.labelproof(**case.cluster)
+        own = {"policy": case.policy, "profile": case.profile}
+        found.pytestmark = pytest.mark.labelproof(**case.cluster, **{key: own[key] for key in own if own[key]})
         setattr(found, name, _test(case, found.__name__))
-        if case.policy is not None:
-            found.labelproof_spec = pytest.fixture(scope="module", name="labelproof_spec")(_spec(case))
         return found  # type: ignore[no-any-return]
 
 
@@ -58,21 +52,6 @@ def _test(case: Case, module: str) -> Callable[..., None]:
     test.__module__, test.__doc__ = module, case.name
     test.__test__ = True  # type: ignore[attr-defined]  # whatever its name, and the names that the user's tests have
     return test
-
-
-def _spec(case: Case) -> Callable[[ClusterSpec], ClusterSpec]:
-    """The run's cluster under the case's own policy."""
-
-    def labelproof_spec(labelproof_spec: ClusterSpec) -> ClusterSpec:
-        if labelproof_spec.policy is None:
-            return labelproof_spec
-        store = Store(settings.load(Path.cwd()).store)
-        store.prepare()
-        policy, who = choices.booted(str(case.policy), case.profile, store.cache)
-        root = case.cluster.get("root_context", who.root if who else None)
-        return replace(labelproof_spec, policy=policy, root_context=root)
-
-    return labelproof_spec
 
 
 def _profile(config: pytest.Config) -> Profile | None:

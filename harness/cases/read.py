@@ -39,7 +39,7 @@ CLUSTER = {
     name: hint
     for name, hint in get_type_hints(ClusterSpec).items()
     if name in {field.name for field in fields(ClusterSpec)} - {"policy", "nodemaps", "recording"}
-    and hint in (int, str, str | None, tuple[str, ...])
+    and hint in (int, float, str, str | None, tuple[str, ...])
 }
 _OWNER = re.compile(r"(\d+):(\d+)")
 _UNKNOWN = Policy("", b"", "", "", 0)  # stands for the run's policy while the cluster's fields are checked
@@ -123,8 +123,8 @@ def _cluster(node: Node) -> dict[str, Any]:
 
 
 def _field(node: Node, hint: Any) -> Any:
-    if hint is int:
-        return parsed(node, words.number)
+    if hint in (int, float):
+        return parsed(node, words.number if hint is int else words.seconds)
     return tuple(item.text() for item in node.items()) if hint == tuple[str, ...] else node.text()
 
 

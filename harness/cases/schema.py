@@ -106,7 +106,11 @@ def _argument(parameter: Parameter) -> JSON:
 
 
 def _cluster() -> JSON:
-    kinds: dict[Any, JSON] = {int: _NUMBER, tuple[str, ...]: {"type": "array", "items": _TEXT}}
+    kinds: dict[Any, JSON] = {
+        int: _NUMBER,
+        float: {"type": "number"},
+        tuple[str, ...]: {"type": "array", "items": _TEXT},
+    }
     fields = {name: kinds.get(hint, _TEXT) for name, hint in read.CLUSTER.items()}
     return _object(fields | {"mode": {"enum": ["enforcing", "permissive"]}})
 

@@ -91,6 +91,14 @@ def _number(word: str) -> int:
         raise ValueError(f"{word!r} is no number; give one as 12, 0644, 0x1f or O_CREAT|O_RDWR") from None
 
 
+def seconds(text: str) -> float:
+    """Raises ValueError for what is no decimal number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number; give seconds, as 2.5") from None
+
+
 def flag(text: str) -> bool:
     """True or false. Raises ValueError for anything else."""
     if text.lower() not in ("true", "false"):

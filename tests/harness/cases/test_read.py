@@ -17,7 +17,7 @@ from harness.cases.schema import schema
 TARGETED = profile.of("targeted")
 GOOD = """\
 name: Everything that a case may hold
-cluster: {oss: 3, client: 3, mode: permissive, lsm: [capability, selinux], stripe_size: 65536, seed: 7}
+cluster: {oss: 3, client: 3, mode: permissive, lsm: [capability, selinux], stripe_size: 65536, rpc_timeout_s: 2.5}
 names:
   home: user_u:object_r:home_t:s0
 subjects:
@@ -121,6 +121,7 @@ BROKEN = [
     ("{clients: home, mds: home, oss: home, client1: home}", "{}", "23: nothing is expected of d/f"),
     ("in-order:", "inorder:", "26: 'inorder' is not known here; is it in-order?"),
     ("mode: permissive", "mode: disabled", "2: without SELinux there are no labels"),
+    ("rpc_timeout_s: 2.5", "rpc_timeout_s: long", "2: 'long' is no number; give seconds"),
     ("oss: 3", "osses: 3", "2: 'osses' is not known here; is it oss"),
     ("{hex: 00ff}", "{hexx: 00ff}", "11: 'hexx' is not known here; is it hex?"),
 ]  # fmt: skip
@@ -157,7 +158,7 @@ REFUSED = [
     ("names:\n", "profile: site.toml\nnames:\n", "3: a profile belongs to a policy"),
     ("names:\n", "policy: nonesuch\nnames:\n", "3: no policy 'nonesuch'; give targeted, mls"),
     ("names:\n", "names:\n  home: a:b:c:d\n", "5: 'home' stands here twice"),
-    ("seed: 7}", "seed: 7", "3: this is no YAML"),
+    ("rpc_timeout_s: 2.5}", "rpc_timeout_s: 2.5", "3: this is no YAML"),
 ]  # fmt: skip
 
 
