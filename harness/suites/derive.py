@@ -22,6 +22,8 @@ PREFIX = "labelproof"
 # which may not associate.
 ROLES = ("parent", "newparent", "object", "target", "moved", "new", "sealed", "homeless")
 SEALERS = f"{PREFIX}_sealers"
+# The low 16 bits of FS_IOC_FSGETXATTR, and of another command, which is then the only one that is allowed.
+COMMAND, OTHER_COMMAND = 0x581F, 0x5820
 # What a task may become, and a label that no policy knows.
 BECOME, UNKNOWN = f"{PREFIX}_become_t", f"{PREFIX}_unheard_of_t"
 
@@ -101,6 +103,10 @@ class _Text:
     def rule(self, subject: str, types: Types, check: access.Check, missing: Missing | None) -> str:
         """What grants a check, but for the permission that is missing; empty if nothing is left."""
         perms = check.perms
+        if perms == _BY_COMMAND:
+            other = missing is not None and missing[2] in perms
+            command = OTHER_COMMAND if other else COMMAND
+            return f"(allowx {subject} {types[check.target]} (ioctl {check.tclass} ({command:#x})))"
         if missing and missing[:2] == (check.source, check.target) and check.source != "new":
             perms -= {missing[2]}
         if not perms:
@@ -206,6 +212,7 @@ def _object(profile: Profile, kind: str) -> str:
 
 
 _DIRECTORIES = ("parent", "newparent")
+_BY_COMMAND = frozenset({"allowx"})
 _VALIDATED = frozenset({"validatetrans"})
 _ARRIVAL = (
     access.Check("sb_kern_mount", "fs", "subject", "fs", "filesystem", frozenset({"mount"})),

@@ -230,7 +230,9 @@ def _errno(denial: derive.Denial) -> int:
 def _expected(denial: derive.Denial) -> tuple[str, str, tuple[str, ...], str]:
     # Whose open file it is was asked when it was opened.
     vantage = {"setprocattr": "agent", "file_permission": "recheck"}.get(denial.check.hook, "server")
-    return denial.check.hook, denial.check.tclass, (denial.permission,), vantage
+    # A rule on commands is a rule on their `ioctl`.
+    permission = "ioctl" if denial.permission == "allowx" else denial.permission
+    return denial.check.hook, denial.check.tclass, (permission,), vantage
 
 
 def _refusals(events: list[dict[str, Any]], op: str) -> list[tuple[str, str, tuple[str, ...], str]]:

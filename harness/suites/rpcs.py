@@ -13,7 +13,6 @@ from harness.suites.sites import LABEL, Site
 from harness.tasks import Fd, Task
 from labelproof.v1 import mds_pb2, oss_pb2
 
-
 # What Lustre does with one rpc besides the walk, close and data apart, and without asking for the label.
 CALLS: dict[str, Callable[[Task, str], object]] = {
     "stat": lambda task, path: task.lstat(path),

@@ -7,6 +7,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from harness.model import access
@@ -72,6 +73,8 @@ def _locks(tclass: str) -> Iterator[Scenario]:
 def _ioctls(tclass: str) -> Iterator[Scenario]:
     """A command of each kind: like stat, like chmod, by number. What the class does not know is ENOTTY, once asked."""
     yield _ioctl("size", "getattr", tclass, _FIGETBSZ)
+    if tclass == "file":
+        yield _by_command()
     if tclass in ("file", "dir"):
         yield _ioctl("getflags", "getattr", tclass, _GETFLAGS)
         yield _ioctl("setflags", "setattr", tclass, _SETFLAGS, _NODUMP)
@@ -79,6 +82,12 @@ def _ioctls(tclass: str) -> Iterator[Scenario]:
         return
     yield _ioctl("setversion", "setattr", tclass, _SETVERSION, answers=errno.ENOTTY)
     yield _ioctl("tcgets", "ioctl", tclass, _TCGETS, answers=errno.ENOTTY)
+
+
+def _by_command() -> Scenario:
+    """Who has `ioctl` for other commands only lacks it for this one (avc.c, avc_has_extended_perms)."""
+    ruled = access.Check("file_ioctl", "object", "subject", "moved", "file", frozenset({"allowx"}))
+    return replace(_ioctl("by-command", "ioctl", "file", _FSGETXATTR), asks=(ruled,))
 
 
 def _ioctl(name: str, case: str, tclass: str, cmd: int, arg: int = 0, answers: int = 0) -> Scenario:
