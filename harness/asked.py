@@ -66,7 +66,8 @@ class Asked:
 
     def profile(self) -> Profile:
         """Who is who in that policy. Raises OSError, ValueError where nobody says so."""
-        policy = self._of("policy")
+        given = self._fields.get("policy")
+        policy = given.name if isinstance(given, Policy) else self._of("policy")
         return choices.profile(self._of("profile"), policy) or profile.of(policy)
 
     def spec(self, policy: Policy | None) -> ClusterSpec:

@@ -141,7 +141,8 @@ def reason(report: Report) -> str:
         return str(crash.message).partition("\n")[0].removeprefix("Failed: ").removeprefix("labelproof: ")
     if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
         return str(report.longrepr[2]).removeprefix("Skipped: ")
-    lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
+    text = report.longrepr if isinstance(report.longrepr, str) else report.longreprtext
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
     return (errors[-1:] or lines or ["no reason given"])[0]
 

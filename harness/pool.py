@@ -131,6 +131,7 @@ class Pool:
         self._worker = worker
         self._clock = clock or SystemClock()
         self._alive: dict[str, Member] = {}
+        self._closed: tuple[Member, ...] = ()
         self._done: list[Judgement] = []
         self._folders: list[str] = []
         self._ready_s: float | None = None
@@ -163,8 +164,8 @@ class Pool:
         return [finding for member in self.members for finding in member.judge()]
 
     def member(self, cluster: object) -> Member | None:
-        """The one whose cluster that is; None where it has none, or no longer."""
-        return next((member for member in self.members if member.cluster is cluster), None)
+        """The one whose cluster that is, also once the pool is closed; None where it has none."""
+        return next((member for member in (*self.members, *self._closed) if member.cluster is cluster), None)
 
     @contextmanager
     def lasting(self, place: object) -> Iterator[None]:
@@ -196,6 +197,7 @@ class Pool:
 
     def close(self, *, keep: bool = False) -> Judgement:
         """Ends every cluster, or leaves them in `kept`; the merged judgement. May be called again."""
+        self._closed = self.members or self._closed
         for flavour in list(self._alive):
             self._finish(flavour, keep=keep)
         self.judgement = merged(self._done)

@@ -48,6 +48,7 @@ class Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Judges what the test did, at the moment it is done: what the checkers find is this test's failure."""
+        __tracebackhide__ = True
         if not asks(item):
             yield
             return
@@ -83,14 +84,10 @@ class Watch:
         yield
         if not asks(item):
             return
-        member, dirty = self._member(item), ""
-        if member is not None:
-            try:
-                member.clean(nextitem.listchain() if nextitem else ())
-            except Dirty as error:
-                dirty = str(error)
+        member = self._member(item)
+        dirty = _left(member, nextitem) if member in self._pool.members else None
         found = self._judged()
-        if member is not None and dirty:
+        if dirty is not None:
             self._replace(member, dirty, item)
         if found:
             pytest.fail(found, pytrace=False)
@@ -109,7 +106,7 @@ class Watch:
             found = autopsy.Autopsy(member, self._seed, autopsy.again(self._again, item))
             if report.failed:
                 report.sections += found.sections()
-            if report.when == "teardown":
+            if report.failed or report.when == "teardown":  # the ones of which junit.xml takes the properties
                 report.user_properties += found.properties()
         return report
 
@@ -125,17 +122,28 @@ class Watch:
         """The test's own cluster; None where its setup got not so far."""
         return self._pool.member(getattr(item, "funcargs", {}).get(_FIXTURE))
 
-    def _replace(self, member: Member, reason: str, item: pytest.Item) -> None:
+    def _replace(self, member: Member | None, reason: str, item: pytest.Item) -> None:
         """Gives a cluster up that could not be cleaned; the next test that asks for its kind has a new one."""
         if self._fixture is not None:
             fixturedef, request = self._fixture
             with suppress(Exception):  # what stands on the cluster is given up with it
                 fixturedef.finish(request)
-        self._pool.drop(member)
+        if member is not None:
+            self._pool.drop(member)
         item.warn(pytest.PytestWarning(f"labelproof: the cluster was replaced, as this test left it dirty: {reason}"))
 
     def _judged(self) -> str:
         return sentences(self._pool.judge())
+
+
+def _left(member: Member | None, nextitem: pytest.Item | None) -> str | None:
+    """What is left on a cluster that cannot be cleaned; None: it is clean."""
+    try:
+        if member is not None:
+            member.clean(nextitem.listchain() if nextitem else ())
+    except Dirty as error:
+        return str(error)
+    return None
 
 
 def asks(item: pytest.Item) -> bool:

@@ -190,7 +190,8 @@ def test_a_field_out_of_range_is_the_tests_own_error(run: Pytest) -> None:
     """What ClusterSpec refuses is one sentence, and the next test has its cluster all the same."""
     code, out = run(
         USES
-        + "@pytest.mark.labelproof(stripe_size=7)\ndef test_many(task): pass\n\ndef test_next(task): task.mkdir('/a')\n",
+        + "@pytest.mark.labelproof(stripe_size=7)\ndef test_many(task): pass\n\n"
+        + "def test_next(task): task.mkdir('/a')\n",
         "--labelproof-runtime=sim",
     )
 
@@ -216,6 +217,67 @@ def test_a_runtime_that_this_machine_lacks_skips_the_test(run: Pytest, tmp_path:
     assert "labelproof: runtime sim: no simulator; install one" in out
     assert "labelproof: no runtime 'warp'" in out
     assert "1 skipped, 1 error" in out
+
+
+CLEAN = """
+import os, pathlib
+
+@pytest.fixture(scope="module")
+def kept(labelproof_client):
+    return labelproof_client.login("system_u:system_r:admin_t:s0-s0:c0.c15", uid=0, caps="all")
+
+def test_first(kept, task, labelproof_dir, labelproof_cluster):
+    pathlib.Path(os.environ["WHERE"]).write_text(labelproof_dir)
+    task.open(f"{labelproof_dir}/f", os.O_CREAT | os.O_RDWR)
+    labelproof_cluster.set_booleans({"user_write_shared": True}, kept)
+    labelproof_cluster.set_enforce(False, kept)
+    labelproof_cluster.held = task
+
+def test_second(kept, labelproof_dir, labelproof_cluster):
+    assert labelproof_dir != pathlib.Path(os.environ["WHERE"]).read_text()
+    assert kept.readdir(labelproof_dir) == []
+    with pytest.raises(ProcessLookupError):
+        labelproof_cluster.held.stat("/")
+    assert labelproof_cluster.rules.enforcing and not labelproof_cluster.rules.booleans
+"""
+
+
+def test_a_test_finds_the_cluster_clean(run: Pytest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks, booleans and mode of the one before are gone; what a fixture of the module has set up is there still."""
+    monkeypatch.setenv("WHERE", str(tmp_path / "where"))
+
+    code, out = run(USES + CLEAN, "--labelproof-runtime=sim")
+
+    assert code == 0, out
+
+
+DIRTY = """
+from harness.clusters import inforce
+from labelproof.v1 import admin_pb2 as pb
+
+@pytest.fixture(scope="module")
+def made(labelproof_cluster):
+    return [labelproof_cluster]
+
+def test_dirty(task, made, labelproof_cluster):
+    task.mkdir("/d")
+    who = inforce.caller(task, "harness")
+    labelproof_cluster.node("mds0").admin.set_enforce(pb.SetEnforceRequest(enforcing=False), who)
+
+def test_next(task, made, labelproof_cluster, labelproof_dir):
+    task.mkdir("/d")
+    assert made == [labelproof_cluster]
+"""
+
+
+def test_a_cluster_that_cannot_be_cleaned_is_replaced(run: Pytest) -> None:
+    """The test that left it so is told by a warning; the next has a new one, and so have its fixtures."""
+    code, out = run(USES + DIRTY, "--labelproof-runtime=sim", "-W", "default")
+
+    assert code == 0, out
+    assert "labelproof: the cluster was replaced, as this test left it dirty: " in out
+    assert "test_user.py::test_dirty" in out
+    assert "2 clusters" in out
 
 
 @pytest.mark.parametrize(

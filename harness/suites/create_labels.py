@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each directory, name, subject and label of the profile."""
     who = plugin.profile(metafunc.config)
     if "directory" in metafunc.fixturenames:
-        metafunc.parametrize("directory, name", _named(who))
+        metafunc.parametrize("directory, name", list(_named(who)))
     for argument, values in {"fscreate": who.fscreate + who.invalid, "subject": who.subjects}.items():
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, values)

@@ -147,8 +147,7 @@ def outcome(config: pytest.Config) -> Outcome:
     from harness.judgement import Outcome, together
 
     own = [config.stash[POOL].outcome()] if POOL in config.stash else []
-    workers = config.stash[WORKERS] if WORKERS in config.stash else []
-    return together([*own, *map(Outcome.from_json, workers)])
+    return together([*own, *map(Outcome.from_json, config.stash.get(WORKERS, ()))])
 
 
 def profile(config: pytest.Config) -> Profile:
@@ -232,6 +231,14 @@ def labelproof_cluster(labelproof_spec: ClusterSpec, labelproof_asked: Asked, la
 def labelproof_client(labelproof_cluster: Cluster) -> ClientNode:
     """The first client node: `login(context)` gives a task with system calls as methods."""
     return labelproof_cluster.client()
+
+
+@pytest.fixture
+def labelproof_dir(labelproof_cluster: Cluster, labelproof_profile: Profile) -> str:
+    """The path of a directory of the test's own, new and open to all, labelled as the profile's `inherit`."""
+    from harness import subtree
+
+    return _or_fail(lambda: subtree.fresh(labelproof_cluster, labelproof_profile))
 
 
 @pytest.fixture
