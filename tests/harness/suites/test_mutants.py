@@ -1,0 +1,74 @@
+"""Each suite fails under a planted bug by an assertion of its own, and passes without it, on the same tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness import runner
+from harness.clusters import RUNTIMES, Cluster
+from harness.collector import Listener
+from harness.mutants import MUTANTS
+from harness.results import Results, Test
+from harness.runner import RunOptions
+from harness.spec import ClusterSpec
+from harness.store import Store
+
+# suite -> (tests, the bug, what the suite's own assertion says)
+CASES = {
+    "create_labels": ("test_new_object and transition-plain", "parent_label", "refused what the policy grants"),
+    "mediation": ("seal", "no_validatetrans", "DID NOT RAISE"),
+    "lustre_selinux": ("test_10", "keep_old_label", "AssertionError"),
+    "lifecycle": ("test_life", "ost_label", "as stored"),
+}
+
+
+class Nobody(Listener):
+    """Takes what a run tells, and tells nobody."""
+
+    def begin(self, total: int) -> None:
+        """Nothing."""
+
+    def done(self, test: Test, number: int) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def results(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str, str], Results]]:
+    """Runs tests of a suite in the simulator, with a bug in its servers or without."""
+    stack = ExitStack()
+    real = RUNTIMES["sim"]
+
+    def run(suite: str, expression: str, bug: str = "") -> Results:
+        class Bugged:
+            def available(self) -> str | None:
+                return real().available()
+
+            def start(self, spec: ClusterSpec, folder: Path) -> Cluster:
+                cluster = real().start(spec, folder)
+                for mutant in MUTANTS:
+                    if mutant.name == bug:
+                        stack.enter_context(mutant.plant(cluster))
+                return cluster
+
+        monkeypatch.setitem(RUNTIMES, "sim", Bugged)
+        options = RunOptions([suite], "sim", "targeted", expression=expression, seed=1)
+        return runner.run(options, Store(tmp_path / f"store{bug}"), Nobody()).results
+
+    yield run
+    stack.close()
+
+
+@pytest.mark.parametrize("suite", CASES)
+def test_a_suite_fails_while_the_bug_is_there(suite: str, results: Callable[[str, str, str], Results]) -> None:
+    """Its own assertion sees the bug, not the checkers alone."""
+    expression, bug, said = CASES[suite]
+
+    clean, bugged = results(suite, expression, ""), results(suite, expression, bug)
+
+    assert {test.status for test in clean.tests} == {"PASS"}, clean.reason
+    assert [test.reason for test in bugged.tests if said in test.reason], [test.reason for test in bugged.tests]
+    assert bugged.verdict == "fail"
