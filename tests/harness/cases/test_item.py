@@ -67,6 +67,41 @@ def test_each_file_is_a_test(run: Run, tmp_path: Path) -> None:
     assert "Traceback" not in out
 
 
+PROFILE = """\
+admin = "system_u:system_r:admin_t:s0-s3:c0.c15"
+user = "user_u:user_r:user_t:s0-s3:c0.c15"
+root = "system_u:object_r:root_t:s0"
+relabel = "user_u:object_r:project_t:s0"
+[directories]
+inherit = "user_u:object_r:home_t:s0"
+transition = "user_u:object_r:project_dir_t:s0"
+denied = "user_u:object_r:secret_t:s0"
+workshop = "user_u:object_r:staff_dir_t:s1"
+"""
+
+
+def test_the_runs_profile_gives_names(run: Run, tmp_path: Path) -> None:
+    """What it calls its contexts is known in the files; one that brings its own policy has that one's profile."""
+    (tmp_path / "site.toml").write_text(PROFILE)
+    (tmp_path / "site.labels.yaml").write_text(
+        "name: n\nobjects: [{path: d, kind: directory, label: workshop}]\nlabels: {d: workshop}\n"
+    )
+    (tmp_path / "own.labels.yaml").write_text(f"policy: targeted\n{PASSES}")
+
+    code, out = run(
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--labelproof-runtime=sim",
+        "--labelproof-policy=mls",
+        "--labelproof-profile=site.toml",
+    )
+
+    assert code == 0, out
+    assert "2 passed" in out
+
+
 def test_workers_share_the_files(run: Run, tmp_path: Path) -> None:
     """Under pytest-xdist each worker has its own cluster, and the cases are the same."""
     for number in range(4):
