@@ -103,7 +103,14 @@ class Behaviour:
 
 def line(*values: str | None) -> str:
     """The fields as one line."""
-    return "\t".join([_NONE if value is None else escaped(value) for value in values])
+    try:
+        text = "\t".join(values)  # type: ignore[arg-type]
+    except TypeError:
+        text = "\\"  # a field that is None
+    # Hardly ever is there anything to escape, and looking at the whole is quicker than at each field.
+    if "\\" in text or "\n" in text or text.count("\t") != len(values) - 1:
+        return "\t".join([_NONE if value is None else escaped(value) for value in values])
+    return text
 
 
 def escaped(text: str) -> str:

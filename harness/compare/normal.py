@@ -14,8 +14,9 @@ from typing import Any
 
 from harness.compare.behaviour import OUTSIDE, Behaviour, Operation, line
 from harness.compare.bulk import no_collector
+from harness.compare.decisions import Avc
 from harness.compare.names import Names
-from harness.compare.recorded import Avc, Recorded, Reply, read
+from harness.compare.recorded import Recorded, Reply, read
 from harness.history import Event
 from harness.store import Run
 

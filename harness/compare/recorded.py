@@ -6,42 +6,23 @@ parsed is checked as `harness.history` checks it.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from harness import history
+from harness.compare.decisions import Avc, Decisions, parsed
 from harness.history import Event
 
 MOUNT, MOUNT_HOOK = "Mds/GetRoot", "sb_kern_mount"
-_RPC, _REPLY = b'{"e":"rpc"', b'"phase":"reply"'
-_PASSED_OVER = (b'{"e":"commit"', b'{"e":"control"', b'{"e":"session"', b'{"e":"note"', b'{"e":"policy"')
+_REPLY = b'"phase":"reply"'
+# By the first letters of the type, which stand behind `{"e":"`.
+_PASSED_OVER = {b"com", b"con", b"ses", b"not", b"pol"}
 
-# Node, vantage, hook, module, role, object, name, class, both contexts, allowed, policy and its seqno; then requested
-# and denied, each by the alphabet.
-Avc = tuple[Any, ...]
 # Node, method, case, fired.
 Reply = tuple[str, str, str | None, list[list[Any]]]
 _RPC_REPLY = itemgetter("n", "method", "case", "fired")
-_AVC = itemgetter(
-    "n",
-    "vantage",
-    "hook",
-    "module",
-    "role",
-    "object",
-    "name",
-    "tclass",
-    "scontext",
-    "tcontext",
-    "allowed",
-    "policy",
-    "seqno",
-)
 
 
 class Recorded:
@@ -88,10 +69,9 @@ class Recorded:
             if event["op"] is not None and not (event["method"] == MOUNT and event["status"] == 0):
                 self.replies[event["op"]].append(_RPC_REPLY(event))
 
-    def on_avc(self, event: Event) -> None:
-        asked, denied = " ".join(sorted(event["requested"])), event["denied"] and " ".join(sorted(event["denied"]))
-        mounted = event["hook"] == MOUNT_HOOK and event["allowed"]
-        self.avcs[None if mounted else event["op"]].append((*_AVC(event), asked, denied or ""))
+    def decided(self, op: str | None, avc: Avc) -> None:
+        mounted = avc[2] == MOUNT_HOOK and avc[10]
+        self.avcs[None if mounted else op].append(avc)
 
     def on_label(self, event: Event) -> None:
         self.labels.append(event)
@@ -115,21 +95,27 @@ def read(folder: Path) -> Recorded:
 
 
 def _read_file(path: Path, recorded: Recorded) -> None:
+    decisions = Decisions()
     with path.open("rb") as file:
         for number, line in enumerate(file):
-            if line.startswith(_PASSED_OVER) or (line.startswith(_RPC) and _REPLY not in line):
+            kind = line[6:9]
+            if kind in _PASSED_OVER or (kind == b"rpc" and _REPLY not in line):
                 continue
             if not line.endswith(b"\n"):  # the torn line of a node that was killed
                 break
             try:
-                _take(recorded, number, _event(line))
+                if kind == b"avc" and number:
+                    index, op, avc = decisions.of(line)
+                    _check(index, number)
+                    recorded.decided(op, avc)
+                else:
+                    _take(recorded, number, parsed(line))
             except (ValueError, KeyError, TypeError) as error:
                 raise history.damaged(path, number + 1, f"cannot be used ({_said(error)})") from error
 
 
-def _take(recorded: Recorded, number: int, event: Any) -> None:
-    if event["i"] != number:
-        raise ValueError(f"it has index {event['i']} where {number} follows: lines are missing")
+def _take(recorded: Recorded, number: int, event: Event) -> None:
+    _check(event["i"], number)
     if number == 0 and event["e"] != "run":
         raise ValueError("it is no `run` event: the beginning is missing")
     reader = _READERS.get(event["e"])
@@ -137,12 +123,9 @@ def _take(recorded: Recorded, number: int, event: Any) -> None:
         reader(recorded, event)
 
 
-def _event(line: bytes) -> Any:
-    """orjson takes no lone surrogates, which is how names that are not UTF-8 are written; json does."""
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return json.loads(line)
+def _check(index: object, number: int) -> None:
+    if index != number:
+        raise ValueError(f"it has index {index} where {number} follows: lines are missing")
 
 
 def _said(error: Exception) -> str:
