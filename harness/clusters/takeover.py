@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 STANDALONE = pb.DESCRIPTOR.services_by_name["Standalone"]
 READY_S_MAX = 60.0
+REST_S_MAX = 5.0
 _POLL_S = 0.1
 _WHO_S_MAX = 2.0
 # Of a node that ends what it was, or is not there yet.
@@ -48,6 +49,7 @@ class Takeover:
         self._mirror = Mirror(run_dir, roles)
         self._roles = roles
         self._at: dict[str, str] = {}
+        self._configs: dict[str, NodeConfig] = {}
         # Who was there when we last looked, by address.
         self._seen: dict[str, Peer | OSError] = {}
         self._channels: dict[str, tuple[str, Channel]] = {}
@@ -59,13 +61,14 @@ class Takeover:
         """The first time all of them; after that, those that were stopped. Each begins anew for this run."""
         if not self._at:
             self._place.open(Counter(config.role for config in configs))
+        self._configs |= {config.name: config for config in configs}
         self.run(self._taken(configs))
         return {config.name: self._at[config.name] for config in configs}
 
     def stop(self, names: Sequence[str]) -> None:
-        """A node ends what it is when it begins again: until then it stays up, and after the run too."""
-        if self._roles.keys() <= set(names):
-            self.fetch()
+        """A node ends what it is when it begins again; so it does for the last time when all are to stop."""
+        if self._at and self._roles.keys() <= set(names):
+            self.run(self._at_rest())
 
     def fetch(self) -> None:
         """Brings the copies of the nodes' files up to date, as far as they answer."""
@@ -85,6 +88,14 @@ class Takeover:
             self._place.close()
         finally:
             self._claim.close()
+
+    async def _at_rest(self) -> None:
+        """Has the nodes end what is under way: what they wrote is whole then. A node that does not answer is left."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_S_MAX):
+                work = (self._begun(config) for name, config in self._configs.items() if self._answers(name))
+                await asyncio.gather(*work, return_exceptions=True)
+        await self._fetched()
 
     async def _fetched(self) -> None:
         await self._mirror.fetch({name: await self._channel(name) for name in self._at if self._answers(name)})

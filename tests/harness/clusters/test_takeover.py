@@ -150,7 +150,9 @@ def test_a_node_too_many(nodes, taken, monkeypatch) -> None:
 
     with pytest.raises(ClusterError, match="runs oss1 besides; run as many nodes"):
         taken()
-    found = taken(spec=replace(SPEC, oss=2)).node("oss1").address
+    cluster = taken(spec=replace(SPEC, oss=2))
+    found = cluster.node("oss1").address
+    cluster.stop()
     extra.terminate()
 
     assert (found, extra.wait(TIMEOUT_S)) == (address, 0)

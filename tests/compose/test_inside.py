@@ -1,0 +1,89 @@
+"""`labelproof compose`: up, a suite inside the network, its results here, down; and the same when it is interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+
+MAIN = "from harness.cli import main; main()"
+FILE = Path(__file__).parents[2] / "docker-compose.yml"
+# One quick test of a suite.
+SOME = ["create_labels", "-k", "test_labels_in_a_listing"]
+
+
+@pytest.fixture
+def tool() -> list[str]:
+    """One version is enough for what is not the tool's."""
+    return ["docker-compose"]
+
+
+@pytest.fixture
+def begun(environ, tmp_path: Path, store: Store) -> Iterator:
+    """Starts the command: `begun("compose", ...)`."""
+    running: list[subprocess.Popen] = []
+
+    def begin(*words: str) -> subprocess.Popen:
+        command = [sys.executable, "-P", "-c", MAIN, "--store", str(store.root), *words]
+        # A shell's background jobs ignore Ctrl-C; this one is not to inherit that.
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # no threads
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_suite_inside(begun, store, left) -> None:
+    """Exit code and results are those of the run; keys are made where there are none; nothing is left on the engine."""
+    process = begun("compose", "-f", str(FILE), *SOME)
+
+    out, _ = process.communicate(timeout=110)
+
+    run = store.find("latest")
+    assert process.returncode == 0, out
+    assert f"brought here: {run.path}" in out
+    found = json.loads(run.results.read_text())
+    assert (found["verdict"], found["runtime"]) == ("pass", "compose")
+    assert (run.path / "report.html").exists()
+    assert (run.path / "history" / "client1.jsonl").stat().st_size > 0
+    assert (store.root / "secrets" / "oss.json").exists()
+    assert left() == []
+
+
+def test_ctrl_c(begun, store, left) -> None:
+    """What was done so far is judged and brought here, and the project goes; exit 130."""
+    process = begun("compose", "-f", str(FILE), "--nodes", "client=2", "mediation")
+    for line in process.stdout:
+        if line.startswith("mediation: "):
+            os.kill(process.pid, signal.SIGINT)
+            break
+
+    out, _ = process.communicate(timeout=110)
+
+    assert process.returncode == 130, out
+    assert json.loads(store.find("latest").results.read_text())["interrupted"] is True
+    assert left() == []
+
+
+def test_it_does_not_come_up(begun, tmp_path, left) -> None:
+    """The tool's own words in one line, exit 4, nothing left."""
+    (tmp_path / "c.yml").write_text("services: {mds: {image: $LABELPROOF_IMAGE, network_mode: nonesuch}}\n")
+
+    process = begun("compose", "-f", "c.yml")
+
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert out.count("\n") == 1
+    assert left() == []
