@@ -10,15 +10,16 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from harness import clusters
 from harness.pool import ALIVE_MAX
 
 Wanted = int | Literal["auto"]
 
-# Memory of one node, and of a worker itself with its judge; MiB, measured with the project's own policy.
-NODE_MIB: Mapping[str, int] = {"processes": 45, "netns": 48, "docker": 60, "compose": 60, "inprocess": 6, "sim": 6}
+# Memory of one node, as its own share (Pss), and of a worker itself with its judge and libsepol; MiB, measured with the
+# project's own policy. A container has a shim of the engine's beside it.
+NODE_MIB: Mapping[str, int] = {"processes": 30, "netns": 30, "docker": 45, "compose": 45, "inprocess": 4, "sim": 4}
 WORKER_MIB = 160
 NODES = 5  # of the default ClusterSpec
 
@@ -43,11 +44,13 @@ def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
     """
     if runtime not in clusters.RUNTIMES:
         raise ValueError(f"no runtime {runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
+    if wanted == 0:
+        return 0, None
     bounds = [_by_memory(runtime, _available_mib()), *_by_clusters(clusters.RUNTIMES[runtime]())]
     cores = len(os.sched_getaffinity(0))
     asked = cores if wanted == "auto" else wanted
     number, because = min([(asked, ""), *bounds])
-    number = max(number, min(asked, 1))
+    number = max(number, 1)
     if number == asked:
         return asked, None
     return number, f"{number} workers instead of {asked}: {because}"
@@ -77,8 +80,8 @@ def _by_memory(runtime: str, available_mib: int) -> tuple[int, str]:
     return available_mib // each, f"{available_mib} MiB of memory are free, and one may take {each}"
 
 
-def _by_clusters(runtime: Any) -> Iterable[tuple[int, str]]:
-    if isinstance(runtime, Roomy):
+def _by_clusters(runtime: object) -> Iterable[tuple[int, str]]:
+    if isinstance(runtime, Roomy) and runtime.available() is None:
         number, what = runtime.clusters_max()
         yield number // ALIVE_MAX, f"there are {number} {what}, and one may take {ALIVE_MAX}"
 
