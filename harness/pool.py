@@ -143,7 +143,7 @@ class Pool:
         runtime = _known(runtime or self.runtime)
         flavour = f"{runtime} {spec.flavour()}"
         if flavour not in self._alive:
-            self._make_room()
+            self._make_room(runtime)
             self._alive[flavour] = self._start(spec, runtime)
         member = self._alive[flavour] = self._alive.pop(flavour)  # the last used comes last
         member.begin(self.test)
@@ -210,7 +210,10 @@ class Pool:
         folders = tuple(self._folders)
         return Outcome(self.judgement, str(self.run_dir), folders, self._ready_s, failure, unavailable)
 
-    def _make_room(self) -> None:
+    def _make_room(self, runtime: str) -> None:
+        if runtime in clusters.SINGLE:
+            for flavour in [flavour for flavour in self._alive if flavour.startswith(f"{runtime} ")]:
+                self._finish(flavour)
         while len(self._alive) >= ALIVE_MAX:
             self._finish(next(iter(self._alive)))
 

@@ -40,7 +40,7 @@ from harness.clusters.processes import Processes
 from harness.clusters.simulated import Sim
 from harness.spec import ClusterSpec
 
-__all__ = ["RUNTIMES", "Cluster", "ClusterError", "Runtime"]
+__all__ = ["RUNTIMES", "SINGLE", "Cluster", "ClusterError", "Runtime"]
 
 
 class Runtime(Protocol):
@@ -68,3 +68,5 @@ RUNTIMES: dict[str, type[Runtime]] = {
     "docker": Docker,
     "compose": Compose,
 }
+# Those whose clusters may all be the same nodes, begun anew: one at a time.
+SINGLE = frozenset({Compose.name})

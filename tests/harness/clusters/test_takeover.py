@@ -18,6 +18,7 @@ from harness.clusters.compose import Compose
 from harness.clusters.machine import Kill, Mirrored, Pause
 from harness.clusters.places import Addresses
 from harness.containers import certs
+from harness.pool import Pool
 from harness.spec import ClusterSpec
 
 SPEC = ClusterSpec(mode="disabled", oss=1, client=1)
@@ -232,3 +233,21 @@ def test_available_without_an_engine(monkeypatch) -> None:
 
     assert by_address is None
     assert "no container engine answers at unix:///nonexistent/docker.sock" in by_name
+
+
+def test_kinds_of_clusters_one_after_the_other(nodes, tmp_path, monkeypatch) -> None:
+    """A session that asks for two kinds has the nodes for one, then for the other: never for both."""
+    monkeypatch.setenv("LABELPROOF_CLUSTER", nodes.text)
+    monkeypatch.setenv("LABELPROOF_SECRETS", str(nodes.secrets))
+    pool = Pool("compose", tmp_path)
+    try:
+        first = pool.get(SPEC).cluster
+        again = pool.get(SPEC).cluster
+        second = pool.get(replace(SPEC, stripe_size=131072)).cluster
+        second.client().login(None, uid=0, caps="all").mkdir("/d")
+        members = [member.cluster for member in pool.members]
+    finally:
+        pool.close()
+
+    assert again is first
+    assert members == [second]
