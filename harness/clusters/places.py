@@ -42,7 +42,7 @@ class Place(Protocol):
 class Containers(Place, Protocol):
     """A place whose nodes can be ended and begun, by the address at which each listens; `begin` takes what `end` gave.
 
-    `restore`: what was ended or paused runs again.
+    `restore`: what was ended or paused runs again. `log`: what a node printed since that time.
     """
 
     def end(self, address: str, *, kill: bool = False) -> str: ...
@@ -50,6 +50,7 @@ class Containers(Place, Protocol):
     def pause(self, address: str) -> None: ...
     def resume(self, address: str) -> None: ...
     def restore(self) -> None: ...
+    def log(self, address: str, since_s: float) -> bytes: ...
 
 
 class Addresses:
@@ -138,6 +139,11 @@ class Project:
             self._resumed(container)
         for container in list(self._ended):
             self.begin(container)
+
+    def log(self, address: str, since_s: float) -> bytes:
+        with refusals(f"reading the log of {address}"):
+            found: bytes = self._engine.api.logs(self._containers[address], since=since_s, timestamps=True)
+        return found
 
     def close(self) -> None:
         self.restore()

@@ -21,7 +21,12 @@ class Raised(Project):
     """See places.Containers. Everything of it carries our labels, so that `labelproof prune` knows it."""
 
     def __init__(self, there: engine.Engine, run: str, data: Path, file: Path, secrets: Path) -> None:
-        """Writes what it needs into `data`; nothing runs yet. `run` is what its labels say of whose it is."""
+        """Writes what it needs into `data`; nothing runs yet. `run` is what its labels say of whose it is.
+
+        ClusterError where the engine cannot see our files: Compose hands secrets to containers as they are here.
+        """
+        if not there.local:
+            raise ClusterError("the engine is on another machine, which has not got the secrets; use --runtime docker")
         self.id = f"labelproof-{os.urandom(4).hex()}"
         super().__init__(there, self.id)
         over = data / "labels.json"

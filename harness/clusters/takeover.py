@@ -176,6 +176,8 @@ class Controlled(Takeover):
     def __init__(self, place: Containers, identity: Identity, run_dir: Path, roles: Mapping[str, str]) -> None:
         super().__init__(place, identity, run_dir, roles)
         self._containers = place
+        self._logs = run_dir / "logs"
+        self._since_s = self.clock.wall_ns() / 1e9
         self._down: dict[str, str] = {}
         self._frozen: set[str] = set()
 
@@ -189,6 +191,7 @@ class Controlled(Takeover):
         if self._roles.keys() <= set(names):
             self._restored()
             super().stop(names)
+            self._save_logs()
         else:
             for name in set(names) - self._down.keys():
                 self._end(name)
@@ -229,6 +232,11 @@ class Controlled(Takeover):
         self._containers.restore()
         if down:
             self.run(self._found_again(down))
+
+    def _save_logs(self) -> None:
+        for name, address in self._at.items():
+            with suppress(ClusterError):  # an engine need not keep what containers print
+                (self._logs / f"{name}.log").write_bytes(self._containers.log(address, self._since_s))
 
 
 def _claimed(identity: Identity, name: str) -> socket.socket:
