@@ -80,7 +80,7 @@ def _by_memory(runtime: str, available_mib: int) -> tuple[int, str]:
     return available_mib // each, f"{available_mib} MiB of memory are free, and one may take {each}"
 
 
-def _by_clusters(runtime: object) -> Iterable[tuple[int, str]]:
+def _by_clusters(runtime: clusters.Runtime) -> Iterable[tuple[int, str]]:
     if isinstance(runtime, Roomy) and runtime.available() is None:
         number, what = runtime.clusters_max()
         yield number // ALIVE_MAX, f"there are {number} {what}, and one may take {ALIVE_MAX}"
