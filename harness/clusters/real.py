@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.clusters import plan
 from harness.clusters.boot import booted
-from harness.clusters.cluster import HARNESS, Cluster
+from harness.clusters.cluster import Cluster
+from harness.clusters.history import HARNESS
 from harness.clusters.machine import Machine
 from harness.spec import ClusterSpec
 from host.config import NodeConfig

@@ -17,6 +17,7 @@ MAKE = "(allow user_t secret_t (file (create)))"
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the session that these tests are run in
     monkeypatch.chdir(tmp_path)
 
 
