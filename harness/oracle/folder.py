@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from harness.oracle import values
 from harness.policy import Policy
 from harness.subjects import SubjectSpec
 
@@ -88,8 +89,9 @@ def kernel(folder: Path, name: str) -> Kernel:
         where = f"{path}: result {number}"
         result = _object(item, where)
         for step in _list(result.get("steps", []), f"{where}: steps"):
-            _object(step, f"{where}: a step")
-        _object(result.get("after", {}), f"{where}: after")
+            _check_told(_object(step, f"{where}: a step"), f"{where}: a step")
+        for about, found in _object(result.get("after", {}), f"{where}: after").items():
+            _object(found, f"{where}: after: {about}")
         results[_text(result, "id", where)] = result
     lenient = re.findall(r"\(typepermissive\s+([\w.-]+)\s*\)", "".join(_policy(folder).values()))
     return Kernel(path.stem, bool(meta.get("permissive")), frozenset(lenient), results)
@@ -158,10 +160,19 @@ def _case(item: Any, where: str) -> Case:
 
 
 def _steps(data: Mapping[str, Any], name: str, needed: str, where: str) -> list[Step]:
-    found = [_object(item, f"{where}: {name}") for item in _list(data.get(name, []), f"{where}: {name}")]
+    where = f"{where}: {name}"
+    found = [_object(item, where) for item in _list(data.get(name, []), where)]
     for step in found:
-        _text(step, needed, f"{where}: {name}")
+        _text(step, needed, where)
+        (values.check_laid if name == "setup" else values.check)(step, where)
     return found
+
+
+def _check_told(step: Mapping[str, Any], where: str) -> None:
+    """A step of a result: its errno, and the records of the kernel's log."""
+    values.check(step, where)
+    for record in _list(step.get("checks", []), f"{where}: checks"):
+        values.check_logged(_object(record, f"{where}: checks"), f"{where}: checks")
 
 
 def _read(path: Path) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.clusters import Cluster
+from harness.oracle.actor import NotThere
 from harness.oracle.folder import Case, Step, context
 from harness.tasks import Task
 
@@ -71,8 +72,13 @@ class Stage:
                 task.setxattr(path, LABEL, (context(item["l"]) or "").encode(), 0, False)
 
     def step(self, top: str, step: Step) -> Any:
-        """A step by the runner: what it answers. KeyError for one that it does not know."""
-        return _RUNNER[step["op"]](self, top, step)
+        """A step by the runner: what it answers. NotThere for one that it does not know, ValueError for a bad one."""
+        if step["op"] not in _RUNNER:
+            raise NotThere(f"operation {step['op']} by the runner is not one of the grammar")
+        try:
+            return _RUNNER[step["op"]](self, top, step)
+        except KeyError as error:
+            raise ValueError(f"{step['op']} by the runner lacks {error}") from error
 
     def walk(self, top: str) -> dict[str, Found]:
         """Every object below `top`, by its path from there."""

@@ -198,6 +198,26 @@ def test_a_case_without_a_result_is_skipped(oracle, one) -> None:
         ("cases.json", '[{"id": "x", "subject": "app_t", "steps": [{"path": "d"}]}]', "steps: 'op' is missing"),
         ("cases.json", '[{"id": "x", "subject": "app_t", "uid": "root"}]', "uid is 'root'"),
         ("cases.json", '[{"id": "x", "subject": "app_t", "steps": 3}]', "a list belongs there"),
+        (
+            "cases.json",
+            '[{"id": "x", "subject": "app_t", "steps": [{"op": "ioctl", "cmd": "x"}]}]',
+            "case 1 (x): steps: cmd is 'x'; a number belongs there",
+        ),
+        (
+            "cases.json",
+            '[{"id": "x", "subject": "app_t", "setup": [{"p": "d", "t": "lnk"}]}]',
+            "case 1 (x): setup: 'd' lacks 'target'",
+        ),
+        ("cases.json", '[{"id": "x", "subject": "app_t", "setup": [{"p": "d", "mode": "x"}]}]', "mode is 'x'"),
+        ("cases.json", '[{"id": "x", "subject": "app_t", "finally": [{"op": "x", "by": true}]}]', "by is True"),
+        ("ext4-enforcing.json", '{"results": [{"id": "x", "steps": [{"errno": "0"}]}]}', "errno is '0'"),
+        ("ext4-enforcing.json", '{"results": [{"id": "x", "steps": [{"checks": 5}]}]}', "a list belongs there"),
+        (
+            "ext4-enforcing.json",
+            '{"results": [{"id": "x", "steps": [{"checks": [{"res": "denied"}]}]}]}',
+            "a check needs perms, scontext, tcontext, tclass",
+        ),
+        ("ext4-enforcing.json", '{"results": [{"id": "x", "after": {"d": 5}}]}', "after: d is int '5'"),
         ("ext4-enforcing.json", "[]", "an object belongs there"),
         ("ext4-enforcing.json", '{"results": [{"steps": []}]}', "result 1: 'id' is missing"),
         ("ext4-enforcing.json", "\0", "ext4-enforcing.json is not JSON"),
@@ -221,6 +241,11 @@ def _lacking(case, result) -> None:
         del step["to"]
 
 
+def _lacking_by_runner(case, result) -> None:
+    for step in (case["steps"][0], result["steps"][0]["step"]):
+        step |= {"op": "relabel", "by": "runner"}
+
+
 def _other(case, result) -> None:
     result["steps"][0]["step"]["path"] = "d/other"
 
@@ -233,6 +258,7 @@ def _strange(case, result) -> None:
     ("change", "words"),
     [
         (_lacking, "case link-secret: link lacks 'to'"),
+        (_lacking_by_runner, "case link-secret: relabel by the runner lacks 'label'"),
         (_other, "the result of case link-secret is of other steps than cases.json has"),
         (_strange, "case link-secret: 'd' is of kind 'blob'; there are dir, file"),
     ],
