@@ -15,7 +15,7 @@ from harness.policy import Policy
 from harness.profile import Profile
 from harness.spec import ClusterSpec
 from harness.store import Store
-from labelproof import plugin
+from labelproof import options
 
 _POLICIES: pytest.StashKey[dict[tuple[str, str], Policy]] = pytest.StashKey()
 
@@ -28,7 +28,7 @@ def setting(config: pytest.Config, name: str) -> str:
         config.getini(f"labelproof_{name}"),
         settings.load(Path.cwd()).values.get(name),
     )
-    return str(next((value for value in given if value not in {None, ""}), plugin.SETTINGS[name][1]))
+    return str(next((value for value in given if value not in {None, ""}), options.SETTINGS[name][1]))
 
 
 class Asked:

@@ -222,6 +222,24 @@ def test_what_workers_cannot_do_is_refused_in_one_line(call: Command) -> None:
         assert out.count("\n") == 1
 
 
+def test_auto_is_no_more_than_there_is_room_for(call: Command, folder: Path) -> None:
+    """A line says so; a project that has said nothing of clusters keeps its workers."""
+    (folder / "conftest.py").write_text(
+        "import os\nos.sched_getaffinity = lambda _: set(range(3))\nfrom harness.clusters import RUNTIMES\n"
+        "RUNTIMES['sim'].clusters_max = lambda self: (2, 'sockets')\n"
+    )
+    unused, options = "def test_it(): pass\n", ("-p", "no:cacheprovider", "-n", "auto")
+
+    said = call("pytest", unused, *options, "--labelproof-runtime=sim")[1]
+    (folder / "labelproof.toml").unlink()
+    silent = call("pytest", unused, *options)[1]
+
+    assert "labelproof: 1 workers instead of 3: there are 2 sockets, and one may take 2" in said
+    assert "1 worker [" in said
+    assert "3 workers [" in silent
+    assert "labelproof:" not in silent
+
+
 def test_a_marked_test_costs_no_others_their_order(call: Command) -> None:
     """Every worker collects the same, sorted by the kind of cluster."""
     listed = call("pytest", MANY, "--collect-only", "-q", "-p", "no:cacheprovider")[1].splitlines()[:12]

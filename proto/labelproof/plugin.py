@@ -12,7 +12,6 @@ Settings, the first that is given: option, environment (LABELPROOF_RUNTIME ...),
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from labelproof import marker, packages
+from labelproof import marker, options, packages
 
 if TYPE_CHECKING:
     from harness.asked import Asked
@@ -45,25 +44,11 @@ MARKER = (
     "labelproof(**fields): on a test, a class or a module (pytestmark), the kind of cluster wanted: runtime, nodes,"
     " lsm, mode, policy, profile, and the fields of ClusterSpec, as nodes='oss=3,client=2' or mode='permissive'"
 )
-# setting -> (what it is, default)
-SETTINGS = {
-    "runtime": ("how nodes run: processes, inprocess or sim", "processes"),
-    "policy": ("targeted, mls, or a policy file: compiled, or CIL", "targeted"),
-    "profile": ("TOML file that says who is who in the policy; targeted and mls have their own", ""),
-    "lsm": ("the SELinux module on every node: enforcing, permissive or disabled", "enforcing"),
-    "seed": ("seed of everything random", "0"),
-}
-
 T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("labelproof", "labelproof: labelled clusters")
-    for name, (text, default) in SETTINGS.items():
-        group.addoption(f"--labelproof-{name}", default=None, help=f"{text} (default: {default})")
-        parser.addini(f"labelproof_{name}", f"as --labelproof-{name}")
-    group.addoption("--labelproof-run-dir", default=None, help="folder for history, logs and policies of the clusters")
-    group.addoption("--labelproof-again", default=None, help=argparse.SUPPRESS)
+    options.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """What `-n auto` is where this project's tests use clusters, for which there has to be room."""
-    if not _configured(config) or packages.hidden():
+    if not options.given(config) or packages.hidden():
         return None
     from harness import asked, workers
 
@@ -261,19 +246,6 @@ def _cases(path: Path, parent: pytest.Collector) -> pytest.Module:
     return found
 
 
-def _configured(config: pytest.Config) -> bool:
-    """Whether anybody has said anything of clusters: their tests may be few, but the workers must be so too."""
-    said = [config.getoption(f"--labelproof-{name}") or config.getini(f"labelproof_{name}") for name in SETTINGS]
-    said += [os.environ.get(f"LABELPROOF_{name.upper()}") for name in SETTINGS]
-    folders = (Path.cwd(), *Path.cwd().parents)
-    return any(said) or any(map(_settings_in, folders))
-
-
-def _settings_in(folder: Path) -> bool:
-    project = folder / "pyproject.toml"
-    return (folder / "labelproof.toml").exists() or (project.exists() and b"[tool.labelproof]" in project.read_bytes())
-
-
 def _worker(config: pytest.Config) -> str:
     """Which worker of pytest-xdist this process is; empty: none."""
     return str(getattr(config, "workerinput", {}).get("workerid", ""))
@@ -296,7 +268,7 @@ def _again(config: pytest.Config) -> str:
     given = config.getoption("--labelproof-again")
     if given:
         return str(given)
-    values = {name: asked.setting(config, name) for name in SETTINGS}
+    values = {name: asked.setting(config, name) for name in options.SETTINGS}
     return " ".join(["pytest {}", *(f"--labelproof-{n}={shlex.quote(v)}" for n, v in values.items() if v)])
 
 
