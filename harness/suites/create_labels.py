@@ -188,7 +188,7 @@ def _may_choose(site: Site, subject: str) -> bool:
 
 def _objects(site: Site, fid: str) -> list[str | None]:
     """The labels of a file's objects as the OSTs store them."""
-    return [raw["labels"].get(LABEL) for raw in site.cluster.collect(fid) if raw["target"].startswith("oss")]
+    return [label for target, label in site.stores([fid])[fid].items() if target.startswith("oss")]
 
 
 def _relabels(site: Site, before: str, after: str) -> bool:

@@ -144,9 +144,7 @@ def _striped(attempt: Attempt, fd: Fd | None, path: str) -> bool:
 def _everywhere(site: Site, creator: Task, made: list[Made]) -> None:
     """What each client sees, and what every server stores."""
     shown = [_shown(site, creator, one.path) for one in made]
-    stored: dict[str, dict[str, str | None]] = {fid: {} for fid, _ in shown}
-    for raw in site.cluster.collect(*stored) if stored else ():
-        stored[raw["object"]][raw["target"]] = raw["labels"].get(LABEL)
+    stored = site.stores(fid for fid, _ in shown)
     for one, (fid, seen) in zip(made, shown, strict=True):
         targets = ("mds0", *(f"oss{number}" for number in range(site.cluster.spec.oss if one.striped else 0)))
         assert seen == {one.label}, f"{one.case}: as the clients see it"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from harness.model.fs import class_of_mode
-from harness.suites.sites import LABEL, Site, looked_at
+from harness.suites.sites import LABEL, Site, Stored, looked_at
 from harness.suites.ways import WAYS, Way
 from harness.tasks import Labels
 
@@ -87,7 +87,7 @@ def kin(site: Site, inherit: str, transition: str) -> list[Kin]:
     return [Kin(site, way, inherit, transition) for way in KINDS if _may(site, WAYS[way].tclass)]
 
 
-def check(site: Site, kin: Iterable[Kin], step: str) -> None:
+def check(site: Site, kin: Iterable[Kin], step: str, stored: Stored) -> None:
     """What both clients and every server show of them is what the model says."""
     right = {path: (*found, one.how.tclass) for one in kin for path, found in one.found.items()}
     looks = looked_at(site.admin, right)
@@ -97,9 +97,8 @@ def check(site: Site, kin: Iterable[Kin], step: str) -> None:
     listed = {f"{parent}/{entry.name}": entry for parent in parents for entry in site.other.readdir(parent)}
     told = {path: _facts(listed[path].fid, listed[path].labels, listed[path].type) for path in right if path in listed}
     assert told == right, f"after {step}: as the other client lists them"
-    fids = {fid for fid, _, _ in right.values()}
-    stored = [(raw["object"], raw["target"], raw["labels"][LABEL]) for raw in site.cluster.collect(*fids) if fids]
-    assert sorted(stored) == sorted((fid, "mds0", label) for fid, label, _ in set(right.values())), f"after {step}"
+    for fid, label, _ in right.values():
+        assert stored.get(fid) == {"mds0": label}, f"after {step}: as stored"
 
 
 def _facts(fid: str, labels: Labels, mode: int) -> tuple[str, str | None, str]:

@@ -30,7 +30,7 @@ CALLS: dict[str, Callable[[Task, str], object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """What the other client has open: a file, and the root directory."""
+    """What the other client has open: a file and a directory."""
 
     file: Fd
     folder: Fd
@@ -86,21 +86,33 @@ METHODS = sorted(
 
 
 def laid(site: Site, path: str) -> Laid:
-    """A file with an attribute, a directory and a link at `path`; the file and the root opened by the other client."""
+    """A file with an attribute, a directory and a link at `path`; file and directory opened by the other client."""
     fd = site.other.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     site.other.pwrite(fd, b"data", 0)
     site.other.setxattr(fd, "user.kept", b"kept")
     site.other.mkdir(f"{path}-dir", 0o755)
     site.other.symlink("elsewhere", f"{path}-symlink")
-    return Laid(fd, site.other.open("/", os.O_RDONLY | os.O_DIRECTORY))
+    return Laid(fd, site.other.open(f"{path}-dir", os.O_RDONLY | os.O_DIRECTORY))
+
+
+# What is laid out beside a path, and what the operations make there.
+_ENDS = ("", "-dir", "-symlink", "-new", "-linked")
 
 
 def picture(site: Site, path: str) -> list[object]:
     """What there is of a place, with data and attributes; looking changes nothing, the times neither."""
-    name = path.removeprefix("/")
-    here = {e.name: (e.fid, e.labels[LABEL]) for e in site.admin.readdir("/") if e.name.startswith(name)}
+    here = {end: _identity(site.admin, path + end) for end in _ENDS}
     data = site.admin.open(path, os.O_RDONLY | os.O_NOATIME)
     try:
         return [here, site.admin.fstat(data), site.admin.pread(data, 9, 0), site.admin.listxattr(data)]
     finally:
         site.admin.close(data)
+
+
+def _identity(task: Task, path: str) -> tuple[str, str | None] | None:
+    """FID and label; None where nothing is."""
+    try:
+        found = task.lstat(path)
+    except FileNotFoundError:
+        return None
+    return found.fid, found.labels[LABEL]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +16,10 @@ from harness.model.policy import Mode, Policy
 from harness.tasks import Task
 
 LABEL = "security.selinux"
+# How often one looks whether something has come about.
+LOOKS_MAX = 500
+# FID -> server -> label
+Stored = Mapping[str, Mapping[str, str | None]]
 
 
 @dataclass(slots=True)
@@ -85,7 +89,19 @@ class Site:
 
     def stored(self, fid: str) -> set[str | None]:
         """The label as stored on every server; {} where no server has the object."""
-        return {raw["labels"].get(LABEL) for raw in self.cluster.collect(fid)}
+        return set(self.stores([fid]).get(fid, {}).values())
+
+    def gone(self, fid: str) -> bool:
+        """Whether no server keeps the object any more; the MDS has the OSTs destroy theirs after it has answered."""
+        return any(not self.stored(fid) for _ in range(LOOKS_MAX))
+
+    def stores(self, fids: Iterable[str]) -> Stored:
+        """The labels of objects as stored; servers that have none of one are not named."""
+        found: dict[str, dict[str, str | None]] = {}
+        wanted = list(dict.fromkeys(fids))
+        for raw in self.cluster.collect(*wanted) if wanted else ():
+            found.setdefault(raw["object"], {})[raw["target"]] = raw["labels"].get(LABEL)
+        return found
 
     def _layer(self, place: str) -> Task:
         """The administrator, whose new objects take the label that the profile has for a place."""
