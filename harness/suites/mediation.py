@@ -227,18 +227,23 @@ def _errno(denial: derive.Denial) -> int:
     return errno.EPERM if by_rule else errno.EACCES
 
 
-def _expected(denial: derive.Denial) -> tuple[str, str, tuple[str, ...], str]:
+# Hook, class, what was missing, who decided, whether there is a record of it.
+Refusal = tuple[str, str, tuple[str, ...], str, bool]
+
+
+def _expected(denial: derive.Denial) -> Refusal:
+    """Always on record, but for a transition of labels, which has a record of another kind than an AVC's."""
     # Whose open file it is was asked when it was opened.
     vantage = {"setprocattr": "agent", "file_permission": "recheck"}.get(denial.check.hook, "server")
     # A rule on commands is a rule on their `ioctl`.
     permission = "ioctl" if denial.permission == "allowx" else denial.permission
-    return denial.check.hook, denial.check.tclass, (permission,), vantage
+    return denial.check.hook, denial.check.tclass, (permission,), vantage, permission != "validatetrans"
 
 
-def _refusals(events: list[dict[str, Any]], op: str) -> list[tuple[str, str, tuple[str, ...], str]]:
+def _refusals(events: list[dict[str, Any]], op: str) -> list[Refusal]:
     """What the policy refused in the course of an operation."""
     return [
-        (e["hook"], e["tclass"], tuple(e["denied"]), e["vantage"])
+        (e["hook"], e["tclass"], tuple(e["denied"]), e["vantage"], bool(e.get("audited")))
         for e in events
         if e["e"] == "avc" and e["op"] == op and e["module"] == "selinux" and not e["allowed"]
     ]
