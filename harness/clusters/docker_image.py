@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import re
 import time
@@ -16,9 +17,14 @@ from harness.clusters.errors import ClusterError
 
 REPOSITORY = "labelproof"
 SOURCES = "labelproof.sources"
+# Where the sources lie: who builds the next image from there needs the one before no more.
+TREE = "labelproof.tree"
 # An image that is there already is taken instead, unseen.
 VARIABLE = "LABELPROOF_IMAGE"
-_KEPT_S = 24 * 3600
+# Somebody may be about to start containers of an image that was right when he looked.
+_KEPT_S = 3600
+# Of other trees: by then nobody works on those sources as they were.
+_KEPT_ELSEWHERE_S = 24 * 3600
 _ROOT = Path(harness.__file__).parents[1]
 
 
@@ -57,17 +63,22 @@ def digest(root: Path = _ROOT) -> str:
 
 def lacking(engine: Engine, root: Path = _ROOT) -> str | None:
     """The base image, where neither it nor the image of the sources is there; None: nothing has to be fetched."""
-    base = re.search(r"^ARG BASE=(\S+)", (root / "Dockerfile").read_text(), re.MULTILINE)
+    dockerfile = root / "Dockerfile"
+    base = re.search(r"^ARG BASE=(\S+)", dockerfile.read_text(), re.MULTILINE) if dockerfile.exists() else None
     if base is None or _has(engine, base[1]) or _has(engine, f"{REPOSITORY}:{digest(root)}"):
         return None
     return base[1]
 
 
-def prune(engine: Engine, root: Path = _ROOT, *, dry_run: bool = False) -> list[str]:
-    """Removes the images of sources that were others for a day or longer, and returns their tags."""
-    current = f"{REPOSITORY}:{digest(root)}"
+def prune(engine: Engine, root: Path = _ROOT, *, elsewhere: bool = True, dry_run: bool = False) -> list[str]:
+    """Removes the images of other sources than those under `root` as they are, and returns their tags.
+
+    What was built from an earlier state of them goes after an hour, what was built `elsewhere` after a day.
+    """
+    current, now = f"{REPOSITORY}:{digest(root)}", time.time()
+    kept_s, else_s = {str(root): _KEPT_S}, _KEPT_ELSEWHERE_S if elsewhere else math.inf
     found = engine.api.images(filters={"label": SOURCES})
-    old = [one for one in found if one["Created"] < time.time() - _KEPT_S]
+    old = [one for one in found if now - one["Created"] > kept_s.get(one["Labels"].get(TREE, ""), else_s)]
     tags = [tag for one in old for tag in one["RepoTags"] or () if tag != current]
     return tags if dry_run else [tag for tag in tags if _removed(engine, tag)]
 
@@ -90,10 +101,13 @@ def _has(engine: Engine, tag: str) -> bool:
 def _build(engine: Engine, root: Path, tag: str, sources: str, log: Path) -> None:
     told: list[str] = []
     with refusals("the image of the nodes cannot be built"):
-        steps = engine.api.build(path=str(root), tag=tag, labels={SOURCES: sources}, rm=True, forcerm=True, decode=True)
-        error = _heard(steps, told)
-    if error is None:
-        return
+        labels = {SOURCES: sources, TREE: str(root)}
+        error = _heard(
+            engine.api.build(path=str(root), tag=tag, labels=labels, rm=True, forcerm=True, decode=True), told
+        )
+        if error is None:
+            prune(engine, root, elsewhere=False)
+            return
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(told), encoding="utf-8")
     base = "; tools/engine-up makes the base image" if "FROM" in "".join(told[:1]) and len(told) <= 2 else ""

@@ -1,5 +1,6 @@
 """Subnets and image of a cluster of containers, without a cluster."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -169,19 +170,35 @@ def test_an_image_that_cannot_be_built_is_told(there: Engine, sources: Path, tmp
     assert "why" in (tmp_path / "logs" / "image.log").read_text()
 
 
-def test_old_images_go_and_todays_stay(
+def test_images_of_earlier_sources_go(
     there: Engine, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of sources that are no more as they were; never the one of the sources as they are."""
-    old = docker_image.ready(there, tmp_path, sources)
-    (sources / "mds" / "file").write_text("newer")
-    new = docker_image.ready(there, tmp_path, sources)
-    only = lambda tags: {tag for tag in tags if tag in (old, new)}  # noqa: E731  # others' images may be old too
-
-    young = only(docker_image.prune(there, sources, dry_run=True))
+    """An hour later when the next is built, those of other trees by prune a day later; never what is right now."""
+    first = docker_image.ready(there, tmp_path, sources)
+    planned = docker_image.prune(there, sources, dry_run=True)
+    (sources / "mds" / "file").write_text(f"{tmp_path} newer")
     monkeypatch.setattr(docker_image, "_KEPT_S", -60)
-    aged = only(docker_image.prune(there, sources, dry_run=True))
-    for tag in (old, new):
-        there.api.remove_image(tag)
 
-    assert (young, aged) == (set(), {old})
+    second = docker_image.ready(there, tmp_path, sources)
+
+    try:
+        assert first not in planned
+        assert not docker_image._has(there, first)
+        assert docker_image._has(there, second)
+        monkeypatch.setattr(docker_image, "_KEPT_ELSEWHERE_S", -60)
+        other = tmp_path / "other"
+        shutil.copytree(sources, other, ignore=shutil.ignore_patterns("other"))
+        (other / "mds" / "file").write_text(f"{tmp_path} another")
+        assert second in docker_image.prune(there, other, dry_run=True)
+        assert second not in docker_image.prune(there, other, elsewhere=False, dry_run=True)
+    finally:
+        there.api.remove_image(second)
+
+
+def test_the_base_image_that_lacks_is_named(there: Engine, sources: Path) -> None:
+    """Only where it is needed: neither itself nor the image of the sources is there."""
+    (sources / "Dockerfile").write_text("ARG BASE=labelproof-nonesuch:1\nFROM ${BASE}\n")
+
+    assert docker_image.lacking(there, sources) == "labelproof-nonesuch:1"
+    (sources / "Dockerfile").unlink()
+    assert docker_image.lacking(there, sources) is None
