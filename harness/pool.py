@@ -118,7 +118,7 @@ class Member:
 
 
 class Pool:
-    """`failure` is the error of a cluster that did not start: it is raised again for each test that asks for one."""
+    """`failure` is the error of a cluster that did not start: it is raised again for each test that wants that kind."""
 
     def __init__(self, runtime: str, run_dir: Path, *, worker: str = "", clock: Clock | None = None) -> None:
         """`worker` names the process among several whose clusters share `run_dir`. LookupError: no such runtime."""
@@ -133,18 +133,23 @@ class Pool:
         self._alive: dict[str, Member] = {}
         self._closed: tuple[Member, ...] = ()
         self._done: list[Judgement] = []
+        self._failed: dict[str, Exception] = {}
         self._folders: list[str] = []
         self._ready_s: float | None = None
 
     def get(self, spec: ClusterSpec, runtime: str = "") -> Member:
         """The running cluster of that flavour, started if there is none. Raises what starting it raises."""
-        if self.failure is not None:
-            raise self.failure
         runtime = _known(runtime or self.runtime)
         flavour = f"{runtime} {spec.flavour()}"
+        if flavour in self._failed:
+            raise self._failed[flavour]
         if flavour not in self._alive:
             self._make_room(runtime)
-            self._alive[flavour] = self._start(spec, runtime)
+            try:
+                self._alive[flavour] = self._start(spec, runtime)
+            except Exception as error:
+                self.failure = self._failed[flavour] = error
+                raise
         member = self._alive[flavour] = self._alive.pop(flavour)  # the last used comes last
         member.begin(self.test)
         return member
@@ -220,15 +225,11 @@ class Pool:
     def _start(self, spec: ClusterSpec, runtime: str) -> Member:
         folder = self._folder()
         begin = self._clock.mono_ns()
-        try:
-            cluster = clusters.RUNTIMES[runtime]().start(spec, folder)
-        except Exception as error:
-            self.failure = error
-            raise
+        cluster = clusters.RUNTIMES[runtime]().start(spec, folder)
         if self._ready_s is None:
             self._ready_s = (self._clock.mono_ns() - begin) / 1e9
-        member = Member(cluster, Stored(folder))
         try:
+            member = Member(cluster, Stored(folder))
             member.booted()
         except BaseException:
             cluster.stop()

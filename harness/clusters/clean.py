@@ -54,8 +54,8 @@ def clean(cluster: Cluster, wanted: Standing) -> None:
             _repair(cluster, wanted, counters)
             counters = _counters(cluster)
             dirt = list(_dirt(counters, wanted))
-    except OSError as error:
-        raise Dirty(str(error.strerror or error)) from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: the test has stopped it, or a node does not come up
+        raise Dirty(str(getattr(error, "strerror", None) or error)) from error
     if any(cluster.nodes[node].role == "client" for node in revived) and _sum(counters, "tasks") < len(wanted.tasks):
         dirt.append(f"{', '.join(revived)} took tasks along that fixtures wider than the test had made")
     if dirt:
