@@ -1,5 +1,6 @@
 """Nodes in containers: what the engine is given, what machines are able to do there, and what is left at the end."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -161,20 +162,37 @@ def test_a_node_answers_with_its_network_down(cluster: Cluster) -> None:
 
 
 def test_a_node_stands_still_and_goes_on(cluster: Cluster) -> None:
-    """As the engine says; killed while it stands still, it never goes on."""
+    """As the engine says."""
     told: Any = cluster.machine
+
     cluster.pause("client0")
     stood = told.paused("client0")
     cluster.resume("client0")
-    went = told.paused("client0")
-    cluster.pause("client0")
 
-    cluster.kill("client0")
+    assert (stood, told.paused("client0")) == (True, False)
 
-    assert (stood, went, told.paused("client0")) == (True, False, False)
+
+def test_killed_while_it_stands_still_it_never_goes_on(cluster: Cluster) -> None:
+    """Not even to serve what waits for it."""
+    root = cluster.client().login(None, uid=0, gid=0, caps="all")
+    cluster.pause("mds0")
+    mark = cluster.mark()
+    waiting = threading.Thread(target=_tried, args=(root, "/frozen"))
+    waiting.start()
+    assert eventually(lambda: cluster.mark()["client0"] > mark["client0"])
+
+    cluster.kill("mds0")
+
+    assert cluster.mark()["mds0"] == mark["mds0"]
     with pytest.raises(KeyError):
-        told.namespace("client0")
-    cluster.restart("client0")
+        cluster.machine.namespace("mds0")
+    cluster.restart("mds0")
+    waiting.join()
+
+
+def _tried(task: Any, path: str) -> None:
+    with contextlib.suppress(OSError):
+        task.mkdir(path)
 
 
 def test_a_node_comes_back_on_its_volume_at_its_address(cluster: Cluster) -> None:
