@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import sepol
 from harness import policy
 from harness.model import access, cil
 from harness.model.context import split
+from harness.model.policy import Policy
 from harness.profile import Profile
 from harness.suites.scenarios import FORMAT, Scenario
 
@@ -56,12 +58,13 @@ class Denial:
 @dataclass(frozen=True, slots=True)
 class Derived:
     """The policy, and what was added: labels by role, what a task may become, and the denials of each scenario by
-    its name."""
+    its name. `barred`: scenarios that a constraint of the given policy leaves to nobody, and what it forbids."""
 
     policy: policy.Policy
     labels: dict[str, str]
     context: str
     denials: dict[str, list[Denial]]
+    barred: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -119,20 +122,22 @@ class _Text:
 
 def derive(base: policy.Policy, profile: Profile, scenarios: Sequence[Scenario]) -> Derived:
     """The given policy with a subject for each denial of each family, compiled. sepol.PolicyError as compile."""
-    text = _Text(profile, cil.read(base.cil))
+    model = Policy(base.binary, base.cil, name=base.name)
+    text = _Text(profile, model.facts)
     types = {role: f"{PREFIX}_{role}_t" for role in ROLES}
-    sids = text.facts.initial_sids
-    superblock = text.facts.fs_use["lustre"][1] if "lustre" in text.facts.fs_use else sids["unlabeled"]
-    types |= {"fs": superblock.type, "root": _parts(profile.root)[2], "security": sids["security"].type}
-    types |= {"unlabeled": sids["unlabeled"].type, "become": BECOME, "subject": "self"}
+    contexts = {"fs": model.fs_label("lustre") or "", "root": profile.root}
+    contexts |= {sid: model.initial_sid(sid) or "" for sid in ("security", "unlabeled")}
+    types |= {role: _parts(context)[2] for role, context in contexts.items()}
+    types |= {"become": BECOME, "subject": "self"}
     _declare(text, types)
-    context = text.process(BECOME)
+    contexts["become"] = text.process(BECOME)
     denials: dict[str, list[Denial]] = {}
     for family in families(scenarios).values():
         denials |= _denials(text, family, types)
     derived = policy.Policy.compile({"derived.cil": "\n".join([base.cil, *text.lines, ""])}, f"{base.name}-mediation")
-    labels = {role: _object(profile, types[role]) for role in ROLES} | {"unlabeled": _object(profile, UNKNOWN)}
-    return Derived(derived, labels, context, denials)
+    labels = {role: _object(profile, types[role]) for role in ROLES}
+    barred = dict(_barred(derived, denials, contexts | labels))
+    return Derived(derived, labels | {"unlabeled": _object(profile, UNKNOWN)}, contexts["become"], denials, barred)
 
 
 def families(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
@@ -176,6 +181,25 @@ def _denials(text: _Text, family: Sequence[Scenario], types: Types) -> dict[str,
             denial = Denial(scenario, check, permission, subjects[missing], control)
             found.setdefault(scenario.name, []).append(denial)
     return found
+
+
+def _barred(
+    made: policy.Policy, denials: Mapping[str, list[Denial]], contexts: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Rules can be added, constraints not taken away: libsepol says whether the controls have what they were given."""
+    with sepol.Worker(made.binary, name=made.name) as worker:
+        for name, (denial, *_) in denials.items():
+            scenario, control = denial.scenario, denial.control
+            roles = {**contexts, "new": contexts[scenario.becomes], "subject": control}
+            roles["object"] = roles["object" if scenario.lays else "new"]
+            rules = (_VALIDATED, _BY_COMMAND)
+            needs = [c for c in scenario.needs() if c.perms and c.source == "subject" and c.perms not in rules]
+            answers = worker.decide([(control, roles[check.target], check.tclass) for check in needs])
+            for check, answer in zip(needs, answers, strict=True):
+                lacking = check.perms - (answer.allowed if answer else frozenset())
+                if lacking and not check.optional:
+                    where = f"{check.tclass} {{ {' '.join(sorted(lacking))} }} on {roles[check.target]}"
+                    yield name, f"a constraint of the policy forbids {control} {where}"
 
 
 def _asked(scenario: Scenario) -> Iterator[tuple[access.Check, str]]:

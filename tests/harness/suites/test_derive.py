@@ -1,6 +1,7 @@
 """The derived policy of mediation, asked by libsepol: each subject lacks what its denial says, and nothing else."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,14 @@ def test_families_share_subjects() -> None:
 def access_classes() -> tuple[str, ...]:
     """The classes in the order of the rows."""
     return ("file", "dir", "lnk_file", "chr_file", "blk_file", "fifo_file", "sock_file")
+
+
+def test_what_a_constraint_leaves_to_nobody_is_said(cache: Path, policy: Policy) -> None:
+    """Rules can be added to a policy, and its constraints stay: such a scenario is barred, and says by what."""
+    files = {"policy.cil": policy.cil, "more.cil": "(constrain (lnk_file (relabelto)) (eq u1 u2))"}
+    stricter = Policy.compile(files, policy.name, cache=cache)
+
+    free, bound = (derive.derive(each, profile.of(policy.name), scenarios()).barred for each in (policy, stricter))
+
+    assert (free, list(bound)) == ({}, ["relabel-unknown"])
+    assert bound["relabel-unknown"].endswith("lnk_file { relabelto } on system_u:object_r:unlabeled_t:s0")
