@@ -167,7 +167,7 @@ def test_a_damaged_policy_of_a_run_is_one_line(labelproof: Command, stored: Path
 
 BAD = [
     (["run", "nonesuch"], Exit.NOTHING, "no suite or path 'nonesuch'; the suites are create_labels, mediation"),
-    (["run", "--runtime", "warp"], Exit.USAGE, "no runtime 'warp'; there are processes, inprocess, sim"),
+    (["run", "--runtime", "warp"], Exit.USAGE, "no runtime 'warp'; there are processes, "),
     (["run", "--policy", "nonesuch"], Exit.USAGE, "no policy 'nonesuch': give targeted, mls, or the path"),
     (["run", "--policy", "cut.33"], Exit.USAGE, "cut.33"),
     (["run", "--policy", "bad.cil"], Exit.USAGE, "bad.cil"),
