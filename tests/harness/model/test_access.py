@@ -49,6 +49,11 @@ def test_device_needs_the_capability_before_add_name():
         ({"access": "rw"}, ["read write", "open read write"]),
         ({"access": "w", "append": True}, ["append", "append open"]),
         ({"access": "rw", "append": True}, ["append read", "append open read"]),
+        # What is opened for reading alone appends nothing, but was asked for it (fs/open.c, build_open_flags).
+        ({"access": "r", "append": True}, ["append read", "open read"]),
+        ({"tclass": "dir", "access": "r", "append": True}, ["read", "open read"]),
+        # The access mode 3: asked for as reading and writing, granted as neither.
+        ({"access": "ioctl"}, ["read write", "ioctl open"]),
     ],
 )
 def test_open_of_an_existing_file_asks_twice(params, queries):
