@@ -29,6 +29,8 @@ class Names:
         self._recorded = recorded
         self._tops: dict[str, str] = {}
         self._made: dict[str, Event] = {}
+        # Of objects that were made without a name: the first label that they had.
+        self._unnamed: dict[str, Event] = {}
         self._paths: dict[str, str] = {}
         self._objects: dict[str, str] = {}
         self._tasks: dict[tuple[str, str, str], str] = {}
@@ -55,7 +57,7 @@ class Names:
 
     def maker(self, fid: str) -> str | None:
         """The operation that made the object, or None for the root and what boot made."""
-        made = self._made.get(fid)
+        made = self._made.get(fid) or self._unnamed.get(fid)
         return self._recorded.op_of(made) if made else None
 
     def task(self, invoke: Event) -> str:
@@ -132,6 +134,7 @@ class Names:
     def _find_paths(self) -> None:
         """From labels, which name parent and component; without LSM from what operations answered."""
         for label in self._recorded.labels:
+            self._unnamed.setdefault(label["object"], label)
             if label.get("as") and label["object"] not in self._made:
                 self._made[label["object"]] = label
         for op, end in self._recorded.ends.items():
