@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from client.entry import Entry
@@ -13,6 +14,16 @@ from rpc import Caller, Stub
 
 _MDS = mds_pb2.DESCRIPTOR.services_by_name["Mds"]
 _OSS = oss_pb2.DESCRIPTOR.services_by_name["Oss"]
+
+
+@dataclass(slots=True)
+class Cwd:
+    """A task's working directory on a mount. `path` leads there from the root, as far as is known: by it the walk is
+    done again when the ticket is of no use any more, and only the same directory will do then."""
+
+    entry: Entry
+    subject: bytes
+    path: bytes | None
 
 
 class Mount:
@@ -27,6 +38,8 @@ class Mount:
         self._started_ns = started_ns
         # By the subject's digest. An entry goes when its ticket is refused as stale.
         self.roots: dict[bytes, Entry] = {}
+        # Where the paths of a task begin, by its id, once it has changed that; before, at the root.
+        self.cwds: dict[str, Cwd] = {}
         self._node = node
         self._watches: dict[bytes, int] = {}
         self._stubs: dict[str, Stub] = {}
@@ -34,7 +47,9 @@ class Mount:
     async def connect(self) -> str:
         """Connects the node to every server; the policy fingerprint that the MDS told. ENOTCONN without an MDS."""
         caller = self._node.caller()
-        reply = await self.mds.connect(mds_pb2.ConnectRequest(client=self._node.name, started_ns=self._started_ns), caller)
+        reply = await self.mds.connect(
+            mds_pb2.ConnectRequest(client=self._node.name, started_ns=self._started_ns), caller
+        )
         for name in self._node.peers("oss"):
             await self.ost(name).connect(oss_pb2.OssConnectRequest(client=self._node.name), caller)
         return str(reply.sepol)
