@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from operator import itemgetter
 from typing import Any
 
 from client import stripe
@@ -30,15 +31,18 @@ class Osc:
 
     async def read(self, at: int, length: int) -> bytes:
         """Up to `length` bytes from `at`, holes as zeros; less only at the end of the file, or of IO_BYTES_MAX."""
-        data = bytearray(min(length, IO_BYTES_MAX))
+        length = min(length, IO_BYTES_MAX)
+        parts: dict[int, memoryview | bytes] = {}
         sizes: dict[int, int] = {}
         short = False
-        for run, reply in await self._each(self._runs(at, len(data)), self._read):
-            run.scatter(reply.data, data, at)
+        for run, reply in await self._each(self._runs(at, length), self._read):
+            # Protobuf copies the bytes each time that they are looked at; from here on they are copied once.
+            data = reply.data
+            parts.update(run.scatter(data))
             sizes[run.stripe] = reply.size
-            short = short or len(reply.data) < run.length
-        end = await self._size(sizes, at + len(data)) if short else at + len(data)
-        return bytes(data[: max(0, end - at)])
+            short = short or len(data) < run.length
+        whole = b"".join(part for _, part in sorted(parts.items(), key=itemgetter(0)))
+        return whole[: max(0, await self._size(sizes, at + length) - at)] if short else whole
 
     async def write(self, at: int, data: bytes) -> int:
         """Writes up to IO_BYTES_MAX of `data` at `at`; how many. EFBIG past the largest offset (loff_t)."""

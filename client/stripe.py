@@ -37,13 +37,17 @@ class Run:
 
     def gather(self, data: bytes | memoryview, base: int) -> bytes:
         """The run's bytes out of `data`, which begins at the file's offset `base`."""
-        return b"".join(bytes(data[p.at - base : p.at - base + p.length]) for p in self.pieces)
+        view = memoryview(data)
+        return b"".join(view[p.at - base : p.at - base + p.length] for p in self.pieces)
 
-    def scatter(self, data: bytes, into: bytearray, base: int) -> None:
-        """Puts what the object answered where it belongs; what it did not answer stays as it is."""
+    def scatter(self, data: bytes) -> Iterator[tuple[int, memoryview | bytes]]:
+        """What the object answered, piece by piece by its place in the file; zeros where it did not answer."""
+        view = memoryview(data)
         for p in self.pieces:
-            part = data[p.offset - self.offset : p.offset - self.offset + p.length]
-            into[p.at - base : p.at - base + len(part)] = part
+            part = view[p.offset - self.offset : p.offset - self.offset + p.length]
+            yield p.at, part
+            if len(part) < p.length:
+                yield p.at + len(part), bytes(p.length - len(part))
 
 
 def pieces(at: int, length: int, stripe_size: int, count: int) -> Iterator[Piece]:

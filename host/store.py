@@ -202,7 +202,8 @@ class Store:
         for row in group.rows:
             self.replies.keep(row)
         group.done.set_result(None)
-        self._recorder.event("commit", target=self.target, first=group.first, last=group.last)
+        # The group's replies are written next.
+        self._recorder.later("commit", target=self.target, first=group.first, last=group.last)
 
     def _numbered(self, txn: Txn, call: Call | None) -> Row | None:
         """Gives the step its transno, and saves its reply in the step itself."""

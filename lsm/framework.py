@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lsm.hooks import HOOKS, Hooks
@@ -107,9 +106,12 @@ def _overriders(modules: Sequence[Hooks], hook: str) -> tuple[tuple[str, Callabl
 
 def _placed(decision: Decision, hook: str, module: str, about: Obj | None) -> Decision:
     """The decision with what only the framework knows; a module may have named another object itself."""
-    if about is None or decision.role:
-        return replace(decision, hook=hook, module=module)
-    return replace(
-        decision, hook=hook, module=module, role=about.role, fid=about.fid,
-        name=decision.name or about.name, version=about.version,
+    d = decision
+    role, fid, name, version = d.role, d.fid, d.name, d.version
+    if about is not None and not role:
+        role, fid, name, version = about.role, about.fid, name or about.name, about.version
+    # Not dataclasses.replace, which takes four times as long; every decision comes by here.
+    return Decision(
+        hook, module, d.requested, d.denied, d.scontext, d.tcontext, d.tclass, d.allowed, d.reason, d.permissive,
+        d.audited, role, fid, name, version, d.seqno, d.digest, d.errno, d.told, d.ioctlcmd,
     )  # fmt: skip

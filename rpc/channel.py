@@ -133,13 +133,19 @@ class WireChannel:
         metadata = self._metadata(caller, rpc, xid, recorder.tick())
         batch = recorder.batch()
         common = self._common(batch, m, caller, rpc)
-        _record(batch, common, m, phase="send")
+        if m.recorded:
+            # Written with `done`: each write of its own costs as much as all the rest of an event.
+            batch.event("rpc", common, phase="send")
         try:
             data, trailing = await self._wire.exchange(m.path, body, metadata, timeout_s)
             reply = _reply(m, data)
         except OSError as error:
             self._seen(getattr(error, "trailing", ()))
             _record(batch, common, m, phase="done", status=error.errno, definite=status.definite(error), bytes=0)
+            raise
+        except BaseException:
+            # Given up: `send` alone tells of it.
+            batch.flush()
             raise
         self._seen(trailing)
         _record(batch, common, m, phase="done", status=0, definite=True, bytes=len(data))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from io import FileIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Recorder:
         self._name = orjson.dumps(node)
         self._index = index
         self._interned: set[str] = set()
+        self._waiting: list[Event] = []
         self._file: FileIO | None = None
         # Microseconds: a node that comes back counts on above what it used before.
         self._serial = clock.wall_ns() // 1000
@@ -64,6 +66,8 @@ class Recorder:
 
     def close(self) -> None:
         """Closes the file; what is recorded after that is lost."""
+        waiting, self._waiting = self._waiting, []
+        self.write(waiting, {})
         if self._file is not None:
             self._file.close()
         self._sink = None
@@ -97,6 +101,11 @@ class Recorder:
         batch.event(e, **fields)
         batch.flush()
 
+    def later(self, e: str, **fields: object) -> None:
+        """Adds an event to the next write, whatever that is of: for what stands in front of others anyway."""
+        if self.on:
+            self._waiting.append((e, self.lamport, self.clock.wall_ns(), members(fields)))
+
     def batch(self) -> Batch:
         return Batch(self)
 
@@ -104,6 +113,8 @@ class Recorder:
         """Writes events in one piece, after the subjects among `subjects` that this file does not have yet."""
         if self._sink is None or not events:
             return
+        if self._waiting:
+            events, self._waiting = self._waiting + events, []
         fresh = [key for key in subjects if key not in self._interned]
         if fresh:
             _, clock, when, _ = events[0]
@@ -161,13 +172,16 @@ class Batch:
         """
         if not self._recorder.on:
             return
-        asked = members({"rpc": rpc, "op": op, "vantage": vantage})
-        again = members({"rpc": rpc, "op": op, "vantage": "recheck" if vantage == "server" else vantage})
+        recorder = self._recorder
+        clock, when = recorder.lamport, recorder.clock.wall_ns()
+        asked = again = members({"rpc": rpc, "op": op, "vantage": vantage})
+        if vantage == "server":
+            again = asked[: -len(b'server"')] + b'recheck"'
         for i, d in enumerate(decisions[first:], first):
             # Asked only where label or policy have moved since the open (security_file_permission).
             moved = d.hook == "file_permission" or (rechecked is not None and i >= rechecked)
             by_whom = b',"behalf":true' if i in behalf else b',"behalf":false'
-            self._add("avc", (again if moved else asked) + _avc(d) + by_whom)
+            self._events.append(("avc", clock, when, (again if moved else asked) + _avc(_told(d)) + by_whom))
 
     def label(
         self,
@@ -257,15 +271,20 @@ def component(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+# A decision's fields, and what the history calls them.
+_ATTRS = (
+    "hook", "module", "role", "fid", "name", "requested", "denied", "scontext", "tcontext", "tclass", "allowed",
+    "reason", "permissive", "audited", "version", "seqno", "digest",
+)  # fmt: skip
+_CALLED = {"fid": "object", "digest": "policy"}
+_told = attrgetter(*_ATTRS)
+
+
 @lru_cache(maxsize=4096)
-def _avc(d: Decision) -> bytes:
-    # Kept: a task asks the same of the same objects again and again.
-    return members({
-        "hook": d.hook, "module": d.module, "role": d.role, "object": str(d.fid) if d.fid else None, "name": d.name,
-        "requested": d.requested, "denied": d.denied, "scontext": d.scontext, "tcontext": d.tcontext,
-        "tclass": d.tclass, "allowed": d.allowed, "reason": d.reason, "permissive": d.permissive,
-        "audited": d.audited, "version": d.version, "seqno": d.seqno, "policy": d.digest,
-    })  # fmt: skip
+def _avc(told: tuple[Any, ...]) -> bytes:
+    # Kept: a task asks the same of the same objects again and again. (A Decision itself is slow to hash and compare.)
+    fields = {_CALLED.get(name, name): value for name, value in zip(_ATTRS, told, strict=True)}
+    return members(fields | {"object": str(fields["object"]) if fields["object"] else None})
 
 
 def _subject(key: str, s: Subject) -> dict[str, Any]:

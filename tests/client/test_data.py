@@ -24,15 +24,28 @@ def test_pieces_cover_the_range_once_and_each_byte_lies_where_round_robin_puts_i
 @given(at=st.integers(0, 200), length=st.integers(0, 200), count=st.integers(1, 4), most=st.integers(1, 64))
 def test_runs_touch_within_their_object_and_hold_every_byte_once(at, length, count, most):
     data = bytes(n % 251 for n in range(length))
-    back = bytearray(length)
+    back: dict[int, bytes] = {}
 
     runs = stripe.runs(stripe.pieces(at, length, 8, count), most)
     for run in runs:
-        run.scatter(run.gather(data, at), back, at)
+        back |= {place: bytes(part) for place, part in run.scatter(run.gather(data, at))}
 
-    assert back == data
+    assert b"".join(part for _, part in sorted(back.items())) == data
     assert sum(run.length for run in runs) == length
     assert all(_touches(run) and (run.length <= most or len(run.pieces) == 1) for run in runs)
+
+
+@pytest.mark.parametrize("answered", range(13))
+def test_what_an_object_did_not_answer_is_zeros(answered):
+    """A short answer fills the run's first pieces, the one that it ends in in part."""
+    data = bytes(range(1, 25))
+    (run, _) = stripe.runs(stripe.pieces(0, 24, 4, 2), 64)
+
+    parts = dict(run.scatter(run.gather(data, 0)[:answered]))
+
+    whole = b"".join(part for _, part in sorted(parts.items()))
+    assert whole == run.gather(data, 0)[:answered] + bytes(12 - answered)
+    assert {place // 4 % 2 for place in parts} == {0}
 
 
 def _touches(run: Run) -> bool:

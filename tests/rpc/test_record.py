@@ -123,6 +123,22 @@ def test_what_a_server_asks_again_says_so(recorder, writes, vantage, again) -> N
     assert [event["vantage"] for event in lines(writes)] == [vantage, again, vantage, again]
 
 
+def test_what_can_wait_goes_with_the_next_write(recorder, writes, tmp_path) -> None:
+    """It costs no write of its own, stands before what comes after it, and is there when the node ends."""
+    recorder.later("commit", first=1)
+    waiting = len(writes)
+    recorder.event("note", text="after")
+    written = lines(writes)
+    file = rpc.Recorder.to_file(tmp_path / "n0.jsonl", "n0", Clock())
+    file.later("commit", first=2)
+    file.close()
+
+    assert waiting == 0
+    assert len(writes) == 1
+    assert [(event["e"], event["i"]) for event in written] == [("commit", 0), ("note", 1)]
+    assert json.loads((tmp_path / "n0.jsonl").read_text())["first"] == 2
+
+
 def test_without_a_sink_nothing_is_written(caller) -> None:
     """Recording off costs no events; the clock and the numbers still run."""
     recorder = rpc.Recorder("n0", None, Clock())
