@@ -17,7 +17,7 @@ class Session(Base):
     """What names no object but the filesystem."""
 
     async def connect(self, call: Call, req: mds_pb2.ConnectRequest) -> mds_pb2.ConnectReply:
-        """Begins a session; tells the client the policy and its fingerprint. One that was restarted is evicted first."""
+        """Begins a session; tells the client the policy and its fingerprint. A restarted one is evicted first."""
         node = self._mdt.node
         if call.peer.role == "client":
             await self._mdt.clients.connected(call.peer.node, req.started_ns)
