@@ -81,14 +81,13 @@ def test_a_relabel_that_an_ost_misses_is_taken_back(cluster: Cluster, task, stor
     """All servers tell one label in the end, whichever it is."""
     path, actor = store(), task()
     fid = actor.stat(path).fid
-    old = actor.getxattr(path, "security.selinux")
 
     with Partition("mds0", "oss0").on(cluster), pytest.raises(OSError):
         actor.setxattr(path, "security.selinux", b"user_u:object_r:project_dir_t:s0")
     assert works()
 
-    assert actor.getxattr(path, "security.selinux") == old
-    assert _within(20, lambda: {item["labels"]["security.selinux"] for item in cluster.collect(fid)}, {old.decode()})
+    # What the client gave up may still be done after it did.
+    assert _within(20, lambda: len({item["labels"]["security.selinux"] for item in cluster.collect(fid)}) == 1)
 
 
 def test_a_pulled_cable_is_silence_for_the_others(cluster: Cluster, task, store, works) -> None:
@@ -115,10 +114,9 @@ def test_two_equal_partitions_heal_one_by_one(cluster: Cluster, task, store, loo
     assert works()
 
 
-def _within(seconds: float, look: Callable[[], object], wanted: object) -> bool:
-    """Whether that is what is seen some time soon: who has been cut off is told what it missed."""
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether it comes to hold some time soon: who was cut off is told what it missed."""
     deadline = time.monotonic() + seconds
-    while look() != wanted:
-        if time.monotonic() > deadline:
-            return False
-    return True
+    while not condition() and time.monotonic() < deadline:
+        """A round of rpcs is pause enough."""
+    return condition()
