@@ -46,7 +46,8 @@ class Label(Base):
             try:
                 return await self._distributed(call, req, inode, relabel)
             except Exception:
-                await self._mdt.relabels.undo(relabel)
+                if not await self._mdt.relabels.undo(relabel):
+                    self._mdt.reaper.wake()
                 raise
 
     async def _distributed(
