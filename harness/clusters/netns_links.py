@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -61,9 +62,9 @@ def make_switch(pid: int) -> None:
 
 def plug(switch: int, hosts: Sequence[Host]) -> None:
     """A cable from the switch in the namespace of process `switch` to each host, up, with the host's address on it."""
-    inside(switch, lambda: _routing(lambda ip: [_add_cable(ip, host) for host in hosts]))
+    inside(switch, lambda: _routing(lambda ip: _add_cables(ip, hosts)))
     for host in hosts:
-        inside(host.pid, lambda host=host: _routing(lambda ip: _address(ip, host)))  # type: ignore[misc]
+        inside(host.pid, partial(_routing, partial(_address, host)))
 
 
 def _enter(pid: int) -> None:
@@ -79,7 +80,7 @@ def _enter(pid: int) -> None:
 def _routing(work: Callable[[Any], object]) -> None:
     """Does `work` with rtnetlink; its refusals become plain OSErrors."""
     # Imported when a first network is made: it takes as long as a node's whole start.
-    from pyroute2 import IPRoute, NetlinkError
+    from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped]  # it carries no types
 
     try:
         with IPRoute() as ip:
@@ -93,12 +94,13 @@ def _add_bridge(ip: Any) -> None:
     ip.link("set", index=_index(ip, SWITCH), state="up")
 
 
-def _add_cable(ip: Any, host: Host) -> None:
-    ip.link("add", ifname=host.port, kind="veth", peer={"ifname": INTERFACE, "net_ns_pid": host.pid})
-    ip.link("set", index=_index(ip, host.port), master=_index(ip, SWITCH), state="up")
+def _add_cables(ip: Any, hosts: Sequence[Host]) -> None:
+    for host in hosts:
+        ip.link("add", ifname=host.port, kind="veth", peer={"ifname": INTERFACE, "net_ns_pid": host.pid})
+        ip.link("set", index=_index(ip, host.port), master=_index(ip, SWITCH), state="up")
 
 
-def _address(ip: Any, host: Host) -> None:
+def _address(host: Host, ip: Any) -> None:
     index = _index(ip, INTERFACE)
     ip.addr("add", index=index, address=host.ip, prefixlen=host.prefix)
     ip.link("set", index=index, state="up")

@@ -121,10 +121,11 @@ def main() -> None:
 
 def _serve(queue: Queue, shaper: Shaper) -> None:
     while True:
-        readable, _, _ = select.select([queue.socket, 0], [], [], shaper.next_s(_now_s()))
+        packets = queue.socket.fileno()
+        readable, _, _ = select.select([packets, 0], [], [], shaper.next_s(_now_s()))
         if 0 in readable and not os.read(0, 1):
             return
-        if queue.socket in readable:
+        if packets in readable:
             now = _now_s()
             for packet in queue.packets():
                 if not shaper.came(packet, now):

@@ -142,7 +142,7 @@ class Netem(_Shape):
         network = inside.network(cluster)
         target = ("NFQUEUE", "--queue-num", str(_QUEUE), "--queue-bypass")
         by = ("-o", network.interface(self.node))
-        ways = [("-d", network.ip(peer), *by) for peer in self.peers] or [by]
+        ways: list[tuple[str, ...]] = [("-d", network.ip(peer), *by) for peer in self.peers] or [by]
         return [Rule(self.node, "OUTPUT", way, target, self._mark) for way in ways]
 
     def _queued(self, cluster: Cluster) -> subprocess.Popen[bytes]:
