@@ -35,7 +35,7 @@ class Driven:
     _tasks: list[Task] = field(default_factory=list)
 
     def bench(self, operation: str, tasks: int, count: int) -> Mapping[str, int]:
-        """`count` operations by each of `tasks` tasks at once: {"ns", "cpu_ns"}, both of the client."""
+        """`count` operations by each of `tasks` tasks at once: {"ns", "cpu_ns", "faults"} of the client."""
         found: Mapping[str, int] = self._ask("bench", operation=operation, tasks=self._names(tasks), count=count)
         return found
 
