@@ -11,6 +11,7 @@ from lsm.avc import Avc
 from lsm.hooks import F_SETFL, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
 from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux.context import ContextError
+from lsm.modules.selinux.policy import Policy
 from lsm.modules.selinux.server import SecurityServer
 from lsm.objects import Decision, Obj, Subject
 
@@ -35,6 +36,8 @@ class Selinux(Hooks):
     def __init__(self, server: SecurityServer) -> None:
         self.server = server
         self.avc = Avc(server.compute_av)
+        # What _requested answered, by class and permissions, under the policy beside it.
+        self._asked: tuple[Policy, dict[tuple[str, tuple[str, ...]], tuple[bool, int]]] = (server.policy, {})
 
     # --- super block -------------------------------------------------------------------------------------------
 
@@ -377,10 +380,16 @@ class Selinux(Hooks):
     def _requested(self, tclass: str, perms: tuple[str, ...]) -> tuple[bool, int]:
         """(whether what the policy does not know is allowed, the mask of what it knows)."""
         policy = self.server.policy
-        known = policy.classes.get(tclass, ())
-        named = tuple(p for p in perms if p in known)
-        everything_known = len(named) == len(perms)
-        return everything_known or policy.handle_unknown == "allow", policy.mask(tclass, named) if named else 0
+        if self._asked[0] is not policy:
+            self._asked = (policy, {})
+        kept = self._asked[1]
+        found = kept.get((tclass, perms))
+        if found is None:
+            known = policy.classes.get(tclass, ())
+            named = tuple(p for p in perms if p in known)
+            allowed = len(named) == len(perms) or policy.handle_unknown == "allow"
+            found = kept[tclass, perms] = allowed, policy.mask(tclass, named) if named else 0
+        return found
 
     def _new_sid(self, subject: Subject, parent: Obj, new: Obj) -> int:
         """determine_inode_label: fscreate, else the transition from the directory with the last component."""

@@ -107,7 +107,8 @@ class Policy:
 
     def names(self, tclass: str, mask: int) -> tuple[str, ...]:
         """The permission names of the bits in `mask`, in bit order; unknown bits that `mask()` never gave have none."""
-        return tuple(perm for perm, bit in self._bits.get(tclass, {}).items() if bit & mask)
+        # Mostly nothing is denied and nothing is to be told.
+        return tuple(perm for perm, bit in self._bits.get(tclass, {}).items() if bit & mask) if mask else ()
 
     @property
     def transition_bits(self) -> int:
