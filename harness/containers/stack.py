@@ -22,7 +22,8 @@ _HEADER = """\
 # Made from {source} by `labelproof compose --stack`.
 #   docker stack deploy --resolve-image never -c THIS NAME
 #   docker run --rm --network NAME_{network} -v SECRETS:/run/secrets:ro -v RESULTS:/results --entrypoint labelproof \\
-#     -e LABELPROOF_RUNTIME=compose -e LABELPROOF_CLUSTER={addresses} IMAGE --store /results run
+#     -e LABELPROOF_RUNTIME=compose -e LABELPROOF_CLUSTER={addresses} \\
+#     -e LABELPROOF_SECRETS=/run/secrets IMAGE --store /results run
 """
 _PORT = 7000
 
