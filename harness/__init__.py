@@ -3,6 +3,7 @@
 In reading order:
     spec, policy, policies, profile, subjects, choices   what cluster is wanted, under which policy, who is who in it
     clusters, sim                                        the runtimes, and the simulator beneath one of them
+    containers                                           what compose projects and stacks need: keys, files, the tools
     nodes, tasks, values, calls                          what a test acts on, and system calls as typed by a person
     bench                                                what labels, mediation and the history cost
     model, checkers                                      the judges, who know nothing of the cluster's code

@@ -11,6 +11,8 @@ In reading order:
   app.py     what a role brings: its services, its start and stop
   serve.py   an app over gRPC: bind, serve, health
   main.py    a node process: configuration on stdin, one ready line on stdout, gone with its parent
+  secrets.py, standalone.py, lives.py  a node of a container: its role's keys, its name, what each run begins it with
+  health.py  the image's HEALTHCHECK
 
 A node's own kernel services (ipc, keys, sockets ...) will be files here too, one a family. Never mds, oss or client.
 """

@@ -11,6 +11,7 @@ In reading order:
     methods                         the rpcs as the descriptors say them
     memory, transport_grpc          the two transports
     echo                            a bare gRPC echo with the second's options, to measure ours against
+    health                          who serves at an address, and whether it is well
     identity, tls                   what the second needs: a node's certificate, and the authority that makes them
 """
 

@@ -9,6 +9,7 @@ In reading order:
     diff     `diff`, and the baselines of `run`;  why: `why denied`, `why label`
     cluster  `cluster up|status|exec|down`;  choice: the options that start a cluster
     oracle   `oracle`: cases that a real kernel has run
+    certs    `certs`;  compose: `compose`
     machine  `doctor`
 
 A command is one function here and one line in `command`; what it does is in harness. Heavy modules are imported only by

@@ -48,6 +48,8 @@ def compose(shared: Shared, as_stack: bool, given: str, nodes: str, words: tuple
     return inside.run(words, shared.home, file, secrets, counts, _tell)
 
 
-def _tell(runs: Sequence[Run]) -> None:
+def _tell(runs: Sequence[Run], fallen: str | None) -> None:
+    if fallen:
+        click.echo(fallen, err=True)
     for run in runs:
         click.echo(f"brought here: {run.path}")

@@ -16,7 +16,8 @@ SERVICE = "harness"
 _RUNS = "/results/runs"
 _NAME = "compose"
 
-Told = Callable[[Sequence[Run]], None]
+# What was recorded, and which container ended by itself, if one did.
+Told = Callable[[Sequence[Run], str | None], None]
 
 
 def run(
@@ -24,8 +25,8 @@ def run(
 ) -> int:  # fmt: skip
     """Runs `labelproof run` with these words in a cluster of so many nodes a role; its exit code.
 
-    `told` gets the runs that it recorded, which are in the store then, also where it was interrupted. ClusterError
-    where the project does not come up; nothing of it is left.
+    `told` gets the runs that it recorded, which are in the store then, also where it was interrupted, and which
+    container ended by itself. ClusterError where the project does not come up; nothing of it is left.
     """
     there = engine.connect()
     store.prepare()
@@ -56,7 +57,7 @@ def _judged(
         return running.wait()
     finally:
         running.terminate()
-        told(_bring(there, container, store))
+        told(_bring(there, container, store), project.fallen())
 
 
 def _bring(there: Engine, container: str, store: Store) -> list[Run]:
