@@ -52,6 +52,8 @@ class Agent:
     async def _end(self, call: Call, task: Task) -> None:
         await asyncio.gather(*(self._close(call, task, file) for file in task.fds.values()))
         task.fds.clear()
+        for mount in self._mounts.values():
+            mount.cwds.pop(task.id, None)
         tasks.record(call.batch, task, "logout", call.peer.node)
 
     async def mount(self, call: Call, req: pb.MountRequest) -> pb.MountReply:

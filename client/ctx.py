@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,9 @@ class Ctx:
         call.lsm.subject = task.subject
         self.mediator: Mediator = call.lsm
         self._op, self._test = op, test
+        # Descriptors of the directories at which the call's first and second relative path begin (openat(2)).
+        self.dirfd: int | None = None
+        self.to_dirfd: int | None = None
         self._use(mount)
 
     def _use(self, mount: Mount, opener: Caller | None = None) -> None:
@@ -49,7 +53,7 @@ class Ctx:
         self.mount = mount
         self.caller: Caller = (opener or own).doing(op=self._op, test=self._test)
         self.guard = self._guard(mount)
-        self.mdc = Mdc(mount, self.caller, self.guard)
+        self.mdc = Mdc(mount, self.caller, self.guard, self.task.id)
         self.walk = Walk(self.mdc)
 
     def _guard(self, mount: Mount) -> Guard:
@@ -62,9 +66,29 @@ class Ctx:
         """After ESTALE: forgets what was walked; False if this call walked nothing, so that nothing would change."""
         walked = self.mdc.walked
         if walked:
+            if (cwd := self.mount.cwds.get(self.task.id)) is not None:
+                cwd.subject = b""
             self.mount.roots.pop(self.task.subject.digest, None)
             self._use(self.mount)
         return walked
+
+    async def last(self, path: bytes, *, second: bool = False) -> Last:
+        """Where a path ends, from where the call has it begin. EBADF, ENOTDIR where that is no open directory."""
+        number = self.to_dirfd if second else self.dirfd
+        if number is None or not path or path.startswith(b"/"):
+            return await self.walk.last(path)
+        directory = opened(self.task, number, path=True).entry
+        if not directory.is_dir:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return await self.walk.last(path, directory)
+
+    def absolute(self, path: bytes) -> bytes | None:
+        """The path from the root, as far as it is known."""
+        if path.startswith(b"/"):
+            return path
+        cwd = self.mount.cwds.get(self.task.id)
+        base = opened(self.task, self.dirfd, path=True).path if self.dirfd is not None else cwd.path if cwd else b""
+        return None if base is None else base + b"/" + path
 
     def file(self, fd: int, *, path: bool = False) -> OpenFile:
         """The open file, on its own mount and as its opener: handle and token are the subject's who opened it, and a
@@ -94,7 +118,7 @@ class Ctx:
         if fd is not None:
             file = self.file(fd, path=o_path)
             return Target(Place.opened(file.handle), file.entry)
-        last = await self.walk.last(path or b"")
+        last = await self.last(path or b"")
         if last.name and not (follow or last.slash or self.guard.on):
             return Target(Place.named(last))
         return Target.of((await self.walk.find(last, follow=follow)).entry)

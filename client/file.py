@@ -40,6 +40,8 @@ class OpenFile:
     interrupted: bool = False
     # When it was last read from, ns of monotonic time; None: not yet, or with O_NOATIME only.
     read_ns: int | None = None
+    # The way to it from the root, if that is known.
+    path: bytes | None = None
 
     def accessed(self, now_ns: int) -> None:
         """It was read from (include/linux/fs.h, file_accessed); close tells the server."""

@@ -61,7 +61,8 @@ class Guard:
 
     def opening(self, parent: Entry, name: bytes, entry: Entry, flags: int) -> None:
         """The steps of opening what is there, O_TRUNC included."""
-        self.named("open", parent, name, entry, flags=flags, mask=vfs.file_mask(flags))
+        # Whether a fifo has a reader only the server knows.
+        self.named("open", parent, name, entry, flags=flags, mask=vfs.file_mask(flags), readers=1)
         if self._mediator is not None and flags & os.O_TRUNC and stat.S_ISREG(entry.mode):
             attrs = frozenset({"size", "file", "open"})
             self._mediator.check("inode_setattr", self._obj("object", entry), attrs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ from google.protobuf.message import Message
 
 from client.entry import Entry
 from client.guard import Guard
-from client.mount import Mount
-from client.walk import Last
+from client.mount import Cwd, Mount
+from client.walk import Last, Walk
 from labelproof.v1 import mds_pb2 as pb
 from rpc import Caller, fid_message
 
@@ -50,13 +51,15 @@ def name_in(last: Last) -> pb.Name:
 class Mdc:
     """Calls for one task on one mount. As the Names of a walk it asks the client's LSM before each step."""
 
-    def __init__(self, mount: Mount, caller: Caller, guard: Guard) -> None:
+    def __init__(self, mount: Mount, caller: Caller, guard: Guard, task: str = "") -> None:
         self._mount = mount
+        # Whose working directory its paths begin at.
+        self._task = task
         self._caller = caller
         self._guard = guard
         # Whether this call began a walk, which a stale ticket may have ended.
         self.walked = False
-        self._digest = caller.subject.digest if caller.subject else b""
+        self.digest = caller.subject.digest if caller.subject else b""
 
     async def send(self, rpc: str, request: Message, ticket: bytes = b"") -> Any:
         """The reply to `rpc` ("open"); a lost one is sent again as the same call."""
@@ -65,12 +68,32 @@ class Mdc:
     async def root(self) -> Entry:
         """The root with a ticket of this subject's, asked for once."""
         self.walked = True
-        kept = self._mount.roots.get(self._digest)
+        kept = self._mount.roots.get(self.digest)
         if kept is None:
             self._guard.check("mount")
             reply = await self.send("get_root", pb.GetRootRequest())
-            kept = self._mount.roots[self._digest] = Entry.of(reply.entry, reply.ticket)
+            kept = self._mount.roots[self.digest] = Entry.of(reply.entry, reply.ticket)
         return kept
+
+    async def begin(self) -> Entry:
+        """Where a relative path begins: the task's working directory, else the root. ENOENT if that is gone."""
+        self.walked = True
+        cwd = self._mount.cwds.get(self._task)
+        if cwd is None:
+            return await self.root()
+        if cwd.subject != self.digest:
+            await self._again(cwd)
+        return cwd.entry
+
+    async def _again(self, cwd: Cwd) -> None:
+        """The way to a working directory once more, for a ticket of this subject's."""
+        if cwd.path is None:
+            raise OSError(errno.ESTALE, "the working directory was entered by a descriptor; open it again")
+        walk = Walk(self)
+        found = (await walk.find(await walk.last(cwd.path))).entry
+        if found.fid != cwd.entry.fid:
+            raise FileNotFoundError(errno.ENOENT, "another directory stands where the working directory was")
+        cwd.entry, cwd.subject = found, self.digest
 
     async def lookup(self, parent: Entry, name: bytes) -> Entry:
         self._guard.check("lookup", parent=parent)

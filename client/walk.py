@@ -28,6 +28,7 @@ class Names(Protocol):
     async def root(self) -> Entry: ...
     async def lookup(self, parent: Entry, name: bytes) -> Entry: ...
     async def search(self, directory: Entry) -> None: ...
+    async def begin(self) -> Entry: ...
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes: ...
 
 
@@ -35,8 +36,9 @@ class Names(Protocol):
 class Last:
     """Where a path ends: the directories walked from the root, and the component that is left.
 
-    `name` is what is left to look up in the last of `dirs`; empty if the path ends at that directory itself, and
-    then `dots` is b"", b"." or b".." as it was written. `slash`: it must be a directory.
+    The first of `dirs` is the root, or where the task's paths begin. `name` is what is left to look up in the last of
+    `dirs`; empty if the path ends at that directory itself, and then `dots` is b"", b"." or b".." as it was written.
+    `slash`: it must be a directory.
     """
 
     dirs: Dirs
@@ -69,13 +71,17 @@ class Walk:
         self._links = 0
         self._searched: set[Fid] = set()
 
-    async def last(self, path: bytes) -> Last:
-        """Walks all but the last component. ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EACCES by who is asked."""
+    async def last(self, path: bytes, start: Entry | None = None) -> Last:
+        """Walks all but the last component, of a relative path from `start` or the task's working directory.
+
+        ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EACCES by who is asked.
+        """
         if not path:
             raise _error(errno.ENOENT, path)
         if len(path) > PATH_BYTES_MAX:
             raise _error(errno.ENAMETOOLONG, path)
-        return await self._along((await self._names.root(),), path)
+        begin = await self._names.root() if path.startswith(b"/") else start or await self._names.begin()
+        return await self._along((begin,), path)
 
     async def find(self, last: Last, *, follow: bool = True) -> Found:
         """Looks the last component up, and goes on through links if `follow` or a trailing slash asks for it."""
@@ -116,34 +122,37 @@ class Walk:
 
     async def _along(self, dirs: Dirs, path: bytes) -> Last:
         if path.startswith(b"/"):
-            dirs = dirs[:1]
+            dirs = (await self._names.root(),)
         names = [name for name in path.split(b"/") if name]
         for name in names[:-1]:
             dirs = await self._into(dirs, name)
         if names and names[-1] in (b".", b".."):
             await self.search(dirs[-1])
-        return _ends(dirs, names[-1] if names else b"", path.endswith(b"/"))
+        return await self._ends(dirs, names[-1] if names else b"", path.endswith(b"/"))
 
     async def _into(self, dirs: Dirs, name: bytes) -> Dirs:
         """One step down, or up; links are followed. ENOTDIR for what is no directory."""
         if name == b"..":
             await self.search(dirs[-1])
-        last = _ends(dirs, name, True)
+        last = await self._ends(dirs, name, True)
         found = await self.find(last)
         return (*found.last.dirs, found.entry) if found.last.name else found.last.dirs
+
+    async def _ends(self, dirs: Dirs, name: bytes, slash: bool) -> Last:
+        """`..` goes back the way that was walked; beyond where that began the server says what is above."""
+        if name == b"..":
+            return Last(dirs[:-1] or (await self._above(dirs[0]),), b"", slash, name)
+        if name in (b"", b"."):
+            return Last(dirs, b"", slash, name)
+        return Last(dirs, name, slash)
+
+    async def _above(self, directory: Entry) -> Entry:
+        root = await self._names.root()
+        return root if directory.fid == root.fid else await self._lookup(directory, b"..")
 
     async def _lookup(self, parent: Entry, name: bytes) -> Entry:
         self._searched.add(parent.fid)
         return await self._names.lookup(parent, name)
-
-
-def _ends(dirs: Dirs, name: bytes, slash: bool) -> Last:
-    """`..` goes back the way that was walked, and stays at the root."""
-    if name == b"..":
-        return Last(dirs[:-1] or dirs[:1], b"", slash, name)
-    if name in (b"", b"."):
-        return Last(dirs, b"", slash, name)
-    return Last(dirs, name, slash)
 
 
 def _error(number: int, name: bytes) -> OSError:

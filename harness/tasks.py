@@ -69,7 +69,15 @@ class Entry:
     labels: Labels
 
 
-Path = str | bytes
+@dataclass(frozen=True, slots=True)
+class At:
+    """A path that begins at an open directory, if it is relative (openat(2) and its like)."""
+
+    dir: Fd | int
+    path: str | bytes
+
+
+Path = str | bytes | At
 Where = Path | Fd | int
 
 
@@ -112,7 +120,7 @@ class Task:
 
     async def acall(self, name: str, /, **args: Any) -> Any:
         """The same as a coroutine, so that `cluster.run` can have several under way at once."""
-        cluster = self.cluster
+        cluster, args = self.cluster, _at(args)
         op = self.last = cluster.begin(self.client, self.mount, self.id, name, values.told(args))
         request = pb.SyscallRequest(task=self.id, mount=self.mount, op=op, name=name, args=_travelling(name, args))
         try:
@@ -263,7 +271,7 @@ class Task:
         self.call("access", mode=mode, flags=flags, **_where(where))
 
     def chdir(self, where: Where) -> None:
-        """What chdir asks; paths begin at the root all the same."""
+        """Where relative paths begin on this mount from now on; before, they begin at its root."""
         self.call("chdir", **_where(where))
 
     def chmod(self, where: Where, mode: int) -> None:
@@ -361,6 +369,14 @@ _WIRE: dict[str, dict[str, str]] = {
 def _travelling(name: str, args: Mapping[str, Any]) -> pb.Fields:
     names = _WIRE.get(name, {})
     return values.fields({names.get(key, key): value for key, value in args.items()})
+
+
+def _at(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with each At as a path and a descriptor."""
+    given = {key: value for key, value in args.items() if isinstance(value, At)}
+    numbers = {key: at.dir.n if isinstance(at.dir, Fd) else at.dir for key, at in given.items()}
+    dirfds = {"to_dirfd" if key == "to" else "dirfd": number for key, number in numbers.items()}
+    return {**args, **{key: at.path for key, at in given.items()}, **dirfds}
 
 
 def _where(where: Where) -> dict[str, Any]:

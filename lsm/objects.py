@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+# include/uapi/linux/fs.h
+FS_IMMUTABLE_FL, FS_APPEND_FL = 0x10, 0x20
+
 
 class Fid(NamedTuple):
     """File identifier: 64-bit sequence, 32-bit object id, 32-bit version (struct lu_fid); never reused."""
@@ -72,10 +75,20 @@ class Obj:
     rdev: int = 0
     # The POSIX access control list, as its xattr holds it; empty: the mode says it all.
     acl: bytes = b""
+    # FS_*_FL (include/uapi/linux/fs.h), of which VFS steps look at two.
+    flags: int = 0
 
     @property
     def is_dir(self) -> bool:
         return stat.S_ISDIR(self.mode)
+
+    @property
+    def immutable(self) -> bool:
+        return bool(self.flags & FS_IMMUTABLE_FL)
+
+    @property
+    def append_only(self) -> bool:
+        return bool(self.flags & FS_APPEND_FL)
 
 
 # security/selinux/hooks.c, inode_mode_to_security_class

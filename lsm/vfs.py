@@ -37,7 +37,9 @@ def run(op: str, m: Mediator, **p: Any) -> None:
 
 
 def permission(m: Mediator, obj: Obj, mask: int) -> None:
-    """fs/namei.c, inode_permission: mode bits first, then the hook. `mask` of MAY_*."""
+    """fs/namei.c, inode_permission: what nobody may write to, mode bits, then the hook. `mask` of MAY_*."""
+    if mask & MAY_WRITE and obj.immutable:
+        m.refuse_dac(obj, ("write",), errno.EPERM, "inode_permission")
     if not dac_allows(m, obj, mask):
         m.refuse_dac(obj, _dac_words(mask), hook="inode_permission")
     m.check("inode_permission", obj, mask)
@@ -152,8 +154,17 @@ def _is_dir(role: str) -> Callable[[Mediator, P], bool]:
 
 
 def _sticky(m: Mediator, p: P) -> None:
-    if sticky(m, p["parent"], p["object"]):
-        m.refuse_dac(p["object"], ("delete",), errno.EPERM, "check_sticky")
+    _may_go(m, p["parent"], p["object"])
+
+
+def _may_go(m: Mediator, parent: Obj, obj: Obj) -> None:
+    """fs/namei.c, may_delete: what keeps a name where it is, for who may write to its directory."""
+    if parent.append_only:
+        m.refuse_dac(obj, ("delete",), errno.EPERM, "may_delete")
+    if sticky(m, parent, obj):
+        m.refuse_dac(obj, ("delete",), errno.EPERM, "check_sticky")
+    if obj.append_only or obj.immutable:
+        m.refuse_dac(obj, ("delete",), errno.EPERM, "may_delete")
 
 
 def _needs(cap: str, error: int = errno.EPERM) -> Step:
@@ -172,6 +183,24 @@ def _mknod_capability(m: Mediator, p: P) -> None:
         _needs("mknod")(m, p)
 
 
+def _appends(m: Mediator, p: P) -> None:
+    """fs/namei.c, may_open: what may only be appended to."""
+    flags = p["flags"]
+    overwrites = flags & os.O_TRUNC or (flags & os.O_ACCMODE != os.O_RDONLY and not flags & os.O_APPEND)
+    if p["object"].append_only and overwrites:
+        m.refuse_dac(p["object"], ("write",), errno.EPERM, "may_open")
+
+
+def _fixed(*flags: str) -> Step:
+    """EPERM for an object with one of the flags, whoever asks."""
+
+    def step(m: Mediator, p: P) -> None:
+        if any(getattr(p["object"], flag) for flag in flags):
+            m.refuse_dac(p["object"], ("write",), errno.EPERM, "vfs")
+
+    return step
+
+
 def _noatime(m: Mediator, p: P) -> None:
     """fs/namei.c, may_open: O_NOATIME is the owner's."""
     if p["flags"] & os.O_NOATIME and not owner_or_capable(m, p["object"]):
@@ -180,6 +209,10 @@ def _noatime(m: Mediator, p: P) -> None:
 
 def _may_setattr(m: Mediator, p: P) -> None:
     """fs/attr.c, may_setattr: utimes(now) by who is not the owner needs write permission."""
+    obj: Obj = p["object"]
+    fixed = p["attrs"] & {"mode", "uid", "gid", "atime_set", "mtime_set"} and (obj.immutable or obj.append_only)
+    if fixed or ("touch" in p["attrs"] and obj.immutable):
+        m.refuse_dac(obj, ("setattr",), errno.EPERM, "may_setattr")
     if "touch" in p["attrs"] and not owner_or_capable(m, p["object"]):
         permission(m, p["object"], MAY_WRITE)
 
@@ -205,6 +238,8 @@ def _xattr_permission(mask: int) -> Step:
 
     def step(m: Mediator, p: P) -> None:
         name, obj = p["name"], p["object"]
+        if mask == MAY_WRITE and (obj.immutable or obj.append_only):
+            m.refuse_dac(obj, ("setattr",), errno.EPERM, "may_write_xattr")
         refused = errno.ENODATA if mask == MAY_READ else errno.EPERM
         if name.startswith(("security.", "system.")):
             return
@@ -275,8 +310,7 @@ def _moved_dir(m: Mediator, p: P) -> None:
 def _may_swap(m: Mediator, p: P) -> None:
     """RENAME_EXCHANGE: may_delete on the new side too; then either that is a directory and moves must be writable."""
     permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
-    if sticky(m, p["newparent"], p["target"]):
-        m.refuse_dac(p["target"], ("delete",), errno.EPERM, "check_sticky")
+    _may_go(m, p["newparent"], p["target"])
     if p["parent"].fid != p["newparent"].fid:
         for role in ("object", "target"):
             if p[role].is_dir:
@@ -289,8 +323,7 @@ def _may_replace(m: Mediator, p: P) -> None:
     permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
     if target is None:
         return
-    if sticky(m, p["newparent"], target):
-        m.refuse_dac(target, ("delete",), errno.EPERM, "check_sticky")
+    _may_go(m, p["newparent"], target)
     if obj.is_dir and not target.is_dir:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target.name)
     if target.is_dir and not obj.is_dir:
@@ -338,7 +371,11 @@ _NO_OPEN = Refuse(
     errno.ENXIO,
     lambda m, p: (
         stat.S_ISSOCK(p["object"].mode)
-        or (stat.S_ISFIFO(p["object"].mode) and p["flags"] & _FIFO_FLAGS == os.O_WRONLY | os.O_NONBLOCK)
+        or (
+            stat.S_ISFIFO(p["object"].mode)
+            and p["flags"] & _FIFO_FLAGS == os.O_WRONLY | os.O_NONBLOCK
+            and not p.get("readers")
+        )
     ),
 )
 
@@ -354,7 +391,7 @@ OPS: dict[str, tuple[Step, ...]] = {
     "mknod": (_EXISTS, May("parent", _WX), _mknod_capability, hook("inode_mknod", "parent", "new", "fs")),
     "mknod_regular": _making("inode_create"),
     "open_new": (hook("file_open", "object", "mask"),),
-    "open": (*_MAY_OPEN, May("object", access_mask), _noatime, hook("file_open", "object", "mask"), _NO_OPEN),
+    "open": (*_MAY_OPEN, May("object", access_mask), _appends, _noatime, hook("file_open", "object", "mask"), _NO_OPEN),
     # fs/namei.c, do_tmpfile: the directory, and then the file as it is opened; nothing is named, so nothing is added.
     "tmpfile": (Refuse(errno.ENOTDIR, _not_dir("directory")), May("directory", _WX)),
     # fs/namei.c, do_o_path: whatever there is, links too if they are not to be followed.
@@ -367,6 +404,7 @@ OPS: dict[str, tuple[Step, ...]] = {
         _EXISTS,
         _protected_hardlink,
         May("parent", _WX),
+        _fixed("append_only", "immutable"),
         Refuse(errno.EPERM, _is_dir("object")),
         hook("inode_link", "object", "parent"),
     ),
@@ -400,16 +438,19 @@ OPS: dict[str, tuple[Step, ...]] = {
     "chdir": (Refuse(errno.ENOTDIR, _not_dir("object")), May("object", MAY_EXEC)),
     # attributes
     "getattr": (hook("inode_getattr", "object"),),
-    "setattr": (_may_setattr, hook("inode_setattr", "object", "attrs"), _setattr_prepare),
+    "setattr": (_may_setattr, hook("inode_setattr", "object", "attrs"), _fixed("immutable"), _setattr_prepare),
     "truncate": (
         Refuse(errno.EISDIR, _is_dir("object")),
         Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
         May("object", MAY_WRITE),
+        _fixed("append_only"),
         hook("inode_setattr", "object", "attrs"),
     ),
     "ftruncate": (
         Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
+        _fixed("append_only"),
         hook("inode_setattr", "object", "attrs"),
+        _fixed("immutable"),
     ),
     # extended attributes
     "getxattr": (_xattr_permission(MAY_READ), hook("inode_getxattr", "object", "name")),

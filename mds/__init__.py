@@ -9,6 +9,8 @@ In reading order:
   inodes    inodes and their xattrs, as rows of the store
   entries   directory entries with stable cookies
   labels    labels as xattrs: which ones, what counts without one, the history's event
+  privs     what a file loses when it is written to or given away: set-id bits, file capabilities
+  filecaps  file capabilities: which values are valid, and how they are kept
   flocks    locks of open files and processes on files, in memory
   handles   open files and directories, in memory
   clients   who is connected; a client that was restarted is evicted

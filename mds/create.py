@@ -86,7 +86,8 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
     if default and inode.is_dir:
         inodes.set_xattr(txn, inode.fid, acl.DEFAULT, default)
     kept = acl.encode(listed) if listed and not acl.is_mode(listed) else b""
-    return replace(inode, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
+    flags = parent.flags & (inodes.FLAGS_INHERITED if inode.is_file or inode.is_dir else inodes.FLAGS_OF_ALL)
+    return replace(inode, flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
 
 
 def _may_setgid(call: Call, gid: int) -> bool:

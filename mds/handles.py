@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, replace
 
 from lsm import Fid
-from lsm.hooks import MAY_WRITE, Opened
+from lsm.hooks import MAY_READ, MAY_WRITE, Opened
 
 HANDLE_BYTES = 16
 
@@ -79,6 +79,10 @@ class Handles:
 
     def is_open(self, fid: Fid) -> bool:
         return fid in self._by_fid
+
+    def readers(self, fid: Fid) -> int:
+        """How many have the file open for reading."""
+        return sum(bool(handle.mask & MAY_READ) for handle in self._by_fid.get(fid, {}).values())
 
     def writers(self, fid: Fid) -> int:
         """How many have the file open for writing."""

@@ -11,6 +11,10 @@ from labelproof.v1 import context_pb2
 from lsm import Fid, Obj, acl, file_class
 from rpc import fid_message
 
+# include/uapi/linux/fs.h; those that a new inode has from its directory, by its kind (fs/ext4/ext4.h, ext4_mask_flags).
+FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL = 0x08, 0x40, 0x80
+FLAGS_INHERITED, FLAGS_OF_ALL = FS_SYNC_FL | FS_NODUMP_FL | FS_NOATIME_FL, FS_NODUMP_FL | FS_NOATIME_FL
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
@@ -159,6 +163,7 @@ def obj(inode: Inode, role: str, modules: Mapping[str, str], name: bytes = b"") 
     return Obj(
         role, inode.tclass, labels, inode.label_version, inode.uid, inode.gid, inode.mode, inode.fid,
         name.decode("utf-8", "surrogateescape"), inode.rdev, inode.acl,
+        inode.flags,
     )  # fmt: skip
 
 

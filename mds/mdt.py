@@ -17,7 +17,7 @@ from mds import entries, inodes, labels, reaper, relabels
 from mds.clients import Clients
 from mds.flocks import Flocks
 from mds.handles import Handle, Handles
-from mds.inodes import Inode
+from mds.inodes import FS_NOATIME_FL, Inode
 from mds.osts import Osts
 from mds.reaper import Reaper
 from mds.relabels import Relabels
@@ -30,8 +30,6 @@ OID_MAX = (1 << 32) - 1
 # As /tmp: whoever the policy lets may add names, and only their owners may remove them.
 ROOT_MODE = stat.S_IFDIR | 0o1777
 NAME_BYTES_MAX = 255
-# include/uapi/linux/fs.h
-FS_NOATIME_FL = 0x80
 DAY_NS = 24 * 3600 * 10**9
 
 SCHEMA = inodes.SCHEMA + entries.SCHEMA + reaper.SCHEMA + relabels.SCHEMA
@@ -112,6 +110,11 @@ class Mdt:
         checked_name(name)
         child = entries.find(txn, parent.fid, name)
         return Named(parent, name, None if child is None else self.inode(txn, child))
+
+    def above(self, txn: Txn, directory: Inode) -> Inode:
+        """Where `..` leads; the root is above itself."""
+        found = entries.parent_of(txn, directory.fid)
+        return directory if found is None else self.inode(txn, found[0])
 
     def searched(
         self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None

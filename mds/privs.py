@@ -44,7 +44,5 @@ def drop_capabilities(txn: Txn, inode: Inode) -> None:
 def _group_bit_goes(call: Call, inode: Inode) -> bool:
     if not inode.mode & stat.S_ISGID:
         return False
-    stays = not inode.mode & stat.S_IXGRP and (
-        call.subject.in_group(inode.gid) or call.lsm.capable(NUMBER["fsetid"])
-    )
+    stays = not inode.mode & stat.S_IXGRP and (call.subject.in_group(inode.gid) or call.lsm.capable(NUMBER["fsetid"]))
     return not stays

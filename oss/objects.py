@@ -93,7 +93,8 @@ def resize(txn: Txn, o: Object, size: int) -> None:
 def written(txn: Txn, o: Object) -> None:
     """Notes the object's size and times after a write."""
     txn.write(
-        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ? WHERE fid = ? AND stripe = ?",
+        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?"
+        " WHERE fid = ? AND stripe = ?",
         o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, fid_bytes(o.fid), o.stripe,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@
   space.py      fallocate, copies between files, fsync
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
   file.py       fcntl, locks, ioctl, mmap, watches
-  attr.py       stat and its like; chmod chown utimes truncate
+  attr.py       stat and its like; chdir; chmod chown utimes truncate
   xattr.py      extended attributes, labels among them
   fs.py         statfs
   task.py       the task's own attributes
@@ -91,6 +91,10 @@ SYSCALLS: dict[str, Syscall] = {
 }
 
 
+# Arguments that every call with a path takes: where its paths begin, if not at the working directory (openat(2)).
+DIRFDS = ("dirfd", "to_dirfd")
+
+
 async def run(ctx: Ctx, name: str, args: Mapping[str, Any]) -> Any:
     """The result of the operation. ENOSYS: there is none such; EINVAL: its arguments; else as it says itself.
 
@@ -99,10 +103,18 @@ async def run(ctx: Ctx, name: str, args: Mapping[str, Any]) -> Any:
     syscall = SYSCALLS.get(name)
     if syscall is None:
         raise OSError(errno.ENOSYS, f"no operation {name!r}; there are {', '.join(SYSCALLS)}")
-    bound = syscall.bind(args)
+    named = {name: value for name, value in args.items() if name not in DIRFDS}
+    bound = syscall.bind(named)
+    ctx.dirfd, ctx.to_dirfd = (_descriptor(name, args.get(name)) for name in DIRFDS)
     try:
         return await syscall.function(ctx, **bound)
     except OSError as error:
         if error.errno != errno.ESTALE or not definite(error) or not ctx.walk_again():
             raise
     return await syscall.function(ctx, **bound)
+
+
+def _descriptor(name: str, value: Any) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise OSError(errno.EINVAL, f"argument {name!r} is no descriptor")
+    return value

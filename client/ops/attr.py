@@ -10,7 +10,9 @@ from typing import Any
 from client.args import U32, Offset, Path
 from client.ctx import Ctx, Target
 from client.entry import Entry
+from client.file import opened
 from client.mdc import Place
+from client.mount import Cwd
 from client.walk import Last
 from labelproof.v1 import mds_pb2 as pb
 
@@ -25,7 +27,7 @@ AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x100, 0x200
 async def stat(ctx: Ctx, path: Path) -> dict[str, Any]:
     """stat(2): {"fid", "mode", "uid", "gid", "nlink", "size", "blocks", "rdev", "labels", "label_version"}, and the
     times {"atime_ns", "mtime_ns", "ctime_ns"}."""
-    last = await ctx.walk.last(path)
+    last = await ctx.last(path)
     while last.name and not last.slash and not ctx.guard.on:
         found = await _unless_link(ctx, last)
         if found is not None:
@@ -56,11 +58,15 @@ async def access(ctx: Ctx, path: Path | None = None, fd: int | None = None, mode
 
 
 async def chdir(ctx: Ctx, path: Path | None = None, fd: int | None = None) -> None:
-    """What chdir(2) and fchdir(2) ask. Nothing comes of it: a task's paths begin at the root of its mount."""
+    """chdir(2), fchdir(2): where the task's relative paths on this mount begin from now on."""
+    where = ctx.absolute(path) if path is not None else None if fd is None else opened(ctx.task, fd, path=True).path
     target = await ctx.target(path, fd, o_path=True)
     if target.entry is not None:
         ctx.guard.check("chdir", object=target.entry)
-    await ctx.send("access", pb.AccessRequest(place=target.place.message, chdir=True), target.place.ticket)
+    request = pb.AccessRequest(place=target.place.message, chdir=True)
+    reply = await ctx.send("access", request, target.place.ticket)
+    entry = Entry.of(reply.entry, reply.ticket)
+    ctx.mount.cwds[ctx.task.id] = Cwd(entry, ctx.mdc.digest, where)
 
 
 async def chmod(ctx: Ctx, mode: U32, path: Path | None = None, fd: int | None = None) -> None:

@@ -62,18 +62,20 @@ async def readlink(ctx: Ctx, path: Path) -> bytes:
 
 async def unlink(ctx: Ctx, path: Path) -> None:
     """unlink(2)."""
-    last = await ctx.walk.last(path)
+    last = await ctx.last(path)
     if not last.name:
         raise _refused(errno.EISDIR, last.dots)
     if last.slash:
-        entry = (await ctx.walk.find(last, follow=False)).entry
-        raise _refused(errno.EISDIR if entry.is_dir else errno.ENOTDIR, last.name)
+        # The name itself, a link too, is what the slash is wrong for (fs/namei.c, do_unlinkat).
+        entry = await ctx.walk.peek(last)
+        number = errno.ENOENT if entry is None else errno.EISDIR if entry.is_dir else errno.ENOTDIR
+        raise _refused(number, last.name)
     await _remove(ctx, "unlink", last)
 
 
 async def rmdir(ctx: Ctx, path: Path) -> None:
     """rmdir(2). Whether it is empty only the server knows."""
-    last = await ctx.walk.last(path)
+    last = await ctx.last(path)
     if not last.name:
         raise _refused({b".": errno.EINVAL, b"..": errno.ENOTEMPTY}.get(last.dots, errno.EBUSY), last.dots)
     await _remove(ctx, "rmdir", last)
@@ -81,8 +83,8 @@ async def rmdir(ctx: Ctx, path: Path) -> None:
 
 async def link(ctx: Ctx, target: Path, path: Path) -> dict[str, Any]:
     """link(2): another name `path` for `target`, where a final link is not followed: {"fid", "labels"}."""
-    entry = (await ctx.walk.find(await ctx.walk.last(target), follow=False)).entry
-    last = await _free(ctx, path)
+    entry = (await ctx.walk.find(await ctx.last(target), follow=False)).entry
+    last = await _free(ctx, path, second=True)
     if ctx.guard.on:
         exists = await ctx.peek(last) is not None
         ctx.guard.named("link", last.parent, last.name, entry, exists=exists)
@@ -93,7 +95,7 @@ async def link(ctx: Ctx, target: Path, path: Path) -> dict[str, Any]:
 async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
     """linkat(2) of /proc/self/fd/N, followed: a name for an open file, its first perhaps (O_TMPFILE)."""
     opened(ctx.task, fd, path=True)
-    last = await _free(ctx, path)
+    last = await _free(ctx, path, second=True)
     file = ctx.file(fd, path=True)
     if ctx.guard.on:
         exists = await ctx.peek(last) is not None
@@ -123,18 +125,18 @@ async def rename(ctx: Ctx, source: Path, target: Path, flags: U32 = 0) -> None:
 async def _both(ctx: Ctx, source: bytes, target: bytes) -> tuple[Last, Last]:
     """Where two paths end. Search of the first one's directory, which is asked with the operation, comes before what
     is wrong with the second one (fs/namei.c, do_renameat2)."""
-    old = await ctx.walk.last(source)
+    old = await ctx.last(source)
     try:
-        return old, await ctx.walk.last(target)
+        return old, await ctx.last(target, second=True)
     except OSError:
         if old.name:
             await ctx.walk.search(old.parent)
         raise
 
 
-async def _free(ctx: Ctx, path: bytes, *, directory: bool = False) -> Last:
+async def _free(ctx: Ctx, path: bytes, *, directory: bool = False, second: bool = False) -> Last:
     """Where a new name goes. EEXIST for a path that ends at a directory walked; a slash is for directories only."""
-    last = await ctx.walk.last(path)
+    last = await ctx.last(path, second=second)
     if not last.name:
         raise _refused(errno.EEXIST, last.dots)
     if last.slash and not directory:

@@ -29,10 +29,10 @@ async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[
     if flags & os.O_PATH:
         flags &= _BESIDE_PATH
     _check_flags(flags)
-    last = await ctx.walk.last(path)
+    last = await ctx.last(path)
     if last.slash and last.name:
         last = await _directory(ctx, last, flags)
-    return await _file(ctx, await _opened(ctx, last, flags, mode & 0o7777), flags)
+    return await _file(ctx, await _opened(ctx, last, flags, mode & 0o7777), flags, ctx.absolute(path))
 
 
 async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
     if ctx.guard.on and not flags & os.O_PATH:
         ctx.guard.opening(file.entry, b"", file.entry, flags)
     request = pb.OpenRequest(place=Place.opened(file.handle).message, flags=flags & ~os.O_NOFOLLOW)
-    return await _file(ctx, await ctx.send("open", request), flags)
+    return await _file(ctx, await ctx.send("open", request), flags, file.path)
 
 
 def _check_flags(flags: int) -> None:
@@ -55,12 +55,12 @@ def _check_flags(flags: int) -> None:
         raise OSError(errno.EINVAL, "O_TMPFILE makes a file to write to")
 
 
-async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int) -> dict[str, Any]:
+async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int, path: bytes | None) -> dict[str, Any]:
     """The open file of a reply, as one of the task's."""
     entry = Entry.of(reply.attr.entry, reply.ticket)
     file = OpenFile(
         ctx.mount, ctx.caller, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags,
-        entry, Opened(entry.version, ctx.node.policy.seqno),
+        entry, Opened(entry.version, ctx.node.policy.seqno), path=path,
     )  # fmt: skip
     fd = await _installed(ctx, file)
     return {"fd": fd, "fid": str(entry.fid), "labels": dict(entry.labels), "created": reply.created}

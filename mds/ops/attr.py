@@ -38,7 +38,9 @@ class Attr(Base):
             inode = self._mdt.find(txn, call, req.place, path=True)
             vfs.run(op, m, object=self._mdt.obj(inode), mask=req.mask)
         await self._mdt.store.settled()
-        return mds_pb2.AccessReply()
+        if not req.chdir:
+            return mds_pb2.AccessReply()
+        return mds_pb2.AccessReply(entry=self.entry(inode), ticket=self._mdt.ticket(call, inode.fid))
 
     async def getattr(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
         """Attributes as of the check; the size of a file that may be growing is asked of its OSTs after it."""

@@ -12,10 +12,11 @@ from labelproof.v1 import mds_pb2
 from lsm import vfs
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
+from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from mds import inodes
 from mds.flocks import END_MAX, Lock, Waiter
 from mds.handles import Handle
-from mds.inodes import Inode
+from mds.inodes import FLAGS_INHERITED, Inode
 from mds.ops.open import Open
 from mds.ops.session import BLOCK_BYTES
 from rpc import Call
@@ -29,8 +30,8 @@ FIONREAD, FIBMAP, FIGETBSZ = 0x541B, 1, 2
 FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX = 0x5421, 0x5452, 0x5451, 0x5450
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 FS_IOC_GETVERSION, FS_IOC_FSGETXATTR = 0x80087601, 0x801C581F
-# Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. FS_IMMUTABLE_FL and FS_APPEND_FL need a capability first.
-FLAGS_KEPT, FLAGS_GUARDED = 0x08 | 0x40 | 0x80, 0x10 | 0x20
+# Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. The others are a matter of a capability.
+FLAGS_KEPT, FLAGS_GUARDED = FLAGS_INHERITED, FS_IMMUTABLE_FL | FS_APPEND_FL
 IN_ALL_EVENTS = 0xFFF
 
 
@@ -174,10 +175,13 @@ class File(Open):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set flags")
-        if flags & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
+        if (flags ^ inode.flags) & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
             raise PermissionError(errno.EPERM, "needs CAP_LINUX_IMMUTABLE")
-        if flags & ~FLAGS_KEPT:
-            raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT:#x} are kept here")
+        if flags & ~(FLAGS_KEPT | FLAGS_GUARDED):
+            raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT | FLAGS_GUARDED:#x} are kept here")
+        if inode.flags & flags & FS_IMMUTABLE_FL and flags != inode.flags:
+            # fs/ext4/ioctl.c, ext4_ioctl_check_immutable
+            raise PermissionError(errno.EPERM, "what stays immutable is not changed")
         inodes.update(txn, inode.fid, flags=flags, ctime_ns=self._mdt.now())
 
 

@@ -31,9 +31,11 @@ class Namespace(Base):
         """One component: search on the directory, then the name."""
         call.takes("name")
         with self._mdt.store.op(call) as txn:
-            itself = req.name.name == b"."
-            searched = self._mdt.searched(txn, call, req.name) if itself else None
-            inode = searched or existing(self._mdt.look_up(txn, call, req.name))
+            if req.name.name in (b".", b".."):
+                searched = self._mdt.searched(txn, call, req.name)
+                inode = searched if req.name.name == b"." else self._mdt.above(txn, searched)
+            else:
+                inode = existing(self._mdt.look_up(txn, call, req.name))
             reply = mds_pb2.LookupReply(entry=self.entry(inode), ticket=self._mdt.ticket(call, inode.fid))
         await self._mdt.store.settled()
         return reply

@@ -185,7 +185,10 @@ class Open(Base):
         call.takes("truncate" if cut else "existing")
         obj, mask = self._mdt.obj(inode), vfs.file_mask(req.flags)
         parent = named and self._mdt.obj(named.parent, "parent")
-        vfs.run("open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid))
+        vfs.run(
+            "open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid),
+            readers=self._mdt.handles.readers(inode.fid),
+        )  # fmt: skip
         if stat.S_ISCHR(inode.mode) and not inode.rdev:
             raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:

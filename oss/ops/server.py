@@ -86,7 +86,10 @@ class FromMds(Base):
                 m.check("inode_getattr", o.obj(self._ost.modules))
         await self._ost.store.settled()
         return oss_pb2.GlimpseReply(
-            size=o.size, exists=stored, changed_ns=o.changed_ns, unprivileged_ns=o.unprivileged_ns,
+            size=o.size,
+            exists=stored,
+            changed_ns=o.changed_ns,
+            unprivileged_ns=o.unprivileged_ns,
             outsider_ns=o.outsider_ns,
         )
 

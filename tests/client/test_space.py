@@ -34,8 +34,8 @@ def test_a_range_is_copied_by_reads_and_writes(client, world, fd):
         ({"flags": 1}, errno.EINVAL), ({"offset": 0, "to_offset": 2}, errno.EINVAL), ({"to": 99}, errno.EBADF),
     ],
 )  # fmt: skip
-def test_what_cannot_be_copied(client, fd, args, number):
-    client("pwrite", fd=fd, data=b"abcdef", offset=0)
+def test_what_cannot_be_copied(client, world, fd, args, number):
+    world.size_asked_of_mds = 40
 
     assert failed(client, "copy_file_range", **{"fd": fd, "to": fd, "length": 4, **args}) == number
 

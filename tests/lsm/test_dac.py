@@ -241,7 +241,7 @@ def test_the_setgid_bit_is_not_this_tables_business(posix, task, thing, perform)
 
 def test_mknod_of_a_device_without_the_capability(posix, task, perform, thing) -> None:
     """EPERM for devices, nothing for fifos; the directory's mode comes first."""
-    chr_file, fifo = (Obj("new", "x", mode=kind) for kind in (stat.S_IFCHR, stat.S_IFIFO))
+    chr_file, fifo = (Obj("new", "x", mode=kind, rdev=0x103) for kind in (stat.S_IFCHR, stat.S_IFIFO))
     parent, shut = thing(None, "dir", role="parent"), thing(None, "dir", role="parent", mode=0o555)
 
     def mknod(parent: Obj, new: Obj, *caps: str) -> int:
@@ -249,6 +249,18 @@ def test_mknod_of_a_device_without_the_capability(posix, task, perform, thing) -
 
     assert [mknod(parent, chr_file), mknod(parent, fifo), mknod(parent, chr_file, "mknod")] == [errno.EPERM, 0, 0]
     assert mknod(shut, chr_file) == errno.EACCES
+
+
+def test_a_whiteout_is_anybodys_to_make(posix, task, perform, thing) -> None:
+    """A character device 0:0 needs no capability, a block device 0:0 does."""
+    parent = thing(None, "dir", role="parent")
+
+    def mknod(kind: int) -> int:
+        return perform(
+            posix, task(), "mknod", parent=parent, new=Obj("new", "x", mode=kind), fs=None, exists=False
+        ).errno  # fmt: skip
+
+    assert [mknod(stat.S_IFCHR), mknod(stat.S_IFBLK)] == [0, errno.EPERM]
 
 
 def test_open_by_mode(posix, task, thing, perform) -> None:

@@ -96,7 +96,7 @@ def test_the_open_of_a_file_just_created_is_file_open_alone(world, flags, perms)
 
 def test_a_device_needs_the_capability_before_add_name(world, task) -> None:
     """mknod of a device asks capability{mknod} after the directory's write, before its add_name."""
-    chr_file = Obj("new", "chr_file", mode=stat.S_IFCHR, name="n")
+    chr_file = Obj("new", "chr_file", mode=stat.S_IFCHR, name="n", rdev=0x103)
 
     made = world("mknod", task(caps=("mknod",)), new=chr_file)
     refused = world("mknod", task(), new=chr_file)

@@ -92,8 +92,12 @@ class AccessRequest(_message.Message):
     def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mask: _Optional[int] = ..., effective: _Optional[bool] = ..., chdir: _Optional[bool] = ...) -> None: ...
 
 class AccessReply(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("entry", "ticket")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    entry: _context_pb2.Entry
+    ticket: bytes
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class GetattrRequest(_message.Message):
     __slots__ = ("place", "end")

@@ -3,6 +3,9 @@
 It makes FOLDER its root and drops to its credentials; then each request is (command, argument), each answer a value.
 """
 
+# The system calls themselves, most of them by descriptor:
+# ruff: noqa: PTH101, PTH106, PTH108, PTH118, PTH208
+
 from __future__ import annotations
 
 import errno
@@ -15,10 +18,10 @@ import struct
 import sys
 from typing import Any
 
+from posixdiff.local import STICKY
 from posixdiff.state import Seen
-from posixdiff.syscalls import FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, Calls, attributes, times
+from posixdiff.syscalls import EXT4_OWN, FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, Calls, attributes, times
 
-_IMMUTABLE = 0x10 | 0x20
 Cached = dict[tuple[Any, ...], tuple[dict[str, bytes], bytes]]
 
 
@@ -29,14 +32,14 @@ class Child:
         self._calls = calls
         self._known: Cached = {}
 
-    def do(self, step: tuple[str, dict[str, Any]]) -> tuple[str, Any]:
-        """("ok", value) or ("error", errno) of a step."""
+    def do(self, step: tuple[str, dict[str, Any]]) -> tuple[tuple[str, Any], dict[str, Seen]]:
+        """("ok", value) or ("error", errno) of a step; and what is open then."""
         try:
-            return "ok", self._calls.call(*step)
+            return ("ok", self._calls.call(*step)), self._held()
         except OSError as error:
-            return "error", error.errno or errno.EIO
+            return ("error", error.errno or errno.EIO), self._held()
 
-    def held(self, _: None) -> dict[str, Seen]:
+    def _held(self) -> dict[str, Seen]:
         """The inodes that are open, by slot: `fd 0`."""
         found = {f"fd {slot}": os.fstat(fd) for slot, fd in sorted(self._calls.fds.items())}
         return {name: Seen((st.st_dev, st.st_ino), attributes(st), times(st), {}) for name, st in found.items()}
@@ -63,7 +66,7 @@ class Child:
         os.chown("/", 0, 0)
         for name in os.listxattr("/"):
             os.removexattr("/", name)
-        os.chmod("/", 0o1777)
+        os.chmod("/", 0o777 | STICKY)
         os.utime("/")
         self._known.clear()
 
@@ -113,14 +116,14 @@ def _remove(path: str) -> None:
 
 
 def _unlock(path: str) -> None:
-    """Takes FS_IMMUTABLE_FL and FS_APPEND_FL away."""
+    """Takes all inode flags away, FS_IMMUTABLE_FL and FS_APPEND_FL among them."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         word = bytearray(8)
         fcntl.ioctl(fd, FS_IOC_GETFLAGS, word)
         flags = struct.unpack("=Q", word)[0]
-        if flags & _IMMUTABLE:
-            fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("=Q", flags & ~_IMMUTABLE))
+        if flags & ~EXT4_OWN:
+            fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("=Q", flags & EXT4_OWN))
     except OSError as error:
         if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP):
             raise
@@ -151,4 +154,6 @@ def main(folder: str, uid: int, gid: int, groups: list[int], umask: int) -> None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), [int(g) for g in sys.argv[4].split(",") if g], int(sys.argv[5]))
+    main(
+        sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), [int(g) for g in sys.argv[4].split(",") if g], int(sys.argv[5])
+    )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from posixdiff import rules
 from posixdiff.reference import Reference
 from posixdiff.replica import Replica
+from posixdiff.rules import Difference
 from posixdiff.state import Snapshot, Times, described
 from posixdiff.steps import Step
 
@@ -21,69 +21,72 @@ class Divergence:
 
     number: int
     step: Step
-    what: tuple[tuple[str, Any, Any], ...]
+    what: tuple[Difference, ...]
 
     def __str__(self) -> str:
         lines = [f"  {what}:\n    local   {local}\n    cluster {cluster}" for what, local, cluster in self.what]
         return f"step {self.number + 1}: {self.step}\n" + "\n".join(lines)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> tuple[str, ...]:
         """What a shorter sequence has to show to show the same: the operation, and what differs."""
-        return f"{self.step.name} {self.what[0][0].split()[0]} {self.what[0][1:] if self.what[0][0] == 'outcome' else ''}"
+        first = self.what[0]
+        return (self.step.name, *map(str, first)) if first[0] == "outcome" else (self.step.name, first[0].split()[0])
 
 
 class Pair:
-    """Both sides."""
+    """Both sides. While the local one does a sequence in a thread, the cluster does it here."""
 
     def __init__(self, reference: Reference, replica: Replica) -> None:
-        self.reference, self.replica = reference, replica
+        self._reference, self._replica = reference, replica
+        self._thread = ThreadPoolExecutor(1)
 
-    def run(self, steps: Sequence[Step]) -> Divergence | None:
-        """From an empty root on; the first difference ends it."""
-        self.reference.reset()
-        self.replica.reset()
-        self.reference.begin_state("root")
-        times = _times(self.reference.state("root")), _times(self.replica.state("root"))
-        local: Snapshot = {}
-        late = rules.LateAtime(self.replica.reading, self.replica.mdt.handles.writers)
-        for number, step in enumerate(steps):
-            outcomes = self._outcomes(step)
-            if different := rules.outcomes(step, *outcomes):
-                return Divergence(number, step, (("outcome", *different),))
-            self.reference.begin_state(step.task)
-            cluster = self.replica.state(step.task)
-            local = self.reference.state(step.task)
-            late.look(cluster)
-            differences = late.judged(_differences(local, cluster, *times), cluster)
-            if differences := rules.tolerated(step, outcomes[0], differences):
-                return Divergence(number, step, tuple(differences))
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def run(self, steps: Sequence[Step], *, by_calls: bool = False) -> Divergence | None:
+        """From an empty root on. `by_calls`: at the end root looks at everything through the client, too."""
+        begun = self._thread.submit(self._reference.run, steps)
+        cluster = self._replica.run(steps)
+        return next(self._compared(steps, begun.result(), cluster, by_calls), None)
+
+    def _compared(
+        self, steps: Sequence[Step], local: list[Any], cluster: list[Any], by_calls: bool
+    ) -> Iterator[Divergence]:  # fmt: skip
+        times = _times(local[0].state), _times(cluster[0].state)
+        late = rules.LateAtime()
+        for number, (step, mine, theirs) in enumerate(zip(steps, local[1:], cluster[1:], strict=True)):
+            if different := rules.outcomes(step, mine.outcome, theirs.outcome):
+                yield Divergence(number, step, (("outcome", *different),))
+            late.look(step, theirs)
+            found = late.judged(_differences(mine.state, theirs.state, *times), theirs.state)
+            if found := rules.tolerated(step, mine.outcome, found):
+                yield Divergence(number, step, tuple(found))
             # What is open is seen when its task acts only.
-            times = times[0] | late.kept(times[0], local, cluster), times[1] | late.kept(times[1], cluster, cluster)
-        told = late.judged(_differences(local, told := self.replica.seen_by_root(), *times, only="/"), told)
-        return Divergence(len(steps) - 1, steps[-1], tuple(told)) if told else None
+            times = (
+                times[0] | late.kept(times[0], mine.state, theirs.state),
+                times[1] | late.kept(times[1], theirs.state, theirs.state),
+            )
+        if by_calls:
+            told = self._replica.seen_by_root()
+            named = {path: seen for path, seen in local[-1].state.items() if path in told}
+            if found := late.judged(_differences(named, told, *times), told):
+                yield Divergence(len(steps) - 1, steps[-1], tuple(found))
 
-    def _outcomes(self, step: Step) -> tuple[tuple[str, Any], tuple[str, Any]]:
-        self.reference.begin(step)
-        cluster = self.replica.outcome(step)
-        return self.reference.outcome(step), cluster
 
-
-def _times(snapshot: Snapshot) -> dict[Any, Times]:
+def _times(snapshot: Snapshot) -> Mapping[Any, Times]:
     return {seen.ident: seen.times for seen in snapshot.values()}
 
 
 def _differences(
-    local: Snapshot, cluster: Snapshot, before: dict[Any, Times], cluster_before: dict[Any, Times], only: str = ""
-) -> list[tuple[str, Any, Any]]:  # fmt: skip
-    local = {path: seen for path, seen in local.items() if path.startswith(only)}
+    local: Snapshot, cluster: Snapshot, before: Mapping[Any, Times], cluster_before: Mapping[Any, Times]
+) -> list[Difference]:  # fmt: skip
     mine, theirs = described(local, before), described(cluster, cluster_before)
-    found: list[tuple[str, Any, Any]] = []
+    found: list[Difference] = []
     for path in sorted({*mine, *theirs}):
         if path not in mine or path not in theirs:
-            found.append((f"exists {path}", path in mine, path in theirs))
-            continue
-        for name, value in mine[path].items():
-            if theirs[path][name] != value:
-                found.append((f"{name} of {path}", value, theirs[path][name]))
+            found.append((f"existence of {path}", path in mine, path in theirs))
+        elif mine[path] != theirs[path]:
+            facts = mine[path].items()
+            found += [(f"{n} of {path}", value, theirs[path][n]) for n, value in facts if value != theirs[path][n]]
     return found

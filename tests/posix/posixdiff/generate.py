@@ -5,7 +5,6 @@ As fsstress does, operations have weights; as pjdfstest does, the arguments are 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import random
@@ -14,19 +13,32 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from posixdiff.local import STICKY
 from posixdiff.state import EXPLICIT_NS
 from posixdiff.steps import GROUP, TASKS, Step
-from posixdiff.syscalls import FS_IOC_GETFLAGS, FS_IOC_GETVERSION, FS_IOC_SETFLAGS, FS_IOC_SETVERSION
+from posixdiff.syscalls import FS_IOC_GETFLAGS, FS_IOC_SETFLAGS
 
 SLOTS = 3
+# What takes a path that begins at an open directory, as Python or the C library lets us ask for it.
+AT = frozenset({"open", "mkdir", "mknod", "symlink", "readlink", "unlink", "rmdir", "stat", "lstat", "link", "rename"})
 NAMES = ("a", "b", "c", "d")
 MODES = (0o777, 0o775, 0o770, 0o755, 0o700, 0o666, 0o664, 0o660, 0o644, 0o600, 0o400, 0o077, 0)
-SPECIAL = (0o4755, 0o4777, 0o2775, 0o2755, 0o2664, 0o6777, 0o2777, 0o1777, 0o1775, 0o4644)
+SPECIAL = (0o4755, 0o4777, 0o2775, 0o2755, 0o2664, 0o6777, 0o2777, 0o777 | STICKY, 0o775 | STICKY, 0o4644)
 O_TMPFILE, O_PATH = os.O_TMPFILE, os.O_PATH
 # Every open has it, so that nothing waits for the other end of a fifo.
 ALWAYS = os.O_NONBLOCK
 _ACL = {"posix": ("system.posix_acl_access", "system.posix_acl_default")}
-XATTRS = ("user.a", "user.b", "trusted.a", "security.a", *_ACL["posix"], "security.capability", "system.a", "no.a", "user.")
+XATTRS = (
+    "user.a",
+    "user.b",
+    "trusted.a",
+    "security.a",
+    *_ACL["posix"],
+    "security.capability",
+    "system.a",
+    "no.a",
+    "user.",
+)
 
 
 class Generator:
@@ -47,10 +59,13 @@ class Generator:
         task = self._rng.choices(tuple(TASKS), (2, 4, 3, 2))[0]
         (make,) = self._rng.choices(self._makers, self._weights)
         name, args = make()
+        for key, path in (("dirfd", "path"), ("to_dirfd", "to")):
+            if name in AT and path in args and not (name == "linkfd" or key in args) and self.chance(8):
+                args[key] = self.slot()
         return Step(task, name, args)
 
     def _beginning(self) -> Iterator[Step]:
-        for task, name, mode in (("owner", "a", 0o2775), ("member", "b", 0o777), ("root", "a/d", 0o1777)):
+        for task, name, mode in (("owner", "a", 0o2775), ("member", "b", 0o777), ("root", "a/d", 0o777 | STICKY)):
             yield Step(task, "mkdir", {"path": name, "mode": mode})
             yield Step(task, "chmod", {"path": name, "mode": mode})
         for task, name in (("owner", "c"), ("owner", "a/a"), ("member", "b/a"), ("other", "a/d/b")):
@@ -168,7 +183,7 @@ class Generator:
 
     def ioctl(self) -> tuple[str, dict[str, Any]]:
         cmd = self.one(FS_IOC_GETFLAGS, FS_IOC_SETFLAGS)
-        arg = self.one(0, 0, 0x40, 0x80, 0x10, 0x20, 0xC0) if cmd == FS_IOC_SETFLAGS else 0
+        arg = self.one(0, 0, 0x40, 0x80, 0xC0) if cmd == FS_IOC_SETFLAGS else 0
         return "ioctl", {"fd": self.slot(), "cmd": cmd, "arg": arg}
 
     def mkdir(self) -> tuple[str, dict[str, Any]]:
@@ -211,8 +226,15 @@ class Generator:
             ("stat", {"path": self.path()}), ("lstat", {"path": self.path()}), ("fstat", {"fd": self.slot()})
         )  # fmt: skip
 
+    def chdir(self) -> tuple[str, dict[str, Any]]:
+        return "chdir", self.where()
+
     def access(self) -> tuple[str, dict[str, Any]]:
-        return "access", {"path": self.path(), "mode": self.one(0, 1, 2, 4, 6, 7, 8), "flags": self.one(0, 0, 0x200, 0x100)}
+        return "access", {
+            "path": self.path(),
+            "mode": self.one(0, 1, 2, 4, 6, 7, 8),
+            "flags": self.one(0, 0, 0x200, 0x100),
+        }
 
     def chmod(self) -> tuple[str, dict[str, Any]]:
         return "chmod", self.where() | {"mode": self.mode()}
@@ -237,13 +259,19 @@ class Generator:
 
     def setxattr(self) -> tuple[str, dict[str, Any]]:
         name = self.xattr()
-        return "setxattr", self.followed() | {"name": name, "value": self.value(name), "flags": self.one(0, 0, 0, 1, 2, 3, 4)}
+        return "setxattr", self.followed() | {
+            "name": name,
+            "value": self.value(name),
+            "flags": self.one(0, 0, 0, 1, 2, 3, 4),
+        }
 
     def removexattr(self) -> tuple[str, dict[str, Any]]:
         return "removexattr", self.followed() | {"name": self.xattr()}
 
     def xattr(self) -> str:
-        return str(self.one(*XATTRS) if self.chance(97) else self.one("", "user." + "z" * 250, "user." + "z" * 251, "a"))
+        return str(
+            self.one(*XATTRS) if self.chance(97) else self.one("", "user." + "z" * 250, "user." + "z" * 251, "a")
+        )
 
     def value(self, name: str) -> bytes:
         if name in _ACL["posix"]:
@@ -256,8 +284,14 @@ class Generator:
         """Mostly valid: owner, perhaps somebody by name, group, mask, others."""
         if self.chance(10):
             return bytes(self.one(b"", b"\2\0\0\0", b"\1\0\0\0", b"\2\0\0\0abc", struct.pack("<IHHI", 2, 1, 7, 0)))
-        named = self.one([], [(2, self.one(0, 4, 6, 7), self.one(3002, 3003))], [(8, self.one(0, 4, 7), self.one(3300, 3400))])
-        rest = [(1, self.one(7, 6, 4), 0xFFFFFFFF), (4, self.one(7, 5, 4, 0), 0xFFFFFFFF), (32, self.one(7, 4, 0), 0xFFFFFFFF)]
+        named = self.one(
+            [], [(2, self.one(0, 4, 6, 7), self.one(3002, 3003))], [(8, self.one(0, 4, 7), self.one(3300, 3400))]
+        )
+        rest = [
+            (1, self.one(7, 6, 4), 0xFFFFFFFF),
+            (4, self.one(7, 5, 4, 0), 0xFFFFFFFF),
+            (32, self.one(7, 4, 0), 0xFFFFFFFF),
+        ]
         if named or self.chance(30):
             rest.append((16, self.one(7, 5, 4, 0), 0xFFFFFFFF))
         entries = sorted(rest + named)
@@ -276,6 +310,6 @@ def _weights(g: Generator) -> list[tuple[Callable[[], tuple[str, dict[str, Any]]
         (g.pwrite, 20), (g.lseek, 12), (g.fallocate, 15), (g.copy, 15), (g.fsync, 3), (g.fcntl, 15), (g.flock, 12),
         (g.lockf, 20), (g.mmap, 6), (g.ioctl, 10), (g.mkdir, 40), (g.mknod, 30), (g.symlink, 30), (g.readlink, 12),
         (g.link, 35), (g.linkfd, 15), (g.rename, 60), (g.unlink, 40), (g.rmdir, 20), (g.readdir, 20), (g.stat, 25),
-        (g.access, 20), (g.chmod, 35), (g.chown, 35), (g.utimes, 20), (g.truncate, 25), (g.getxattr, 25),
+        (g.access, 20), (g.chdir, 12), (g.chmod, 35), (g.chown, 35), (g.utimes, 20), (g.truncate, 25), (g.getxattr, 25),
         (g.setxattr, 40), (g.removexattr, 12),
     ]  # fmt: skip

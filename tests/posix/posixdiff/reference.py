@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from posixdiff.state import Seen
+from posixdiff.state import After
 from posixdiff.steps import TASKS, UMASK, Step, Who
 
 OBSERVER = "observer"
@@ -26,18 +27,12 @@ class Process:
             env={"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
 
-    def send(self, command: str, argument: Any = None) -> None:
+    def ask(self, command: str, argument: Any = None) -> Any:
         assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
         pickle.dump((command, argument), self._popen.stdin)
         self._popen.stdin.flush()
-
-    def receive(self) -> Any:
-        assert self._popen.stdout is not None
         return pickle.load(self._popen.stdout)
-
-    def ask(self, command: str, argument: Any = None) -> Any:
-        self.send(command, argument)
-        return self.receive()
 
     def close(self) -> None:
         with self._popen as popen:
@@ -50,7 +45,6 @@ class Reference:
     """The four tasks and the observer, each a process with `folder` as its root."""
 
     def __init__(self, folder: Path) -> None:
-        folder.chmod(0o1777)
         with ExitStack() as stack:
             self._all = {OBSERVER: Process(folder, Who(0, 0))}
             self._all |= {name: Process(folder, who) for name, who in TASKS.items()}
@@ -61,26 +55,14 @@ class Reference:
     def close(self) -> None:
         self._stack.close()
 
-    def reset(self) -> None:
-        """Closes what is open, and empties the folder."""
+    def run(self, steps: Sequence[Step]) -> list[After]:
+        """The state at the beginning, with nothing in the folder, and what came of each step."""
         self._all[OBSERVER].ask("clear")
         for name in TASKS:
             self._all[name].ask("reset", UMASK)
+        begin = After(("ok", None), self._all[OBSERVER].ask("snapshot"))
+        return [begin, *map(self._after, steps)]
 
-    def begin(self, step: Step) -> None:
-        """Starts a step; `outcome` waits for it."""
-        self._all[step.task].send("do", (step.name, dict(step.args)))
-
-    def outcome(self, step: Step) -> tuple[str, Any]:
-        """("ok", value) or ("error", errno)."""
-        found: tuple[str, Any] = self._all[step.task].receive()
-        return found
-
-    def begin_state(self, task: str) -> None:
-        self._all[OBSERVER].send("snapshot")
-        self._all[task].send("held")
-
-    def state(self, task: str) -> dict[str, Seen]:
-        """Every path, and what the task has open."""
-        found: dict[str, Seen] = self._all[OBSERVER].receive()
-        return found | self._all[task].receive()
+    def _after(self, step: Step) -> After:
+        outcome, held = self._all[step.task].ask("do", (step.name, dict(step.args)))
+        return After(outcome, self._all[OBSERVER].ask("snapshot") | held)

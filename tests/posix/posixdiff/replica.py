@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from posixdiff.state import Seen
-from posixdiff.steps import TASKS, UMASK, Step, capabilities
 
 from harness.clusters import RUNTIMES
 from harness.spec import ClusterSpec
@@ -25,6 +22,10 @@ from mds.inodes import Inode
 from mds.mdt import ROOT
 from mds.osts import Glimpsed
 from mds.stripes import file_size
+from posixdiff.local import STICKY
+from posixdiff.state import After, Seen
+from posixdiff.steps import TASKS, UMASK, Step, capabilities
+from posixdiff.syscalls import FS_IOC_SETFLAGS
 
 STRIPE = 4096
 _FLAGS = os.O_RDONLY | os.O_NOATIME
@@ -44,22 +45,36 @@ class Replica:
         self._tasks: dict[str, Task] = {}
         self._slots: dict[str, dict[int, int]] = {}
         self._fids: dict[tuple[str, int], str] = {}
-        self._digests: dict[Any, bytes] = {}
+        self._steps: tuple[int, ...] = ()
+        self._paths: dict[str, Seen] = {}
+        self._nameless: dict[str, Seen] = {}
+        self._known: dict[Any, Seen] = {}
 
     def close(self) -> None:
         self.cluster.stop()
 
-    def reset(self) -> None:
+    def run(self, steps: Sequence[Step]) -> list[After]:
+        """The state at the beginning, with nothing in the root, and what came of each step."""
+        self._reset()
+        return [After(("ok", None), self._stored()), *map(self._after, steps)]
+
+    def _reset(self) -> None:
         """Ends the tasks, empties the root and makes it as it was, and logs new tasks in."""
         for task in self._tasks.values():
             task.logout()
-        for path, seen in sorted(self.paths().items(), reverse=True):
+        flagged = {key for (key,) in self._select("SELECT fid FROM inodes WHERE flags <> 0")}
+        for path, seen in self._stored().items():
+            if fid_bytes(seen.ident) in flagged and stat.S_IFMT(seen.attrs["mode"]) in (stat.S_IFDIR, stat.S_IFREG):
+                fd = self._root.open(path, _FLAGS)
+                self._root.ioctl(fd, FS_IOC_SETFLAGS)
+                self._root.close(fd)
+        for path, seen in sorted(self._stored().items(), reverse=True):
             if seen.ident != ROOT:
                 (self._root.rmdir if seen.is_dir else self._root.unlink)(path)
         self._root.chown("/", 0, 0)
         for name in self._root.listxattr("/"):
             self._root.removexattr("/", name)
-        self._root.chmod("/", 0o1777)
+        self._root.chmod("/", 0o777 | STICKY)
         self._root.utimes("/")
         caps = capabilities()
         for name, who in TASKS.items():
@@ -67,54 +82,46 @@ class Replica:
                 None, uid=who.uid, gid=who.gid, groups=who.groups, caps=0 if who.uid else caps, umask=UMASK, comm=name
             )
             self._slots[name] = {}
-        self._digests.clear()
 
-    def outcome(self, step: Step) -> tuple[str, Any]:
-        """("ok", value) or ("error", errno) of a step."""
+    def _after(self, step: Step) -> After:
+        outcome = self._outcome(step)
+        state = self._state(step.task)
+        writing = {seen.ident for seen in state.values() if self.mdt.handles.writers(seen.ident)}
+        return After(outcome, state, self._reading(), writing)
+
+    def _outcome(self, step: Step) -> tuple[str, Any]:
         try:
             return "ok", self._call(step)
         except OSError as error:
             return "error", error.errno
 
-    def reading(self) -> set[Any]:
+    def _reading(self) -> set[Any]:
         """The inodes that were read through files still open: their atime is told when those are closed."""
-        tasks = self._server("client0")._agent._tasks  # noqa: SLF001
+        tasks = self._server("client0")._agent._tasks
         files = [file for task in self._tasks.values() for file in tasks.get(task.id).fds.values()]
         return {file.entry.fid for file in files if file.read_ns is not None}
 
-    def pid_of(self, pid: int) -> str:
-        return next((name for name, task in self._tasks.items() if task.pid == pid), str(pid))
-
-    def state(self, task: str) -> dict[str, Seen]:
+    def _state(self, task: str) -> dict[str, Seen]:
         """Every path, and what the task has open."""
         held = {f"fd {slot}": self._fids[task, number] for slot, number in sorted(self._slots[task].items())}
-        found = self.paths()
+        found = self._stored()
         known = {str(seen.ident): seen for seen in found.values()}
         for name, fid in held.items():
-            seen = known.get(fid) or self._orphan(fid)
+            seen = known.get(fid) or self._nameless[fid]
             found[name] = Seen(seen.ident, seen.attrs, seen.times, {})
         return found
 
-    def paths(self) -> dict[str, Seen]:
-        txn = Txn(self.mdt.store.db)
-        below: dict[bytes, list[tuple[bytes, bytes]]] = {}
-        for parent, name, child in txn.read("SELECT parent, name, child FROM entries"):
-            below.setdefault(parent, []).append((name, child))
-        found: dict[str, Seen] = {}
-        kept: dict[bytes, Seen] = {}
-        folders = [("/", fid_bytes(ROOT))]
-        while folders:
-            path, key = folders.pop()
-            seen = found[path] = kept.get(key) or self._seen(txn, key)
-            kept[key] = seen
-            if seen.is_dir:
-                folders += [(os.path.join(path, os.fsdecode(name)), child) for name, child in below.get(key, ())]
-        return found
+    def _stored(self) -> dict[str, Seen]:
+        """As stored; read anew only where a step has written."""
+        steps = tuple(each.store.transno for each in (self.mdt, *self._osts.values()))
+        if steps != self._steps:
+            self._steps, self._paths = steps, self._read_paths()
+        return dict(self._paths)
 
     def seen_by_root(self) -> dict[str, Seen]:
         """Every path as calls tell it."""
         found: dict[str, Seen] = {}
-        for path, raw in self.paths().items():
+        for path, raw in self._stored().items():
             st = self._root.lstat(path)
             attrs = {name: getattr(st, name) for name in raw.attrs}
             xattrs = {name: self._root.getxattr(path, name, False) for name in self._root.listxattr(path, False)}
@@ -127,7 +134,7 @@ class Replica:
     def _call(self, step: Step) -> Any:
         args, slots = dict(step.args), self._slots[step.task]
         into = args.pop("into", None)
-        for key in ("fd", "dirfd") + (("to",) if step.name in ("copy_file_range", "sendfile") else ()):
+        for key in ("fd", "dirfd", "to_dirfd") + (("to",) if step.name in ("copy_file_range", "sendfile") else ()):
             if isinstance(args.get(key), int):
                 args[key] = slots.get(args[key], 1)
         if step.name == "readdir":
@@ -155,42 +162,62 @@ class Replica:
     # --- state ------------------------------------------------------------------------------------------------------
 
     def _server(self, name: str) -> Any:
-        return self.cluster._machine.server(name).app  # noqa: SLF001  # a runtime of one process has them at hand
+        return self.cluster._machine.server(name).app  # a runtime of one process has them at hand
 
-    def _seen(self, txn: Txn, key: bytes) -> Seen:
-        inode = inodes.get(txn, fid_from(key))
+    def _read_paths(self) -> dict[str, Seen]:
+        rows = self._rows()
+        below: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        for parent, name, child in self._select("SELECT parent, name, child FROM entries"):
+            below.setdefault(parent, []).append((name, child))
+        found: dict[str, Seen] = {}
+        folders = [("/", fid_bytes(ROOT))]
+        while folders:
+            path, key = folders.pop()
+            found[path] = rows[key]
+            folders += [(path.rstrip("/") + "/" + os.fsdecode(name), child) for name, child in below.get(key, ())]
+        self._nameless = {str(seen.ident): seen for seen in rows.values() if not seen.attrs["nlink"]}
+        return found
+
+    def _rows(self) -> dict[bytes, Seen]:
+        """Every inode; one whose rows are as they were is the same object as before."""
+        parts: dict[bytes, list[Any]] = {}
+        for table in ("inodes", "xattrs"):
+            for row in self._select(f"SELECT * FROM {table}"):
+                parts.setdefault(row[0], []).append(row)
+        for number, ost in enumerate(self._osts.values()):
+            for fid, *row in ost.store.db.execute(
+                "SELECT fid, size, changed_ns, unprivileged_ns, outsider_ns FROM objects"
+            ):
+                parts.setdefault(fid, []).append((number, *row))
+        # An object of a file that is gone goes a little later.
+        kept = {key: tuple(rows) for key, rows in parts.items() if rows[0][0] == key}
+        self._known = {rows: self._known.get(rows) or self._seen(rows) for rows in kept.values()}
+        return {key: self._known[rows] for key, rows in kept.items()}
+
+    def _select(self, sql: str) -> list[tuple[Any, ...]]:
+        return list(self.mdt.store.db.execute(sql))
+
+    def _seen(self, rows: tuple[tuple[Any, ...], ...]) -> Seen:
+        txn = Txn(self.mdt.store.db)
+        inode = inodes.get(txn, fid_from(rows[0][0]))
         assert inode is not None
         content = b""
         if inode.is_file:
-            inode, content = self._whole(inode)
+            inode, content = self._whole(inode, {row[0]: row[1:] for row in rows if isinstance(row[0], int)})
         attrs = {
             "mode": inode.mode, "nlink": inode.nlink, "uid": inode.uid, "gid": inode.gid, "size": inode.size,
             "rdev": inode.rdev,
         }  # fmt: skip
-        xattrs = {name: inodes.xattr(txn, inode.fid, name) or b"" for name in inodes.xattr_names(txn, inode.fid)}
+        xattrs = {row[1]: bytes(row[2]) for row in rows[1:] if len(row) == 3}
         return Seen(inode.fid, attrs, (inode.atime_ns, inode.mtime_ns, inode.ctime_ns), xattrs, content)
 
-    def _orphan(self, fid: str) -> Seen:
-        txn = Txn(self.mdt.store.db)
-        keys = (key for (key,) in txn.read("SELECT fid FROM inodes WHERE nlink = 0"))
-        return self._seen(txn, next(key for key in keys if str(fid_from(key)) == fid))
-
-    def _whole(self, inode: Inode) -> tuple[Inode, bytes]:
+    def _whole(self, inode: Inode, objects: Mapping[int, tuple[int, ...]]) -> tuple[Inode, bytes]:
         """The file with what its objects know, and a digest of its bytes."""
-        rows = {}
-        for number, name in enumerate(inode.osts):
-            row = Txn(self._osts[name].store.db).read(
-                "SELECT size, changed_ns, unprivileged_ns, outsider_ns FROM objects WHERE fid = ? AND stripe = ?",
-                fid_bytes(inode.fid), number,
-            ).fetchone()  # fmt: skip
-            rows[number] = row or (0, 0, 0, 0)
+        rows = [objects.get(number, (0, 0, 0, 0)) for number in range(len(inode.osts))]
         if not inode.size_valid:
-            size = file_size([row[0] for row in rows.values()], inode.stripe_size)
-            inode = Glimpsed(size, *(max(row[column] for row in rows.values()) for column in (1, 2, 3))).merged(inode)
-        key = (inode.fid, inode.ctime_ns, *rows.values())
-        if key not in self._digests:
-            self._digests[key] = _digest(self._bytes(inode, [row[0] for row in rows.values()]))
-        return inode, self._digests[key]
+            size = file_size([row[0] for row in rows], inode.stripe_size)
+            inode = Glimpsed(size, *(max(column) for column in list(zip(*rows, strict=True))[1:])).merged(inode)
+        return inode, _digest(self._bytes(inode, [row[0] for row in rows]))
 
     def _bytes(self, inode: Inode, sizes: Iterable[int]) -> bytes:
         data = bytearray(inode.size)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from posixdiff.state import Snapshot, Times
+from posixdiff.state import After, Snapshot, Times
 from posixdiff.steps import Step
 from posixdiff.syscalls import ANY
 
@@ -41,10 +41,19 @@ def _nothing(value: Any) -> None:
 
 
 _VALUES = {
-    "stat": _stat, "lstat": _stat, "fstat": _stat, "mkdir": _nothing, "mknod": _nothing, "symlink": _nothing,
-    "link": _nothing, "linkfd": _nothing, "readlink": os.fsencode,
+    "stat": _stat,
+    "lstat": _stat,
+    "fstat": _stat,
+    "mkdir": _nothing,
+    "mknod": _nothing,
+    "symlink": _nothing,
+    "link": _nothing,
+    "linkfd": _nothing,
+    "readlink": os.fsencode,
     "listxattr": sorted,
-    "readdir": lambda v: sorted((e["name"], (e["type"] == 0o120000) * 2 + (e["type"] == 0o040000)) if isinstance(e, dict) else e for e in v),
+    "readdir": lambda v: sorted(
+        (e["name"], (e["type"] == 0o120000) * 2 + (e["type"] == 0o040000)) if isinstance(e, dict) else e for e in v
+    ),
     "fcntl": lambda v: v & ~0o100000,
     "getlk": lambda v: v and {k: x for k, x in v.items() if k != "pid"},
 }
@@ -57,7 +66,7 @@ def tolerated(step: Step, outcome: Outcome, differences: list[Difference]) -> li
     it back (fs/ext4/namei.c, ext4_rename), so the times of the directory have moved.
     A refused sendfile: the source counts as read all the same (fs/splice.c, splice_direct_to_actor).
     """
-    if step.name == "rename" and step.args["flags"] & 4 and outcome[0] == "error":
+    if step.name == "rename" and step.args.get("flags", 0) & 4 and outcome[0] == "error":
         return [each for each in differences if not each[0].startswith(("mtime", "ctime"))]
     if step.name == "sendfile" and outcome[0] == "error":
         return [each for each in differences if not each[0].startswith("atime")]
@@ -69,23 +78,26 @@ class LateAtime:
 
     Reads go to the OSTs, which keep no atime; the client tells the MDS with the close, as Lustre's does, so that no
     read costs an rpc more. So while a file is open that was read through, its atime is not compared; when it is
-    closed it has to have moved if the local one has, unless the inode changed after the read, or somebody still writes.
+    closed it has to have moved if the local one has, unless the inode changed after the read, or somebody still writes:
+    then what the MDS knows of mtime is old, and the atime moves (as it does when such a file is mapped).
     """
 
-    def __init__(self, reading: Callable[[], set[Any]], writers: Callable[[Any], int]) -> None:
-        self._reading, self._writers = reading, writers
+    def __init__(self) -> None:
         self._since: dict[Any, int] = {}
         self._silent: set[Any] = set()
+        self._unseen: set[Any] = set()
 
-    def look(self, cluster: Snapshot) -> None:
-        """After a step: who is read from now, and who is no longer."""
-        reading = self._reading()
-        ctimes = {seen.ident: seen.times[2] for seen in cluster.values()}
-        ended = {fid: self._since.pop(fid) for fid in self._since.keys() - reading}
-        unsure = {fid for fid, ctime in ended.items() if ctimes.get(fid) != ctime or self._writers(fid)}
-        for fid in reading:
+    def look(self, step: Step, after: After) -> None:
+        """Who is read from now on the cluster, and who is no longer."""
+        ctimes = {seen.ident: seen.times[2] for seen in after.state.values()}
+        ended = {fid: self._since.pop(fid) for fid in self._since.keys() - after.reading}
+        unsure = {fid for fid, ctime in ended.items() if ctimes.get(fid) != ctime or fid in after.writing}
+        # One that nobody sees now is judged no more when it is seen again.
+        unsure |= self._unseen
+        self._unseen = unsure - ctimes.keys()
+        for fid in after.reading:
             self._since.setdefault(fid, ctimes.get(fid, 0))
-        self._silent = reading | unsure
+        self._silent = {*after.reading, *unsure, *(after.writing if step.name == "mmap" else ())}
 
     def judged(self, differences: list[Difference], cluster: Snapshot) -> list[Difference]:
         """Those that are differences all the same."""

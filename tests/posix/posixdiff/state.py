@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,17 @@ class Seen:
 
 
 Snapshot = Mapping[str, Seen]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What came of a step, and the state then. Of the cluster also who has been read through files that are open, and
+    who is open for writing."""
+
+    outcome: tuple[str, Any]
+    state: Snapshot
+    reading: Set[Any] = frozenset()
+    writing: Set[Any] = frozenset()
 
 
 def described(now: Snapshot, before: Mapping[Any, Times]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 GROUP = 3100
@@ -31,14 +32,16 @@ TASKS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation. Arguments as in the history; `fd`, `to` and `dirfd` are slots of the task's, `into` one to fill."""
+    """One operation. Arguments as in the history; `fd`, `to`, `dirfd` are slots of the task's, `into` one to fill."""
 
     task: str
     name: str
     args: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.task}: {self.name}({', '.join(f'{key}={_shown(key, value)}' for key, value in self.args.items())})"
+        return (
+            f"{self.task}: {self.name}({', '.join(f'{key}={_shown(key, value)}' for key, value in self.args.items())})"
+        )
 
 
 def _shown(key: str, value: Any) -> str:
@@ -53,6 +56,6 @@ def _shown(key: str, value: Any) -> str:
 
 def capabilities() -> int:
     """The effective capabilities of this process, as a mask."""
-    with open("/proc/self/status") as status:
-        lines = dict(line.split(":", 1) for line in status if ":" in line)
+    status = Path("/proc/self/status").read_text().splitlines()
+    lines = dict(line.split(":", 1) for line in status if ":" in line)
     return int(lines["CapEff"], 16) if os.geteuid() == 0 else 0

@@ -1,5 +1,8 @@
 """A step done by real system calls: one function an operation, its arguments as in the history."""
 
+# The system calls themselves, most of them by descriptor:
+# ruff: noqa: PTH101
+
 from __future__ import annotations
 
 import ctypes
@@ -12,6 +15,7 @@ from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW = -100, 0x100, 0x400
+_GETDENTS64, _FACCESSAT2 = 217, 439
 _FLOCK = struct.Struct("hhqqi4x")
 _FLAGS_ASKED = 0xFFFFFFFF
 # What ext4 keeps for itself in the flags of an inode, and the user does not choose: EXTENTS, INDEX, INLINE_DATA ...
@@ -22,6 +26,9 @@ FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IOC_GETVERSION, FS_IOC_SETVERSION = 0x80086
 NO_FD = 999
 # A result that compares equal to whatever the other side says.
 ANY = "any"
+_BYTES = frozenset({
+    "read", "write", "pread", "pwrite", "lseek", "fallocate", "copy_file_range", "sendfile", "mmap", "fsync",
+})  # fmt: skip
 State = dict[int, int]
 
 
@@ -36,9 +43,11 @@ class Calls:
         """The plain result; OSError as the kernel gives it."""
         args = dict(args)
         into = args.pop("into", None)
-        for key in ("fd", "dirfd") + (("to",) if name in ("copy_file_range", "sendfile") else ()):
+        for key in ("fd", "dirfd", "to_dirfd") + (("to",) if name in ("copy_file_range", "sendfile") else ()):
             if isinstance(args.get(key), int):
                 args[key] = self._fd(args[key])
+        if name in _BYTES and any(_special(args[key]) for key in ("fd", "to") if key in args):
+            return ANY
         result = getattr(self, name)(**args)
         if into is not None:
             self.release(into)
@@ -140,15 +149,17 @@ class Calls:
     def readlink(self, path: str, dirfd: int | None = None) -> str:
         return os.readlink(path, dir_fd=dirfd)
 
-    def link(self, path: str, to: str) -> None:
-        _checked(LIBC.linkat(AT_FDCWD, _path(path), AT_FDCWD, _path(to), 0))
+    def link(self, path: str, to: str, dirfd: int = AT_FDCWD, to_dirfd: int = AT_FDCWD) -> None:
+        _checked(LIBC.linkat(dirfd, _path(path), to_dirfd, _path(to), 0))
 
     def linkfd(self, fd: int, to: str) -> None:
         os.fstat(fd)
         _checked(LIBC.linkat(self._proc, _path(str(fd)), AT_FDCWD, _path(to), AT_SYMLINK_FOLLOW))
 
-    def rename(self, path: str, to: str, flags: int = 0) -> None:
-        _checked(LIBC.renameat2(AT_FDCWD, _path(path), AT_FDCWD, _path(to), flags))
+    def rename(
+        self, path: str, to: str, flags: int = 0, dirfd: int = AT_FDCWD, to_dirfd: int = AT_FDCWD
+    ) -> None:  # fmt: skip
+        _checked(LIBC.renameat2(dirfd, _path(path), to_dirfd, _path(to), flags))
 
     def unlink(self, path: str, dirfd: int | None = None) -> None:
         os.unlink(path, dir_fd=dirfd)
@@ -159,6 +170,9 @@ class Calls:
     def readdir(self, path: str | None = None, fd: int | None = None) -> list[tuple[str, int]]:
         """The names with their types; a directory that is open is read from its beginning."""
         if fd is not None:
+            # Python's own way to read a directory looks at the descriptor first, and has other errors.
+            if not stat.S_ISDIR(os.fstat(fd).st_mode):
+                _checked(LIBC.syscall(_GETDENTS64, fd, ctypes.create_string_buffer(512), 512))
             os.lseek(fd, 0, os.SEEK_SET)
             return _entries(fd)
         here = os.open(path or "", os.O_RDONLY | os.O_DIRECTORY)
@@ -179,7 +193,7 @@ class Calls:
         return attributes(os.fstat(fd))
 
     def access(self, path: str, mode: int, flags: int = 0) -> None:
-        _checked(LIBC.syscall(439, AT_FDCWD, _path(path), mode, flags))
+        _checked(LIBC.syscall(_FACCESSAT2, AT_FDCWD, _path(path), mode, flags))
 
     def chdir(self, path: str | None = None, fd: int | None = None) -> None:
         os.chdir(path if fd is None else fd)
@@ -215,7 +229,9 @@ class Calls:
 
     # --- extended attributes ----------------------------------------------------------------------------------------
 
-    def getxattr(self, name: str, path: str | None = None, fd: int | None = None, follow: bool = True, size: int = 0) -> bytes:  # fmt: skip
+    def getxattr(
+        self, name: str, path: str | None = None, fd: int | None = None, follow: bool = True, size: int = 0
+    ) -> bytes:  # fmt: skip
         """With a `size` of 0 as much as there is."""
         room = ctypes.create_string_buffer(size or 65536)
         got = _checked(_xattr("getxattr", fd, follow)(_where(path, fd), _path(name), room, len(room)))
@@ -227,7 +243,9 @@ class Calls:
     ) -> None:  # fmt: skip
         _checked(_xattr("setxattr", fd, follow)(_where(path, fd), _path(name), value, len(value), flags))
 
-    def listxattr(self, path: str | None = None, fd: int | None = None, follow: bool = True, size: int = 0) -> list[str]:
+    def listxattr(
+        self, path: str | None = None, fd: int | None = None, follow: bool = True, size: int = 0
+    ) -> list[str]:
         room = ctypes.create_string_buffer(size or 65536)
         got = _checked(_xattr("listxattr", fd, follow)(_where(path, fd), room, len(room)))
         return sorted(name.decode() for name in room.raw[:got].split(b"\0") if name)
@@ -260,6 +278,15 @@ def _entries(fd: int) -> list[tuple[str, int]]:
     """Types by lstat where the entry's own is of no use to Python; a name that vanished has none."""
     with os.scandir(fd) as found:
         return sorted((entry.name, entry.is_symlink() * 2 + entry.is_dir(follow_symlinks=False)) for entry in found)
+
+
+def _special(fd: int) -> bool:
+    """Whether it is a fifo or a device: what those do with bytes is no filesystem's business."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
 
 
 def _xattr(name: str, fd: int | None, follow: bool) -> Callable[..., int]:
