@@ -65,7 +65,8 @@ class OpenFile:
     def opened_for(self, mask: int) -> None:
         """EBADF if the file was not opened for MAY_READ or MAY_WRITE."""
         mode = self.flags & os.O_ACCMODE
-        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
+        # The access mode 3 may do neither (fs.h, OPEN_FMODE).
+        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE, os.O_RDWR: MAY_READ | MAY_WRITE}.get(mode, 0)
         if mask & ~granted:
             raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
 

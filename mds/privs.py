@@ -29,6 +29,13 @@ def changed(call: Call, inode: Inode) -> int:
     return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits
 
 
+def cut(call: Call, inode: Inode) -> dict[str, int]:
+    """The columns that change where content goes. A mode that stays is not set: what a write took of it, and only the
+    OSTs know yet, would come back."""
+    bits = changed(call, inode)
+    return {"mode": inode.mode & ~bits} if bits else {}
+
+
 def written(mode: int, *, outsider: bool) -> int:
     """The mode bits that a write without CAP_FSETID has taken; `outsider`: by who is not of the file's group."""
     sgid = stat.S_ISGID if outsider or mode & stat.S_IXGRP else 0

@@ -30,8 +30,6 @@ async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[
         flags &= _BESIDE_PATH
     _check_flags(flags)
     last = await ctx.last(path)
-    if last.slash and last.name:
-        last = await _directory(ctx, last, flags)
     return await _file(ctx, await _opened(ctx, last, flags, mode & 0o7777), flags, ctx.absolute(path))
 
 
@@ -137,6 +135,8 @@ async def _opened(ctx: Ctx, last: Last, flags: int, mode: int) -> pb.OpenReply:
     """The reply for what stands, in the end, behind the links at `last`."""
     follow = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
     while True:
+        if last.slash and last.name:
+            last = await _directory(ctx, last, flags)
         found = await ctx.peek(last)
         if found is not None and found.is_symlink and follow:
             last = await ctx.walk.through(last, found)

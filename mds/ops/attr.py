@@ -140,9 +140,8 @@ class Attr(Base):
 
     def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int) -> mds_pb2.AttrReply:
         settled = self._mdt.handles.writers(inode.fid) == 0
-        mode = inode.mode & ~privs.changed(call, inode)
         privs.drop_capabilities(txn, inode)
-        self._mdt.touch(txn, inode, size=size, size_valid=settled, mode=mode)
+        self._mdt.touch(txn, inode, size=size, size_valid=settled, **privs.cut(call, inode))
         call.fid = inode.fid
         return self.attr_reply(call, self._mdt.inode(txn, inode.fid))
 

@@ -198,9 +198,8 @@ class Open(Base):
     def _cut(self, txn: Txn, call: Call, inode: Inode) -> Inode:
         """O_TRUNC: empty, and without what a change of content takes (fs/open.c, do_truncate)."""
         privs.drop_capabilities(txn, inode)
-        mode = inode.mode & ~privs.changed(call, inode)
         settled = self._mdt.handles.writers(inode.fid) == 0
-        self._mdt.touch(txn, inode, size=0, size_valid=settled, mode=mode)
+        self._mdt.touch(txn, inode, size=0, size_valid=settled, **privs.cut(call, inode))
         return self._mdt.inode(txn, inode.fid)
 
     async def _emptied(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> mds_pb2.OpenReply:
