@@ -378,6 +378,10 @@ _NO_OPEN = Refuse(
         )
     ),
 )
+# A fifo is opened for one end or for both (fs/pipe.c, fifo_open).
+_NO_END = Refuse(
+    errno.EINVAL, lambda m, p: stat.S_ISFIFO(p["object"].mode) and p["flags"] & os.O_ACCMODE == os.O_ACCMODE
+)  # fmt: skip
 
 OPS: dict[str, tuple[Step, ...]] = {
     # a path component, and the last one before the operation itself
@@ -391,8 +395,16 @@ OPS: dict[str, tuple[Step, ...]] = {
     "mknod": (_EXISTS, May("parent", _WX), _mknod_capability, hook("inode_mknod", "parent", "new", "fs")),
     "mknod_regular": _making("inode_create"),
     "open_new": (hook("file_open", "object", "mask"),),
-    "open": (*_MAY_OPEN, May("object", access_mask), _appends, _noatime, hook("file_open", "object", "mask"), _NO_OPEN),
-    # fs/namei.c, do_tmpfile: the directory, and then the file as it is opened; nothing is named, so nothing is added.
+    "open": (
+        *_MAY_OPEN,
+        May("object", access_mask),
+        _appends,
+        _noatime,
+        hook("file_open", "object", "mask"),
+        _NO_OPEN,
+        _NO_END,
+    ),
+    # fs/namei.c, do_tmpfile: the directory, then the file as it is opened; nothing is named, so nothing is added.
     "tmpfile": (Refuse(errno.ENOTDIR, _not_dir("directory")), May("directory", _WX)),
     # fs/namei.c, do_o_path: whatever there is, links too if they are not to be followed.
     "open_path": (

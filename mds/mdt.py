@@ -79,9 +79,9 @@ class Mdt:
         Names are looked up without a check: who is not allowed to learns nothing but how long it waited.
         """
         while True:
-            fids = self._fids(call, places)
+            fids = self.peeked(call, places)
             async with self.store.locks.hold(*fids):
-                if self._fids(call, places) == fids:
+                if self.peeked(call, places) == fids:
                     yield
                     return
 
@@ -150,7 +150,8 @@ class Mdt:
     def ticket(self, call: Call, fid: Fid) -> bytes:
         return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.seqno)
 
-    def _fids(self, call: Call, places: Sequence[mds_pb2.Place | mds_pb2.Name | Fid]) -> list[Fid]:
+    def peeked(self, call: Call, places: Sequence[mds_pb2.Place | mds_pb2.Name | Fid]) -> list[Fid]:
+        """What the places stand for now, looked up without a check; of a name its directory too."""
         txn = Txn(self.store.db)
         return [fid for place in places for fid in self._peeked(txn, call, place)]
 

@@ -48,6 +48,13 @@ def drop_capabilities(txn: Txn, inode: Inode) -> None:
         inodes.remove_xattr(txn, inode.fid, filecaps.XATTR)
 
 
+def at_stake(txn: Txn, inode: Inode) -> bool:
+    """Whether a write that this server has not heard of may have taken something from the file."""
+    if not inode.is_file or inode.size_valid:
+        return False
+    return bool(written(inode.mode, outsider=True)) or inodes.xattr(txn, inode.fid, filecaps.XATTR) is not None
+
+
 def _group_bit_goes(call: Call, inode: Inode) -> bool:
     if not inode.mode & stat.S_ISGID:
         return False

@@ -29,7 +29,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
     """
     file = access(ctx, fd, MAY_WRITE)
     async with file.moving:
-        at = await end_of(ctx, file) if file.flags & os.O_APPEND else file.pos
+        at = await end_of(ctx, file) if data and file.flags & os.O_APPEND else file.pos
         written = await ctx.osc(file).write(at, data)
         file.pos = at + written
     return written

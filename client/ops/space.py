@@ -69,10 +69,10 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     target.opened_for(MAY_WRITE)
     if target.flags & os.O_APPEND:
         raise OSError(errno.EINVAL, "sendfile does not append")
-    if not stat.S_ISREG(source.entry.mode):
+    if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
     at, onto = source.pos if offset is None else offset, target.pos
-    copied = await _copied(ctx, fd, to, at, onto, length)
+    copied = await _copied(ctx, fd, to, at, onto, length) if length else 0
     source.accessed(ctx.node.clock.mono_ns())
     target.pos = onto + copied
     if offset is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from mds import inodes
+from mds import inodes, privs
 from mds.inodes import Inode
 from mds.mdt import Mdt
 from rpc import Call
@@ -27,6 +28,22 @@ class Base:
     @property
     def _mdt(self) -> Mdt:
         return self._owner.mdt
+
+    async def _catch_up(self, call: Call, place: mds_pb2.Place) -> None:
+        """Learns from the OSTs what writes have taken from a file that is being written, before its mode or its file
+        capabilities are told or built upon; only where there is something to take is anybody asked."""
+        for fid in self._mdt.peeked(call, [place]):
+            txn = Txn(self._mdt.store.db)
+            inode = inodes.get(txn, fid)
+            if inode is None or not privs.at_stake(txn, inode):
+                continue
+            found = await self._mdt.osts.glimpse(inode, call)
+            with self._mdt.store.op(None) as txn:
+                inode = inodes.get(txn, fid)
+                if inode is not None and found.uncapped(inode):
+                    privs.drop_capabilities(txn, inode)
+                if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
+                    inodes.update(txn, fid, mode=mode)
 
     def entry(self, inode: Inode) -> context_pb2.Entry:
         return inodes.entry(inode, self._mdt.modules)

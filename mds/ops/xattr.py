@@ -39,6 +39,8 @@ class Xattr(Label):
         """A value; absent where there is none. A label that is not stored reads as what the inode counts as."""
         self._check_name(req.name)
         call.takes(_case(req.name))
+        if req.name == filecaps.XATTR:
+            await self._catch_up(call, req.place)
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place)
             vfs.run("getxattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
@@ -53,6 +55,7 @@ class Xattr(Label):
     async def listxattr(self, call: Call, req: mds_pb2.ListxattrRequest) -> mds_pb2.ListxattrReply:
         """The names of what is stored; trusted.* for CAP_SYS_ADMIN only."""
         call.takes("list")
+        await self._catch_up(call, req.place)
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place)
             vfs.run("listxattr", call.lsm, object=self._mdt.obj(inode))
@@ -72,6 +75,8 @@ class Xattr(Label):
             raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
         call.takes(_case(req.name))
         async with self._mdt.locked(call, req.place):
+            if req.name in (*ACLS, filecaps.XATTR):
+                await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 obj = self._mdt.obj(inode)
@@ -79,11 +84,13 @@ class Xattr(Label):
                     req.value = filecaps.converted(req.value)
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
                 _check_kept(req.name, inode)
-                moved = True
                 if req.name in ACLS:
                     moved = self._set_acl(txn, call, inode, req.name, acl.parse(req.value) if req.value else ())
                 else:
-                    check_flags(req, inodes.xattr(txn, inode.fid, req.name))
+                    old = inodes.xattr(txn, inode.fid, req.name)
+                    check_flags(req, old)
+                    # fs/ext4/xattr.c, ext4_xattr_set_handle: the same value again is no change.
+                    moved = old != req.value
                     _check_room(txn, inode, req.name)
                     inodes.set_xattr(txn, inode.fid, req.name, req.value)
                     if req.name == filecaps.XATTR:
@@ -97,6 +104,8 @@ class Xattr(Label):
         self._check_name(req.name)
         call.takes(_case(req.name))
         async with self._mdt.locked(call, req.place):
+            if req.name == filecaps.XATTR:
+                await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 vfs.run("removexattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
@@ -127,8 +136,9 @@ class Xattr(Label):
             inodes.update(txn, inode.fid, mode=mode, mode_at_ns=self._mdt.now())
         if not wanted or (name == acl.ACCESS and acl.is_mode(wanted)):
             return inodes.remove_xattr(txn, inode.fid, name) or mode != inode.mode
-        inodes.set_xattr(txn, inode.fid, name, acl.encode(wanted))
-        return True
+        old, new = inodes.xattr(txn, inode.fid, name), acl.encode(wanted)
+        inodes.set_xattr(txn, inode.fid, name, new)
+        return old != new or mode != inode.mode
 
     def _changed(self, txn: Txn, call: Call, inode: Inode, *, moved: bool) -> mds_pb2.SetxattrReply:
         if moved:

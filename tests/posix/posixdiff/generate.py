@@ -192,7 +192,7 @@ class Generator:
     def mknod(self) -> tuple[str, dict[str, Any]]:
         kind, rdev = self.one(
             (stat.S_IFREG, 0), (stat.S_IFIFO, 0), (stat.S_IFSOCK, 0), (stat.S_IFCHR, os.makedev(1, 3)), (0, 0),
-            (stat.S_IFBLK, os.makedev(1, 0)), (stat.S_IFCHR, 0), (stat.S_IFDIR, 0), (stat.S_IFLNK, 0),
+            (stat.S_IFCHR, 0), (stat.S_IFDIR, 0), (stat.S_IFLNK, 0),
         )  # fmt: skip
         return "mknod", {"path": self.path(), "mode": kind | self.mode(), "rdev": rdev}
 

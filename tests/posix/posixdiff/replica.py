@@ -17,7 +17,7 @@ from harness.clusters import RUNTIMES
 from harness.spec import ClusterSpec
 from harness.tasks import Fd, Task
 from host.store import Txn, fid_bytes, fid_from
-from mds import inodes
+from mds import filecaps, inodes
 from mds.inodes import Inode
 from mds.mdt import ROOT
 from mds.osts import Glimpsed
@@ -202,22 +202,27 @@ class Replica:
         inode = inodes.get(txn, fid_from(rows[0][0]))
         assert inode is not None
         content = b""
+        uncapped = False
         if inode.is_file:
-            inode, content = self._whole(inode, {row[0]: row[1:] for row in rows if isinstance(row[0], int)})
+            inode, content, uncapped = self._whole(inode, {row[0]: row[1:] for row in rows if isinstance(row[0], int)})
         attrs = {
             "mode": inode.mode, "nlink": inode.nlink, "uid": inode.uid, "gid": inode.gid, "size": inode.size,
             "rdev": inode.rdev,
         }  # fmt: skip
         xattrs = {row[1]: bytes(row[2]) for row in rows[1:] if len(row) == 3}
+        if uncapped:
+            xattrs.pop(filecaps.XATTR, None)
         return Seen(inode.fid, attrs, (inode.atime_ns, inode.mtime_ns, inode.ctime_ns), xattrs, content)
 
-    def _whole(self, inode: Inode, objects: Mapping[int, tuple[int, ...]]) -> tuple[Inode, bytes]:
-        """The file with what its objects know, and a digest of its bytes."""
+    def _whole(self, inode: Inode, objects: Mapping[int, tuple[int, ...]]) -> tuple[Inode, bytes, bool]:
+        """The file with what its objects know, a digest of its bytes, and whether a write took its capabilities."""
         rows = [objects.get(number, (0, 0, 0, 0)) for number in range(len(inode.osts))]
+        uncapped = False
         if not inode.size_valid:
             size = file_size([row[0] for row in rows], inode.stripe_size)
-            inode = Glimpsed(size, *(max(column) for column in list(zip(*rows, strict=True))[1:])).merged(inode)
-        return inode, _digest(self._bytes(inode, [row[0] for row in rows]))
+            found = Glimpsed(size, *(max(column) for column in list(zip(*rows, strict=True))[1:]))
+            inode, uncapped = found.merged(inode), found.uncapped(inode)
+        return inode, _digest(self._bytes(inode, [row[0] for row in rows])), uncapped
 
     def _bytes(self, inode: Inode, sizes: Iterable[int]) -> bytes:
         data = bytearray(inode.size)

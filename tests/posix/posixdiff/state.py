@@ -62,6 +62,6 @@ def _facts(seen: Seen, same_as: str, before: Times | None) -> Iterator[tuple[str
 
 
 def _moved(now: int, before: int | None) -> str:
-    if now in EXPLICIT_NS:
-        return str(now)
-    return "stayed" if now == before else "moved"
+    if now == before:
+        return "stayed"
+    return str(now) if now in EXPLICIT_NS else "moved"
