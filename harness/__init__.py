@@ -3,9 +3,10 @@
 In reading order:
     spec, policy, policies, profile, subjects, choices   what cluster is wanted, under which policy, who is who in it
     clusters, sim                                        the runtimes, and the simulator beneath one of them
+    faults                                               what goes wrong on purpose: started, verified, healed
     containers                                           what compose projects and stacks need: keys, files, the tools
     nodes, tasks, values, calls                          what a test acts on, and system calls as typed by a person
-    bench                                                what labels, mediation and the history cost
+    bench, scale                                         what labels and the history cost; many clients, simulated
     model, checkers                                      the judges, who know nothing of the cluster's code
     mutants                                              planted bugs, each of which a judge has to catch
     history, judgement, pool                             reading what was recorded; clusters with their judges
@@ -18,8 +19,7 @@ In reading order:
     compare, why                                         what two runs did differently; denials and labels explained
     oracle                                               cases that a real kernel has run, on a cluster
     policytools                                          policies checked, compared, unit-tested; profiles proposed
-    oracle                                               cases that a real kernel has run, replayed and compared
-    settings, doctor, standing, cli                      settings of a project, the machine, a cluster that stays
+    settings, doctor, standing, questions, cli           settings, the machine, a cluster that stays and is asked
 
 Nobody imports harness. `model` and `checkers` import of the rest of the tree only sepol; only `clusters` imports roles,
 and of them only their apps.

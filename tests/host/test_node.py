@@ -66,7 +66,7 @@ def test_the_superblock(bench, boot, nobody) -> None:
 
 
 def test_peers_and_channels(bench) -> None:
-    """Sorted by name and role; one channel each, given up when the peer moves or comes back; ENOTCONN for a stranger."""
+    """Sorted by name and role; one channel each, given up when the peer moves or is back; ENOTCONN for a stranger."""
 
     async def test(bench):
         node = bench.node

@@ -53,13 +53,19 @@ def _regular() -> Iterator[Scenario]:
 
 
 def _special(tclass: str) -> Iterator[Scenario]:
-    """What a fifo or a device does then is the client's own business; a socket cannot be opened, once all is asked."""
-    answer = errno.ENXIO if tclass == "sock_file" else 0
+    """What a device does then is the client's own business; a socket cannot be opened, once all is asked.
+
+    Nor can a fifo, neither to be read nor to be written (fs/pipe.c, fifo_open).
+    """
     for name, flags in (*_MODES.items(), ("wa", os.O_WRONLY | os.O_APPEND)):
         yield Scenario(
             f"open-{name}-{tclass}", "open", "existing", tclass, opening(flags), params=rights(flags), whole=False,
-            answers=answer,
+            answers=_REFUSED.get((tclass, flags)) or _REFUSED.get((tclass, None), 0),
         )  # fmt: skip
+
+
+# (class, flags of open, None: any) -> errno.
+_REFUSED = {("sock_file", None): errno.ENXIO, ("fifo_file", _NEITHER): errno.EINVAL}
 
 
 def _directories() -> Iterator[Scenario]:
