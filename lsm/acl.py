@@ -32,15 +32,28 @@ Acl = tuple[Entry, ...]
 
 
 def parse(value: bytes) -> Acl:
-    """The list; empty if there are no entries. EOPNOTSUPP for another version, EINVAL for what is no valid list."""
+    """The list; empty if there are no entries. Errors as `read`, and EINVAL for what is no valid list."""
+    acl = read(value)
+    validate(acl)
+    return acl
+
+
+def read(value: bytes) -> Acl:
+    """The entries, as they are. EOPNOTSUPP for another version, EINVAL for another form (posix_acl_from_xattr)."""
     if len(value) < 4 or len(value) % 8 != 4:
         raise OSError(errno.EINVAL, f"{len(value)} bytes are no access control list")
     if struct.unpack_from("<I", value)[0] != VERSION:
         raise OSError(errno.EOPNOTSUPP, "an access control list of another version")
     acl = tuple(Entry(*each) for each in struct.iter_unpack("<HHI", value[4:]))
+    if any(entry.tag not in (*_SHIFT, *_NAMED) for entry in acl):
+        raise OSError(errno.EINVAL, "an access control list with an entry of no kind")
+    return acl
+
+
+def validate(acl: Acl) -> None:
+    """EINVAL for what is no valid list; no entries at all are one (posix_acl_valid)."""
     if acl and not _valid(acl):
         raise OSError(errno.EINVAL, f"{os.strerror(errno.EINVAL)}: not a valid access control list")
-    return acl
 
 
 def encode(acl: Acl) -> bytes:
@@ -104,7 +117,7 @@ def _valid(acl: Acl) -> bool:
     tags = [entry.tag for entry in acl]
     once = [tags.count(tag) for tag in (USER_OBJ, GROUP_OBJ, OTHER)]
     named = any(tag in _NAMED for tag in tags)
-    known = all(tag in (*_SHIFT, *_NAMED) for tag in tags) and all(entry.perm <= 7 for entry in acl)
+    known = all(entry.perm <= 7 for entry in acl)
     return (
         known and tags == sorted(tags) and once == [1, 1, 1] and (tags.count(MASK) == 1 or not (named or MASK in tags))
     )

@@ -72,7 +72,11 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
     at, onto = source.pos if offset is None else offset, target.pos
-    copied = await _copied(ctx, fd, to, at, onto, length) if length else 0
+    copied = part = await _copied(ctx, fd, to, at, onto, length) if length else 0
+    while part and copied < length and source.entry.fid == target.entry.fid:
+        # What was just written may be behind the end that the read met (fs/splice.c, splice_direct_to_actor).
+        part = await _copied(ctx, fd, to, at + copied, onto + copied, length - copied)
+        copied += part
     source.accessed(ctx.node.clock.mono_ns())
     target.pos = onto + copied
     if offset is None:

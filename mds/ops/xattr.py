@@ -85,7 +85,7 @@ class Xattr(Label):
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
                 _check_kept(req.name, inode)
                 if req.name in ACLS:
-                    moved = self._set_acl(txn, call, inode, req.name, acl.parse(req.value) if req.value else ())
+                    moved = self._set_acl(txn, call, inode, req.name, acl.read(req.value) if req.value else ())
                 else:
                     old = inodes.xattr(txn, inode.fid, req.name)
                     check_flags(req, old)
@@ -128,6 +128,7 @@ class Xattr(Label):
             return False
         if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set an access control list")
+        acl.validate(wanted)
         mode = inode.mode
         if wanted and name == acl.ACCESS:
             mode = inode.mode & ~0o777 | acl.mode_of(wanted)
