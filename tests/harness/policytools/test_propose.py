@@ -111,7 +111,7 @@ def test_the_suites_pass_under_debians_policies(
     with Loaded.of(str(file), cache) as loaded:
         written(loaded, tmp_path)
     given = str(tmp_path / "site.toml")
-    options = RunOptions(SUITES, "inprocess", str(file), profile=given, expression="mkdir")
+    options = RunOptions(SUITES, "inprocess", str(file), profile=given, expression="mkdir or transition-plain")
 
     result = runner.run(options, Store(tmp_path / "store"), Nobody())
 
