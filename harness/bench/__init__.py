@@ -2,6 +2,7 @@
 
 In reading order:
     command             `python -P -m harness.bench`: the options, and what is printed
+    edge                what an error of a measuring command becomes
     plan, bench         the benchmarks by name; what one of them may use, and what it gives
     measure             turns of two or more systems; medians and their spread
     operations          create, stat, open, reads and writes: SELinux against capability only, and against a bare echo

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.bench import machine, store, table
+from harness.bench import edge, machine, store, table
 from harness.bench.bench import Bench, Row
 from harness.bench.clusters import Clusters
 from harness.bench.measure import QUICK, Effort
@@ -64,15 +63,5 @@ def bench(quick: bool, full: bool, only: tuple[str, ...], rounds: int | None, co
 
 
 def main() -> None:
-    """What the module runs. Exit 0; 1 with one line for what went wrong; 2 for usage; 130 for Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        bench.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except (OSError, ValueError) as error:
-        click.echo(f"bench: {error}", err=True)
-        sys.exit(1)
+    """What the module runs; exits as edge.run says."""
+    edge.run(bench, "bench")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import machine
+from harness.bench import edge, machine
+from harness.clusters import owner
 from harness.scale import campaign, costs
 from harness.scale.campaign import Figures, Load
 
@@ -42,15 +41,19 @@ def scale(
 ) -> None:  # fmt: skip
     """Simulate clusters with so many clients, under a policy, and judge every decision."""
     progress = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="labelproof-scale-") as folder:
+    # Removed in the end, or by the next run if this one is killed.
+    folder = owner.make("scale")
+    try:
         with progress.status("costs of calls"):
-            known = costs.read(given) if given else costs.measure(Path(folder, "costs"))
+            known = costs.read(given) if given else costs.measure(folder / "costs")
         if save_costs:
             costs.save(known, save_costs)
         found = []
         for number in clients:
             with progress.status(f"{number} clients"):
-                found.append(campaign.run(Load(number, each, pause, seed), known, Path(folder, str(number))))
+                found.append(campaign.run(Load(number, each, pause, seed), known, folder / str(number)))
+    finally:
+        owner.remove(folder)
     if as_json:
         click.echo(json.dumps({"machine": machine.facts(), "costs": known, "runs": list(map(asdict, found))}, indent=1))
     else:
@@ -84,14 +87,5 @@ _ROWS = {
 
 
 def main() -> None:
-    """What the module runs. Exit 0; 1 a history that is not valid; 2 usage; 130 for Ctrl-C."""
-    try:
-        scale.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except (OSError, ValueError) as error:
-        click.echo(f"scale: {error}", err=True)
-        sys.exit(1)
+    """What the module runs; exits as edge.run says."""
+    edge.run(scale, "scale")
