@@ -17,8 +17,7 @@ async def setfscreate(ctx: Ctx, context: str | None = None) -> None:
 
 async def getfscreate(ctx: Ctx) -> str | None:
     """The label set by setfscreate, or None."""
-    _own(ctx, "getattr")
-    ctx.mediator.check("getprocattr", "fscreate")
+    _told(ctx, "fscreate")
     return ctx.task.subject.fscreate
 
 
@@ -30,8 +29,7 @@ async def setexec(ctx: Ctx, context: str | None = None) -> None:
 
 async def getexec(ctx: Ctx) -> str | None:
     """The context set by setexec, or None."""
-    _own(ctx, "getattr")
-    ctx.mediator.check("getprocattr", "exec")
+    _told(ctx, "exec")
     return ctx.task.exec
 
 
@@ -42,8 +40,7 @@ async def setkeycreate(ctx: Ctx, context: str | None = None) -> None:
 
 async def getkeycreate(ctx: Ctx) -> str | None:
     """The label set by setkeycreate, or None."""
-    _own(ctx, "getattr")
-    ctx.mediator.check("getprocattr", "keycreate")
+    _told(ctx, "keycreate")
     return ctx.task.subject.keycreate
 
 
@@ -54,8 +51,7 @@ async def setsockcreate(ctx: Ctx, context: str | None = None) -> None:
 
 async def getsockcreate(ctx: Ctx) -> str | None:
     """The label set by setsockcreate, or None."""
-    _own(ctx, "getattr")
-    ctx.mediator.check("getprocattr", "sockcreate")
+    _told(ctx, "sockcreate")
     return ctx.task.subject.sockcreate
 
 
@@ -68,8 +64,7 @@ async def setcon(ctx: Ctx, context: str) -> None:
 
 async def getcon(ctx: Ctx) -> str | None:
     """The task's own context; None where no module labels it."""
-    _own(ctx, "getattr")
-    ctx.mediator.check("getprocattr", "current")
+    _told(ctx, "current")
     return ctx.task.subject.labels.get("selinux")
 
 
@@ -85,6 +80,12 @@ def _creating(ctx: Ctx, attr: str, context: str | None) -> None:
     _own(ctx, "attr")
     ctx.tasks.setprocattr(ctx.task, attr, context or None, ctx.mediator)
     tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr=attr, value=context or None)
+
+
+def _told(ctx: Ctx, attr: str) -> None:
+    """Whether an attribute may be told."""
+    _own(ctx, "getattr")
+    ctx.mediator.check("getprocattr", attr)
 
 
 def _own(ctx: Ctx, case: str) -> None:
