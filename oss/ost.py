@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 
 from host.node import Node
@@ -14,6 +16,12 @@ from rpc import Call
 
 # What one object may hold, bytes; the same for every OST (mds/stripes.py says it to clients).
 OBJECT_BYTES_MAX = 1 << 40
+
+
+def check_end(end: int) -> None:
+    """OSError(EFBIG) for bytes beyond what an object may hold."""
+    if end > OBJECT_BYTES_MAX:
+        raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
 
 
 class Ost:

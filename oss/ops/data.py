@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from lsm.modules.capability import NUMBER, has
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
-from oss.ost import OBJECT_BYTES_MAX
+from oss.ost import check_end
 from rpc import Call
 
 LENGTH_MAX = 1 << 20
@@ -44,8 +43,7 @@ class Data(Base):
         end = req.offset + len(req.data)
         if len(req.data) > LENGTH_MAX:
             raise OSError(errno.EINVAL, f"a write of {len(req.data)} bytes; {LENGTH_MAX} are the most")
-        if end > OBJECT_BYTES_MAX:
-            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
+        check_end(end)
         wanted = Object.of(token.entry, req.stripe)
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
@@ -66,8 +64,7 @@ class Data(Base):
         call.takes("token")
         token = self._token(call, req.token, req.stripe, MAY_WRITE)
         end = req.offset + req.length
-        if end > OBJECT_BYTES_MAX:
-            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
+        check_end(end)
         wanted = Object.of(token.entry, req.stripe)
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import replace
 
 from host.store import Txn
@@ -11,7 +10,7 @@ from labelproof.v1 import oss_pb2
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
-from oss.ost import OBJECT_BYTES_MAX, mediators
+from oss.ost import check_end, mediators
 from rpc import Call, fid_of
 
 _SIZE = frozenset({"size", "file"})
@@ -51,8 +50,7 @@ class FromMds(Base):
     async def punch(self, call: Call, req: oss_pb2.PunchRequest) -> oss_pb2.OssReply:
         """The object's size from now on. What grows, grows by a hole; bytes go only when their end is durable."""
         call.takes("size")
-        if req.size > OBJECT_BYTES_MAX:
-            raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: an object ends at {OBJECT_BYTES_MAX}")
+        check_end(req.size)
         wanted = Object.of(req.entry, req.stripe)
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
