@@ -276,12 +276,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A row of the table as suites see it: the roles of the objects involved, and whether a class must be given."""
+    """A row of the table as suites see it: the roles of the objects involved."""
 
     op: str
     case: str
     roles: tuple[str, ...]
-    by_class: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +352,7 @@ def operations() -> list[Operation]:
 def _operation(op: str, case: str) -> Operation:
     checks = [row.check for row in _rows(op, case)]
     roles = dict.fromkeys(role for check in checks for role in (check.source, check.target, check.role) if role)
-    return Operation(op, case, tuple(roles), any(check.tclass == "CLASS" for check in checks))
+    return Operation(op, case, tuple(roles))
 
 
 def _mask(access: str, append: bool, truncate: bool, tclass: str = "") -> tuple[str, ...]:
