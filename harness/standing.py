@@ -50,8 +50,8 @@ class State:
     def alive(self) -> bool:
         """A process that has ended and that nobody has waited for is not (proc(5), stat field 3)."""
         try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
-            return owner.start_time(self.pid) == self.start_time and stat.rpartition(")")[2].split()[0] != "Z"
+            state = owner.stat(Path(f"/proc/{self.pid}"))[0]
+            return owner.start_time(self.pid) == self.start_time and state != "Z"
         except OSError:
             return False
 

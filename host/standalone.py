@@ -20,6 +20,7 @@ from pathlib import Path
 from host.config import NodeConfig
 from host.lives import Lives, made
 from host.secrets import Secrets
+from rpc.clock import boot_id
 
 RUNTIME = "compose"
 # By option; the environment variable is LABELPROOF_ and the option's name.
@@ -45,7 +46,7 @@ def found(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> NodeC
     name = claimed(secrets, data, options.node or _at(secrets, options.slot))
     own = NodeConfig(
         name=name, role=secrets.role, cluster=secrets.cluster, data_dir=data / name, key=secrets.key,
-        identity=secrets.nodes[name], listen=options.listen, runtime=RUNTIME, clock_domain=_boot_id(),
+        identity=secrets.nodes[name], listen=options.listen, runtime=RUNTIME, clock_domain=boot_id(),
     )  # fmt: skip
     return Lives(own, data)
 
@@ -123,8 +124,3 @@ def _locked(path: Path) -> bool:
         return False
     # The descriptor stays open as long as the process lives: it is the claim.
     return True
-
-
-def _boot_id() -> str:
-    """The clock domain: containers of one machine share its wall clock."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

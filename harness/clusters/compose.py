@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import settings
-from harness.clusters import engine, plan, real
+from harness.clusters import engine, plan
 from harness.clusters.boot import booted
 from harness.clusters.cluster import Cluster
 from harness.clusters.errors import ClusterError
@@ -21,6 +21,7 @@ from harness.clusters.takeover import Controlled, Takeover
 from harness.spec import ClusterSpec
 from host.config import ROLES
 from host.secrets import Secrets
+from rpc.clock import boot_id
 from rpc.identity import Identity
 
 CLUSTER, SECRETS = "LABELPROOF_CLUSTER", "LABELPROOF_SECRETS"
@@ -52,7 +53,7 @@ class Compose:
         def build(data: Path) -> Cluster:
             place, secrets = _place(wanted("cluster", CLUSTER), spec, run_dir, data)
             named = replace(spec, name=secrets.cluster)
-            runs = plan.Runs(self.name, real.boot_id())
+            runs = plan.Runs(self.name, boot_id())
             configs = plan.configs(named, run_dir, data, runs, _NO_KEY, lambda role, name: None)
             machine = _machine(place, next(iter(secrets.nodes.values())), run_dir, named)
             return Cluster(self.name, machine, named, run_dir, data, configs)

@@ -11,6 +11,7 @@ from harness.clusters.docker_machine import AwayMachine, NearMachine
 from harness.clusters.engine import Engine, refusals
 from harness.clusters.plan import Runs
 from harness.spec import ClusterSpec
+from rpc.clock import boot_id
 
 
 class Docker:
@@ -48,6 +49,6 @@ class Docker:
             debris.prune(there)
         image = docker_image.ready(there, run_dir / "logs")
         # Of an engine elsewhere nobody knows here what its clock says.
-        runs = Runs(self.name, real.boot_id() if there.local else f"engine {there.id}")
+        runs = Runs(self.name, boot_id() if there.local else f"engine {there.id}")
         kind = NearMachine if there.shares_files else AwayMachine
         return real.boot(spec, run_dir, runs, lambda identity: kind(there, image, identity, run_dir))

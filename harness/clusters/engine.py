@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.clusters import owner, real
+from harness.clusters import owner
 from harness.clusters.errors import ClusterError
+from rpc.clock import boot_id
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -177,7 +178,7 @@ def _ping(url: str) -> None:
 
 def _place() -> str:
     """Where pids mean what they mean to this process: this boot of this machine, in this pid namespace."""
-    return f"{real.boot_id()}.{Path('/proc/self/ns/pid').stat().st_ino}"
+    return f"{boot_id()}.{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _lives(pid: int, start: int) -> bool:

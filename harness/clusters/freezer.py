@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from harness.clusters import owner
+
 FREEZE_S_MAX = 5.0
 _POLL_S = 0.001
 
@@ -50,11 +52,7 @@ class Freezer:
 def frozen(pid: int) -> bool:
     """Whether every thread of the process is stopped (proc(5): state T); what ends meanwhile is not."""
     try:
-        states = {_state(task) for task in Path(f"/proc/{pid}/task").iterdir()}
+        states = {owner.stat(task)[0] for task in Path(f"/proc/{pid}/task").iterdir()}
     except (FileNotFoundError, ProcessLookupError):
         return False
     return states == {"T"}
-
-
-def _state(task: Path) -> str:
-    return (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]

@@ -15,6 +15,7 @@ from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from host.serve import Server
 from rpc import Channel, Clock, Peer, Recorder, SystemClock, Table, transport_grpc
+from rpc.clock import boot_id
 from rpc.identity import Identity
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class InProcess:
         def machine(identity: Identity) -> Machine:
             return _Machine(real.own_config(spec, identity), run_dir / "logs")
 
-        return real.boot(spec, run_dir, Runs(self.name, real.boot_id()), machine)
+        return real.boot(spec, run_dir, Runs(self.name, boot_id()), machine)
 
 
 class _Machine:

@@ -23,6 +23,7 @@ from harness.clusters.supervisor import Supervisor
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Peer, Recorder
+from rpc.clock import boot_id
 from rpc.identity import Identity
 
 TOOLS = ("unshare", "nsenter", "mount")
@@ -51,7 +52,7 @@ class Netns:
         """A running cluster; errors as boot.booted."""
         # A node begins in another working directory than ours.
         folder = run_dir.absolute()
-        return real.boot(spec, folder, Runs(self.name, real.boot_id()), lambda identity: _Machine(identity, folder))
+        return real.boot(spec, folder, Runs(self.name, boot_id()), lambda identity: _Machine(identity, folder))
 
 
 class _Machine(ProcessMachine):

@@ -46,9 +46,14 @@ def remove(folder: Path) -> None:
 
 def start_time(pid: int) -> int:
     """Clock ticks from boot to the start of process `pid` (proc(5), stat field 22). OSError if there is none."""
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return int(stat(Path(f"/proc/{pid}"))[19])
+
+
+def stat(process: Path) -> list[str]:
+    """What proc(5) tells of a process or a thread, by its folder, from field 3 on: the state. OSError if it is gone."""
+    text = (process / "stat").read_text(encoding="utf-8", errors="replace")
     # The command's name stands in parentheses and may hold anything, parentheses too.
-    return int(stat.rpartition(")")[2].split()[19])
+    return text.rpartition(")")[2].split()
 
 
 def _ours(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from harness.clusters.supervisor import Supervisor
 from harness.spec import ClusterSpec
 from host.config import NodeConfig
 from rpc import Channel, Clock, Peer, Recorder, SystemClock
+from rpc.clock import boot_id
 from rpc.identity import Identity
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class Processes:
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A running cluster; errors as boot.booted."""
-        runs = Runs(self.name, real.boot_id(), ephemeral=True)
+        runs = Runs(self.name, boot_id(), ephemeral=True)
         supervisor = Supervisor(run_dir / "logs", self._modules)
         return real.boot(spec, run_dir, runs, lambda identity: ProcessMachine(identity, supervisor))
 

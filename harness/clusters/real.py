@@ -31,11 +31,6 @@ def boot(spec: ClusterSpec, run_dir: Path, runs: plan.Runs, machine: Callable[[I
     return booted(spec, run_dir, build)
 
 
-def boot_id() -> str:
-    """The clock domain of this machine: one boot, one wall clock."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
 def connect(identity: Identity, address: str, peer: Peer, recorder: Recorder, timeout_s: float = TIMEOUT_S) -> Channel:
     """A gRPC channel with mutual TLS."""
     return transport_grpc.connect(address, identity=identity, peer=peer, recorder=recorder, timeout_s=timeout_s)
