@@ -5,7 +5,7 @@ In reading order:
     judge        CHECKERS, the causal order, Judge for slices, judge() and summary() for whole histories
     propagation  labels: stored, copied, told
     mediation    decisions and hooks; `decisions` recomputes one, `about` says what it is really about,
-                 `methods` which checks an rpc owes
+                 `methods` which checks an rpc owes, `openers` who opened a descriptor
     identity     subjects and walk tickets
     audit        AVC lines
     counts       the numbers of what was judged

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from harness.checkers.openers import opener
 from harness.model import labels
 from harness.model.fs import Event
 from harness.model.policy import Policy
@@ -60,6 +61,8 @@ class About:
             return self._taken(event, policy)
         if tclass in SELF:
             return self._source(event, policy)
+        if tclass == "fd":
+            return opener(self._world, event)
         if tclass == "filesystem":
             return policy.fs_label("lustre")
         if tclass == "security":

@@ -88,7 +88,7 @@ class Decisions:
             return
         version, because = self._world.truth.version_at(fid, rpc.seq), f"{event['n']} asked {event['hook']} again"
         asked = event.get("version")
-        if version is not None and asked is not None and asked < version:
+        if version is not None and asked is not None and asked < version and event["tclass"] != "fd":
             yield Fault("stale", f"{because} on a label that {fid} no longer had", version, asked)
         if (event.get("seqno") or 0) < rpc.seqno:
             yield Fault("stale", f"{because} by a policy no longer in force", rpc.seqno, event.get("seqno"))
@@ -163,7 +163,7 @@ class Decisions:
 
 
 def _about_itself(event: Event) -> bool:
-    return event["tclass"] not in SELF | {"filesystem", "security"} and not (
+    return event["tclass"] not in SELF | {"fd", "filesystem", "security"} and not (
         of_the_child(event) or {"create", "relabelto"} & set(event["requested"])
     )
 

@@ -133,7 +133,7 @@ class Mediation(Checker):
         self, where: str, rpc: Rpc, wanted: list[access.Check], asked: list[Event]
     ) -> Iterator[tuple[str, str, str, str]]:
         stopped, left = _matched(wanted, asked)
-        if stopped is not None:
+        if stopped is not None and not any(_is(avc, stopped) for avc in left):
             because = f"{where} did not ask {stopped} about {_object(rpc)}"
             yield "check-missing", because, _listed(wanted), _texts(asked)
         elif left:

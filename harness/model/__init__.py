@@ -6,7 +6,9 @@ In reading order:
     xperms      extended permissions: the commands of ioctl that rules allow, tell and hush
     policy      a policy: decisions by libsepol, transitions and defaults from the CIL text, the state of a node
     labels      the label that a new object, a relabelled one, or one without a label has
-    access      the table: operation -> ordered checks
+    table       the table: operation -> ordered checks, by family
+    access      what one operation asks, by the table and its parameters
+    descriptors what each task has open, and who opened it
     fs          the tree as the acknowledged operations made it
     truth       the true label of every object, by version
     world       all that a history has told so far: subjects, tasks, ops, rpcs, policies, labels, the tree

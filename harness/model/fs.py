@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from harness.model.descriptors import Descriptors
+
 Event = Mapping[str, Any]
 
 _CLASS_OF_FORMAT = {
@@ -58,7 +60,7 @@ class Tree:
         self.root: str | None = None
         self.inodes: dict[str, Inode] = {}
         self._names: dict[tuple[str, str], frozenset[str | None]] = {}
-        self._fds: dict[tuple[str, str, int], str] = {}
+        self.descriptors = Descriptors()
         self._begun: dict[str, tuple[Event, str | None, str | None]] = {}
 
     def child(self, parent: str, name: str) -> str | None:
@@ -85,9 +87,9 @@ class Tree:
         Where the path ends in a link that the operation follows, it is about something else: None.
         """
         args = op.get("args") or {}
-        number = args.get("fd")
-        if isinstance(number, int):
-            return self._fds.get((op.get("client", ""), op.get("task", ""), number))
+        if isinstance(args.get("fd"), int):
+            held = self.descriptors.of(op)
+            return held.fid if held else None
         path = args.get("path")
         fid = self.resolve(path) if isinstance(path, str) else None
         inode = self.inodes.get(fid or "")
@@ -126,9 +128,9 @@ class Tree:
 
     def _ended(self, op: Event, fid: str | None, replaced: str | None, end: Event, *, sure: bool) -> None:
         args = op.get("args") or {}
+        if sure:
+            self.descriptors.done(op, end.get("ret"))
         match op["f"]:
-            case "open" | "creat" | "reopen" if sure:
-                self._opened(op, end.get("ret"))
             case "unlink" | "rmdir" if fid:
                 self._drop(args["path"], fid, sure=sure)
             case "rename" if fid and replaced and (args.get("flags") or 0) & _EXCHANGE:
@@ -142,12 +144,6 @@ class Tree:
                 self.inodes[fid].nlink += sure
             case "chmod" | "chown" | "setxattr" | "removexattr" if fid in self.inodes:
                 self._change(op["f"], self.inodes[fid], args, sure=sure)
-
-    def _opened(self, op: Event, ret: Any) -> None:
-        if isinstance(ret, Mapping) and ret.get("fid"):
-            number = ret.get("fd", ret.get("n"))
-            if isinstance(number, int):
-                self._fds[op.get("client", ""), op.get("task", ""), number] = ret["fid"]
 
     def _drop(self, path: str, fid: str, *, sure: bool) -> None:
         key = self._key(path)

@@ -22,13 +22,17 @@ CREATED = frozenset({"transition", "inherit", "fscreate"})
 
 @dataclass(slots=True)
 class Op:
-    """An operation of a task: its invoke event, the subject as it was then, and the end once it is there."""
+    """An operation of a task: its invoke event, the subject as it was then, and the end once it is there.
+
+    `settled`: the task did not change its own context meanwhile.
+    """
 
     invoke: Event
     subject: Event | None
     seq: int
     about: str | None
     end: Event | None = None
+    settled: bool = True
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class World:
         self._tasks: dict[tuple[str, str], Event] = {}
         self._modes: dict[str, dict[int, Mode]] = {}
         self._now: dict[str, Mode] = {}
+        self._under_way: dict[tuple[str, str], set[str]] = {}
         self._expected: tuple[Event | None, str | None, bool] = (None, None, False)
 
     def feed(self, event: Event) -> None:
@@ -221,10 +226,26 @@ class World:
                 self.task_subject(event.get("client", ""), event.get("task", "")),
                 self.tree.subject_of(event),
             )
-            self.ops[event["op"]] = Op(event, subject, self.truth.seq, about)
+            self.ops[event["op"]] = op = Op(event, subject, self.truth.seq, about)
+            self._overlaps(op)
         elif event["op"] in self.ops:
             self.ops[event["op"]].end = event
+            if event["phase"] != "info":
+                self._together(self.ops[event["op"]]).discard(event["op"])
         self.tree.feed(event)
+
+    def _overlaps(self, op: Op) -> None:
+        """What is under way while the task changes its context may be by the one or by the other."""
+        together = self._together(op)
+        others = [self.ops[other] for other in together]
+        op.settled = not any(other.invoke["f"] == "setcon" for other in others)
+        for other in others if op.invoke["f"] == "setcon" else ():
+            other.settled = False
+        together.add(op.invoke["op"])
+
+    def _together(self, op: Op) -> set[str]:
+        """The operations of the same task that have not ended, as far as is known."""
+        return self._under_way.setdefault((op.invoke.get("client", ""), op.invoke.get("task", "")), set())
 
     def _on_rpc(self, event: Event) -> None:
         if event["phase"] == "recv":

@@ -13,15 +13,17 @@ from harness.model.policy import Held, Policy
 
 CIL = """
 (handleunknown deny) (mls true) (policycap open_perms)
-(class security (load_policy setenforce setbool)) (class process (setfscreate)) (class capability (fowner mknod))
-(class filesystem (mount getattr associate))
-(class file (ioctl read write append create getattr setattr relabelfrom relabelto link unlink rename open))
+(class security (load_policy setenforce setbool)) (class process (setfscreate setcurrent dyntransition))
+(class capability (fowner mknod lease sys_admin)) (class fd (use))
+(class filesystem (mount getattr associate watch))
+(class file (ioctl read write append create getattr setattr relabelfrom relabelto link unlink rename open lock map
+  execute execmod watch watch_mount watch_sb watch_with_perm watch_reads))
 (class dir (read write create getattr setattr relabelfrom relabelto add_name remove_name search rmdir reparent
   rename open))
 (class lnk_file (read create getattr unlink)) (class fifo_file (read write create getattr open))
 (class chr_file (read write create getattr open)) (class blk_file (read write create getattr open))
 (class sock_file (read write create getattr open))
-(classorder (security process capability filesystem file dir lnk_file fifo_file chr_file blk_file sock_file))
+(classorder (security process capability fd filesystem file dir lnk_file fifo_file chr_file blk_file sock_file))
 (sid kernel) (sid security) (sid unlabeled) (sid fs) (sid file) (sidorder (kernel security unlabeled fs file))
 (sensitivity s0) (sensitivity s1) (sensitivityorder (s0 s1)) (category c0) (category c1) (category c2) (category c3)
 (categoryorder (c0 c1 c2 c3))
@@ -42,7 +44,10 @@ CIL = """
 (allow other_t dir_t (dir (search)))
 (allow app_t data_t (file (read write append create getattr setattr relabelfrom relabelto unlink link rename open)))
 (allow app_t made_t (file (read write append create getattr setattr relabelfrom relabelto unlink link rename open)))
-(allow other_t made_t (file (getattr)))
+(allow other_t made_t (file (getattr lock read append)))
+(allow other_t app_t (fd (use)))
+(allow app_t made_t (file (lock map execute execmod watch watch_mount watch_sb watch_with_perm watch_reads)))
+(allow app_t self (capability (sys_admin))) (allow app_t fs_t (filesystem (watch)))
 (allow kernel_t made_t (file (relabelfrom))) (allow kernel_t data_t (file (relabelto)))
 (allow app_t high_t (file (read getattr)))
 (allow all_t fs_t (filesystem (associate)))
@@ -103,8 +108,15 @@ class History:
         for node in ("mds0", "oss0", "client0"):
             self.add(node, "subject", id=name, **facts | fields)
 
-    def task(self, task: str, subject: str) -> dict:
-        return self.add("client0", "task", task=task, phase="login", subject=subject, by="harness", umask=0o22)
+    def task(self, task: str, subject: str, phase: str = "login", **fields) -> dict:
+        return self.add("client0", "task", task=task, phase=phase, subject=subject, by="harness", umask=0o22, **fields)
+
+    def becomes(self, subject: str = "other", context: str = OTHER, task: str = "t1") -> None:
+        """The task changes its own context."""
+        self.subject(subject, context)
+        op = self.op("setcon", task, context=context)
+        self.task(task, subject, "setattr", attr="current", value=context)
+        self.end(op)
 
     def op(self, f: str, task: str = "t1", test: str = "suite::test_one", **args) -> str:
         self._n += 1
@@ -197,6 +209,32 @@ class History:
         self.asked(checks, {"object": label}, {"object": fid}, **fields)
         self.reply(case="stat", fired=self.fires(checks, {"object": fid}))
         self.end(op, ret={"fid": fid, "labels": {"security.selinux": told or label}})
+        return op
+
+    def does(
+        self,
+        method: str,
+        checks,
+        f: str,
+        *,
+        place=None,
+        labels=None,
+        context=APP,
+        subject="app",
+        case,
+        n="mds0",
+        skip=(),
+        fids=None,
+        **args,
+    ) -> str:
+        """A whole operation of one rpc on the file: every check of the table that is demanded but those on `skip`."""
+        op = self.op(f, **args)
+        labels = {"object": MADE, "fs": FS, "subject": context, "opener": APP, "parent": obj("dir_t")} | (labels or {})
+        fids = {"object": FILE, "parent": ROOT} if fids is None else fids
+        self.recv(method, op, place=place, subject=subject, n=n)
+        self.asked([check for check in checks if check.tclass not in skip], labels, fids, scontext=context)
+        self.reply(case=case, fired=self.fires(checks, fids))
+        self.end(op, ret=0)
         return op
 
     def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE, again=True) -> str:

@@ -145,6 +145,19 @@ def test_link_may_ask_for_read_and_write_of_a_regular_file():
         ("read", "token", []),
         ("write", "token", []),
         ("policy_load", "reload", ["load_policy"]),
+        ("setxattr", "acl", ["setattr"]),
+        ("getxattr", "acl", ["getattr"]),
+        ("removexattr", "acl", ["setattr"]),
+        ("watch", "reads", ["read", "watch watch_reads"]),
+        ("watch", "perm", ["sys_admin", "read", "watch watch_with_perm"]),
+        ("watch", "perm-reads", ["sys_admin", "read", "watch watch_reads watch_with_perm"]),
+        ("watch", "mount", ["sys_admin", "read", "watch_mount"]),
+        ("watch", "mount-perm", ["sys_admin", "read", "watch_mount watch_with_perm"]),
+        ("watch", "filesystem", ["sys_admin", "read", "watch", "watch_sb"]),
+        ("watch", "filesystem-reads", ["sys_admin", "read", "watch", "watch_reads watch_sb"]),
+        ("fcntl", "setlease", ["lock"]),
+        ("fcntl", "getlease", []),
+        ("fcntl", "owner", []),
         ("setenforce", "set", ["setenforce"]),
         ("setbool", "set", ["setbool"]),
     ],
@@ -160,6 +173,46 @@ def test_queries(op, case, queries):
 def test_own_attributes_are_asked_of_the_subject_itself(attr, perm):
     """process{setfscreate ...} on self."""
     assert asked("setprocattr", "attr", attr=attr) == [("subject", "process", perm)]
+
+
+@pytest.mark.parametrize(
+    ("op", "case", "queries"),
+    [
+        ("read", "token", ["use", "read"]),
+        ("write", "token", ["use", "write"]),
+        ("readdir", "names", ["use", "read"]),
+        ("flock", "setlk", ["use", "lock", "use", "lock"]),
+        ("fcntl", "setfl", ["use"]),
+        ("fcntl", "owner", ["use"]),
+        ("fcntl", "owner-ex", []),
+        ("fcntl", "setlease", ["use", "lock"]),
+        ("fcntl", "getlease", []),
+        ("ioctl", "free", ["use"]),
+        ("ioctl", "cloexec", []),
+        ("ioctl", "ioctl", ["use", "ioctl"]),
+        ("mmap", "mmap", ["map", "use", "read"]),
+        ("mmap", "execmod", ["use", "execmod", "use", "read"]),
+        ("getattr", "open", ["getattr"]),
+        ("setattr", "ftruncate", ["write"]),
+    ],
+)
+def test_what_another_context_opened_has_to_be_used(op, case, queries):
+    """fd {use} of the opener's context comes before every query on a descriptor, and none on the inode; who opened the
+    file itself is not asked."""
+    assert [perms for *_, perms in asked(op, case, stranger=True)] == queries
+    assert not any(check.tclass == "fd" for check in access.expected(op, case))
+
+
+def test_a_stranger_that_cannot_be_told_may_be_asked():
+    """Where nobody knows who opened the file, what is asked of strangers is optional."""
+    checks = access.expected("read", "token", stranger=None)
+
+    assert {(check.tclass, check.optional) for check in checks if check.perms} == {("fd", True), ("file", True)}
+
+
+def test_appending_is_asked_of_a_stranger():
+    """append instead of write, once more."""
+    assert asked("write", "token", stranger=True, append=True)[-1] == ("object", "file", "append")
 
 
 def test_firings_count_a_hook_with_several_queries_once():
