@@ -99,12 +99,8 @@ class About:
 
     def _place(self, op: Op | None) -> dict[str, str]:
         """Parent and name by the path of the operation, where the rpc does not name them (a client's own checks)."""
-        path = (op.invoke.get("args") or {}).get("path") if op else None
-        if not isinstance(path, str):
-            return {}
-        head, _, name = path.rstrip("/").rpartition("/")
-        parent = self._world.tree.resolve(head or "/")
-        return {"parent": parent, "name": name} if parent else {}
+        found = self._world.tree.place(op.invoke) if op else None
+        return {"parent": found[0], "name": found[1]} if found else {}
 
     def _stored(self, event: Event, policy: Policy) -> str | None:
         """The label of an object that is there; an object made in this very rpc has the label it was made with."""
@@ -140,11 +136,13 @@ class About:
     def _renamed_to(self, event: Event, *, above: bool) -> str | None:
         """What the new name of a rename leads to now, or the directory above it."""
         op = self._world.op_of(event)
-        to = (op.invoke.get("args") or {}).get("to") if op else None
-        if not isinstance(to, str):
+        if op is None:
             return None
-        path = to.rstrip("/")
-        return self._world.tree.resolve(path.rpartition("/")[0] or "/") if above else self._world.tree.resolve(path)
+        tree = self._world.tree
+        if not above:
+            return tree.named(op.invoke, "to")
+        place = tree.place(op.invoke, "to")
+        return place[0] if place else None
 
 
 def _new_class(event: Event, rpc: Rpc | None, op: Op | None) -> str:

@@ -5,7 +5,8 @@ rename, link, and the attributes). An operation that ended in `info` may have ha
 and what is possible in two ways is never held against anybody.
 
 What an operation names, in its `args`: `path`; `to` (link, rename: the new name); `fd` (the number that open returned);
-`target` (symlink: the text). `ret` of open is a map with `fd` (or `n`) and `fid`.
+`target` (symlink: the text). `ret` of open is a map with `fd` (or `n`) and `fid`. A relative path begins at the
+directory that `dirfd` (`to_dirfd` for `to`) holds open, without that at the task's working directory on that mount.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Tree:
         self._names: dict[tuple[str, str], frozenset[str | None]] = {}
         self.descriptors = Descriptors()
         self._begun: dict[str, tuple[Event, str | None, str | None]] = {}
+        self._cwds: dict[tuple[str, ...], str | None] = {}
 
     def child(self, parent: str, name: str) -> str | None:
         """The FID that the name surely leads to, else None."""
@@ -72,14 +74,37 @@ class Tree:
         """Every FID that the name may lead to; empty: no such name was ever seen, or it is gone."""
         return self._names.get((parent, name), frozenset())
 
-    def resolve(self, path: str) -> str | None:
-        """The FID that an absolute path surely leads to; links in it are not followed."""
-        fid = self.root if path.startswith("/") else None
-        for name in PurePosixPath(path).parts[1:]:
+    def resolve(self, path: str, begin: str | None = None) -> str | None:
+        """The FID that a path surely leads to, a relative one from `begin`; links in it are not followed."""
+        pure = PurePosixPath(path)
+        fid = self.root if pure.is_absolute() else begin
+        for name in pure.parts[pure.is_absolute() :]:
             if fid is None:
                 return None
             fid = self.child(fid, name)
         return fid
+
+    def named(self, op: Event, name: str = "path") -> str | None:
+        """The FID that the path in an operation's argument surely leads to, from where it begins."""
+        path = (op.get("args") or {}).get(name)
+        return self.resolve(path, self._begin(op, name)) if isinstance(path, str) and path else None
+
+    def place(self, op: Event, name: str = "path") -> tuple[str, str] | None:
+        """The directory that surely holds the last component of such a path, and that component."""
+        path = (op.get("args") or {}).get(name)
+        if not isinstance(path, str) or not path.strip("/"):
+            return None
+        pure = PurePosixPath(path)
+        parent = self.resolve(str(pure.parent), self._begin(op, name))
+        return (parent, pure.name) if parent else None
+
+    def _begin(self, op: Event, name: str) -> str | None:
+        """Where a relative path begins (openat(2), chdir(2)); None if that cannot be told."""
+        at = "to_dirfd" if name == "to" else "dirfd"
+        if (op.get("args") or {}).get(at) is None:
+            return self._cwds.get(_process(op), self.root)
+        held = self.descriptors.of(op, at)
+        return held.fid if held else None
 
     def subject_of(self, op: Event) -> str | None:
         """The FID of the object that an operation is about, by its `fd` or its `path`, else None.
@@ -90,8 +115,7 @@ class Tree:
         if isinstance(args.get("fd"), int):
             held = self.descriptors.of(op)
             return held.fid if held else None
-        path = args.get("path")
-        fid = self.resolve(path) if isinstance(path, str) else None
+        fid = self.named(op)
         inode = self.inodes.get(fid or "")
         followed = inode is not None and inode.tclass == "lnk_file" and op.get("f") not in _NEVER_FOLLOWS
         return None if followed and args.get("follow", True) else fid
@@ -118,9 +142,7 @@ class Tree:
 
     def _op(self, event: Event) -> None:
         if event["phase"] == "invoke":
-            other = (event.get("args") or {}).get("to")
-            replaced = self.resolve(other) if isinstance(other, str) else None
-            self._begun[event["op"]] = (event, self.subject_of(event), replaced)
+            self._begun[event["op"]] = (event, self.subject_of(event), self.named(event, "to"))
             return
         begun = self._begun.pop(event["op"], None)
         if begun is not None and event["phase"] in {"ok", "info"}:
@@ -131,22 +153,23 @@ class Tree:
         if sure:
             self.descriptors.done(op, end.get("ret"))
         match op["f"]:
+            case "chdir":
+                self._cwds[_process(op)] = fid if sure else None
             case "unlink" | "rmdir" if fid:
-                self._drop(args["path"], fid, sure=sure)
+                self._drop(self.place(op), fid, sure=sure)
             case "rename" if fid and replaced and (args.get("flags") or 0) & _EXCHANGE:
-                self._put(args["path"], replaced, fid, sure=sure)
-                self._put(args["to"], fid, replaced, sure=sure)
+                self._put(self.place(op), replaced, fid, sure=sure)
+                self._put(self.place(op, "to"), fid, replaced, sure=sure)
             case "rename" if fid and fid != replaced:
-                self._drop(args["path"], fid, sure=sure)
-                self._put(args.get("to"), fid, replaced, sure=sure)
+                self._drop(self.place(op), fid, sure=sure)
+                self._put(self.place(op, "to"), fid, replaced, sure=sure)
             case "link" | "linkfd" if fid:
-                self._put(args.get("to"), fid, None, sure=sure)
+                self._put(self.place(op, "to"), fid, None, sure=sure)
                 self.inodes[fid].nlink += sure
             case "chmod" | "chown" | "setxattr" | "removexattr" if fid in self.inodes:
                 self._change(op["f"], self.inodes[fid], args, sure=sure)
 
-    def _drop(self, path: str, fid: str, *, sure: bool) -> None:
-        key = self._key(path)
+    def _drop(self, key: tuple[str, str] | None, fid: str, *, sure: bool) -> None:
         if key is None or fid not in self._names.get(key, frozenset()):
             return
         if not sure:
@@ -158,16 +181,10 @@ class Tree:
         if sure and fid in self.inodes:
             self.inodes[fid].nlink -= 1
 
-    def _put(self, path: Any, fid: str, replaced: str | None, *, sure: bool) -> None:
-        key = self._key(path) if isinstance(path, str) else None
+    def _put(self, key: tuple[str, str] | None, fid: str, replaced: str | None, *, sure: bool) -> None:
         if key is not None:
             before = self._names.get(key, frozenset({replaced}))
             self._names[key] = frozenset({fid}) if sure else before | {fid}
-
-    def _key(self, path: str) -> tuple[str, str] | None:
-        pure = PurePosixPath(path)
-        parent = self.resolve(str(pure.parent))
-        return (parent, pure.name) if parent else None
 
     @staticmethod
     def _change(f: str, inode: Inode, args: Mapping[str, Any], *, sure: bool) -> None:
@@ -182,3 +199,8 @@ class Tree:
                 inode.xattrs[args["name"]] = args["value"]
             case _:
                 inode.xattrs.pop(args["name"], None)
+
+
+def _process(op: Event) -> tuple[str, ...]:
+    """Whose working directory it is: the task's, on that mount of its node."""
+    return op.get("client", ""), op.get("mount", "/"), op.get("task", "")

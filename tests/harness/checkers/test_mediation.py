@@ -152,13 +152,14 @@ def test_boolean_decides_from_its_event_on(history, judged, names):
     assert judged(history, "mediation")[0] == ["unexpected-allow"]
 
 
+@pytest.mark.parametrize("to", ["/g", "g"])
 @pytest.mark.parametrize("carried", ["about", "first"])
-def test_rename_over_a_file_is_valid(history, judged, names, carried):
+def test_rename_over_a_file_is_valid(history, judged, names, carried, to):
     """Each query is compared with the label of what it is about, whichever FID of the hook its event carries."""
     root, other = names["root"], "[0x1:0x3:0x0]"
     history.creates("f")
     history.creates("g", other)
-    op = history.op("rename", path="/f", to="/g")
+    op = history.op("rename", path="/f", to=to)
     checks = access.expected("rename", "replace", walk=True)
     labels = {"parent": names["obj"]("dir_t"), "newparent": names["obj"]("dir_t")}
     labels |= dict.fromkeys(("object", "target"), names["obj"]("made_t"))

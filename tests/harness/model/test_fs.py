@@ -109,6 +109,58 @@ def test_path_that_ends_in_a_link_is_about_what_it_leads_to(fed):
     assert fed.tree.subject_of({"f": "lstat", "args": {"path": "/l"}}) == B
 
 
-def test_relative_path_leads_nowhere(fed):
-    """Paths begin at the root of the mount."""
+def about(tree, f="stat", **args):
+    return tree.subject_of({"f": f, "client": "client0", "task": "t1", "args": args})
+
+
+def test_relative_path_begins_at_the_root(fed):
+    """Until the task goes elsewhere; on its own it leads nowhere."""
+    assert about(fed.tree, path="d/a") == A
     assert fed.tree.resolve("d") is None
+
+
+def test_relative_path_begins_at_the_working_directory(fed):
+    """chdir by path and by descriptor; one that failed changes nothing, one that may have happened leaves it open."""
+    fed.made(B, ROOT, "b")
+    fed.op("chdir", path="/d")
+    assert (about(fed.tree, path="a"), about(fed.tree, path="/b"), about(fed.tree, path="b")) == (A, B, None)
+
+    fed.op("chdir", "fail", path="/")
+    assert about(fed.tree, path="a") == A
+    fed.op("open", ret={"fd": 5, "fid": ROOT}, path="/", flags=0)
+    fed.op("chdir", fd=5)
+    assert about(fed.tree, path="b") == B
+    fed.op("chdir", "info", path="/d")
+    assert about(fed.tree, path="b") is None
+
+
+def test_working_directory_is_the_tasks_own(fed):
+    """Another task on the node is where it was, and so is the same task on another mount."""
+    fed.op("chdir", path="/d")
+
+    assert fed.tree.named({"client": "client0", "task": "t2", "args": {"path": "d/a"}}) == A
+    assert fed.tree.named({"client": "client0", "task": "t1", "mount": "/m", "args": {"path": "d/a"}}) == A
+
+
+def test_relative_path_begins_at_an_open_directory(fed):
+    """dirfd and to_dirfd, whatever the working directory; an absolute path takes no notice, nor does one by a
+    descriptor that nobody has seen lead anywhere."""
+    fed.op("open", ret={"fd": 5, "fid": D}, path="/d", flags=0)
+    fed.op("chdir", path="/d")
+    fed.op("open", ret={"fd": 6, "fid": ROOT}, path="/", flags=0)
+
+    assert about(fed.tree, path="a", dirfd=5) == A
+    assert about(fed.tree, path="d/a", dirfd=6) == A
+    assert about(fed.tree, path="/d/a", dirfd=5) == A
+    assert about(fed.tree, path="a", dirfd=9) is None
+
+
+def test_names_move_where_relative_paths_lead(fed):
+    """rename and unlink between open directories change the tree at the right place."""
+    fed.op("open", ret={"fd": 5, "fid": D}, path="/d", flags=0)
+    fed.op("open", ret={"fd": 6, "fid": ROOT}, path="/", flags=0)
+    fed.op("rename", path="a", dirfd=5, to="c", to_dirfd=6)
+    assert (fed.tree.resolve("/c"), fed.tree.resolve("/d/a")) == (A, None)
+
+    fed.op("unlink", path="c", dirfd=6)
+    assert fed.tree.possible(ROOT, "c") == frozenset()
