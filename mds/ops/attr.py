@@ -56,14 +56,13 @@ class Attr(Base):
         return self.attr_reply(call, inode)
 
     async def _end(self, call: Call, req: mds_pb2.GetattrRequest) -> mds_pb2.AttrReply:
-        """Where an open file ends: told to who may still use it as it was opened; the OSTs are asked by the MDS."""
+        """Where an open file ends: told to whoever opened it (fs/read_write.c, generic_file_llseek);
+        the OSTs are asked by the MDS."""
         if req.place.WhichOneof("by") != "handle":
             raise OSError(errno.EINVAL, "the end of a file is told by its handle only")
         call.takes("end")
         with self._mdt.store.op(call) as txn:
-            handle = self._mdt.handle(call, req.place.handle)
             inode = self._mdt.find(txn, call, req.place)
-            vfs.run("file", call.lsm, object=self._mdt.obj(inode), mask=handle.mask, opened=handle.opened)
         await self._mdt.store.settled()
         known = inode.size_valid or not inode.is_file
         size = inode.size if known else (await self._mdt.osts.glimpse(inode, call)).size

@@ -1,6 +1,7 @@
 """Attributes and xattrs: what changes, who may, and in which order it is refused."""
 
 import errno
+import os
 
 import pytest
 
@@ -181,5 +182,21 @@ def test_a_truncated_file_loses_its_set_id(run):
         await strong.setattr("/f", mode=0o4755)
         denied_by_policy = await strong.setattr("/f", size=4)
         assert oct(denied_by_policy.entry.mode) in ("0o104755", "0o100755")
+
+    run(scenario)
+
+
+def test_the_end_of_an_open_file_is_asked_of_nobody(run):
+    """A seek needs no more than the descriptor, also after a relabel to what the opener may not write."""
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", os.O_RDWR | os.O_CREAT)
+        await user.write(opened, 0, b"abcd")
+        await world.admin().relabel("/f", "ro_t")
+        asked = mds_pb2.GetattrRequest(place=mds_pb2.Place(handle=opened.handle), end=True)
+
+        assert (await user.mds("getattr", asked)).attr.size == 4
+        await refused(user.write(opened, 4, b"y"), errno.EACCES)
 
     run(scenario)

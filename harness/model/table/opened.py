@@ -71,16 +71,8 @@ ROWS: dict[tuple[str, str], str] = {
     ("readdir", "names"): _NAMES,
     # An entry with its attributes costs what a lookup of its name costs.
     ("readdir", "plus"): _NAMES + "inode_permission(object) subject -> object dir {search}",
-    # The end of an open file, for an append or a seek: no `getattr` (generic_file_llseek, generic_write_checks).
-    ("getattr", "end"): """
-        file_permission(object)
-        ?file_permission(object)    subject -> opener fd {use}  if stranger
-        ?file_permission(object)    subject -> object CLASS {read}
-        ?file_permission(object)    subject -> object CLASS {write}
-        ?file_permission(object)    subject -> object CLASS {append}
-        ?file_permission(object)    subject -> object CLASS {read write}
-        ?file_permission(object)    subject -> object CLASS {read append}
-    """,
+    # The end of an open file, for an append or a seek: nobody is asked (generic_file_llseek, generic_write_checks).
+    ("getattr", "end"): "",
     ("flock", "flock"): _LOCK,
     ("flock", "setlk"): _RANGE + _LOCK,
     ("flock", "getlk"): _RANGE,

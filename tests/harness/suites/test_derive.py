@@ -86,7 +86,6 @@ def test_every_row_that_asks_something_has_a_scenario(op: str, case: str) -> Non
     """What the kernel's table asks on a client's behalf is denied somewhere, or said here to be no operation's own."""
     elsewhere = {
         ("lookup", "name"): "the walk of every scenario",
-        ("getattr", "end"): "asked by appends",
         ("rename", "whiteout-replace"): "as replace, with the whiteout of whiteout",
         ("policy_load", "reload"): "test_policy_management",
         ("setenforce", "set"): "test_policy_management",
