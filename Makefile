@@ -4,13 +4,15 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # -P keeps the working directory off the module path: what is tested is what is installed.
 PY := $(BIN)/python -P
+# Where the environment forbids it, each of a cluster's processes would compile the whole tree anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run compose-run test check format proto bench clean
 help:  ## what the words mean
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(STAMP)  ## boot a labelled cluster, run the suites against it, print the verdict
-	$(BIN)/labelproof run
+	$(BIN)/labelproof run -n auto
 
 compose-run: $(STAMP)  ## the same inside docker-compose.yml: up, suites, results out, down, whatever happens
 	$(BIN)/labelproof compose

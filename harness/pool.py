@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from harness import checkers, clusters
+from harness.bulk import no_collector
 from harness.checkers import Finding, Verdict
 from harness.clusters import Cluster, ClusterError, clean, evidence
 from harness.clusters.clean import Standing
@@ -61,12 +62,13 @@ class Member:
 
     def judge(self) -> list[Finding]:
         """The new findings of every checker, from the events since the last time."""
-        events = self.cluster.events(self._mark)
-        self._mark = _after(self._mark, events)
-        self.judged += sum(event["e"] in JUDGED for event in events)
-        self.decisions += sum(event["e"] == "avc" for event in events)
-        self._decided |= set(decisions(events))
-        self._judge.feed(events)
+        with no_collector(freeze=False):
+            events = self.cluster.events(self._mark)
+            self._mark = _after(self._mark, events)
+            self.judged += sum(event["e"] in JUDGED for event in events)
+            self.decisions += sum(event["e"] == "avc" for event in events)
+            self._decided |= set(decisions(events))
+            self._judge.feed(events)
         early, self._early = self._early, []
         found = early + self._judge.drain()
         self._found += found

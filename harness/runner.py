@@ -21,6 +21,7 @@ import pytest
 
 import sepol
 from harness import choices, clusters, profile, recheck, report, results, store, suites
+from harness.bulk import no_collector
 from harness.checkers import Verdict
 from harness.clusters import Cluster, evidence
 from harness.collector import Collector, Listener
@@ -93,7 +94,8 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
     replay = _command(options, " ".join(options.targets), seed)
     found = replace(found, replay=replay)
     told = Told(made, found)
-    _write(told)
+    with no_collector():
+        _write(told)
     kept = tuple(collector.pool.kept) if collector.pool else ()
     return RunResult(found, made, _exit(found, outcome, code, made), replay, told, kept)
 
@@ -123,7 +125,7 @@ def _require(options: RunOptions, home: Store) -> None:
 
 def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int, made: Run) -> list[str]:
     arguments = [
-        "-c", str(suites.INI), f"--rootdir={_rootdir(targets)}", "-p", "no:cacheprovider",
+        "-c", str(suites.INI), f"--rootdir={_rootdir(targets)}", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",
         "--capture=sys", "--continue-on-collection-errors", "-ra",
         f"--labelproof-run-dir={made.path}",
         f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",

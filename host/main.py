@@ -19,7 +19,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from host import policy, standalone
+from host import memory, policy, standalone
 from host.app import App
 from host.config import NodeConfig
 from host.lives import Lives, StandaloneOps
@@ -34,6 +34,7 @@ from rpc.clock import SystemClock
 EXIT_USAGE = 2
 EXIT_FAILED = 1
 _STOP_S = 3.0
+_LOADS = frozenset({"boot", "load"})
 
 
 class Machine:
@@ -74,6 +75,7 @@ def main(make_app: Callable[[Node], App]) -> None:
     except ValueError as error:
         sys.stderr.write(f"labelproof node: {error}{'' if alone else '; the harness starts nodes, people do not'}\n")
         sys.exit(EXIT_USAGE)
+    memory.keep()
     sys.exit(asyncio.run(_run(found, make_app, alone)))
 
 
@@ -113,6 +115,7 @@ async def _serve(
 ) -> None:  # fmt: skip
     assert config.identity is not None
     server = Server(config, Machine(config), make_app, services)
+    server.node.policy.on_change(lambda why, _by: memory.settled() if why in _LOADS else None)
     await server.start()
     listener = await transport_grpc.serve(config.listen, config.identity, server.tables, config.control)
     ready = {"node": config.name, "address": listener.address, "pid": os.getpid()}

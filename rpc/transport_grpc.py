@@ -46,7 +46,8 @@ CHANNEL: Options = [
     # Channels of one process share nothing, so that closing one ends its connection.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # gRPC's name for how long one attempt to connect may take, TLS included: on a busy machine that is no 100 ms.
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from harness import bulk
 from harness.cli import context
 from harness.cli.context import Shared
-from harness.compare import baseline, bulk, load, normal, render
+from harness.compare import baseline, load, normal, render
 from harness.compare import diff as comparing
 from harness.compare.baseline import Baseline
 from harness.compare.diff import Diff

@@ -1,7 +1,7 @@
 """What a run did, in words that the next run of the same code uses too; and what two runs did differently.
 
 In reading order:
-    behaviour    the values: tests, operations, decisions, labels, rpcs, under stable names;  bulk: making many of them
+    behaviour    the values: tests, operations, decisions, labels, rpcs, under stable names
     recorded     reading of a run's history what is compared, and no more
     names        stable names: paths for FIDs, subjects for tasks, numbers begun afresh in each test
     normal       a run's history -> Behaviour

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
+from harness.bulk import no_collector
 from harness.compare.behaviour import Behaviour, Operation
-from harness.compare.bulk import no_collector
 from harness.compare.known import Known
 
 SCHEMA = 1

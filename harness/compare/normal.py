@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.bulk import no_collector
 from harness.compare.behaviour import OUTSIDE, Behaviour, Operation, line
-from harness.compare.bulk import no_collector
 from harness.compare.decisions import Avc
 from harness.compare.names import Names
 from harness.compare.recorded import Recorded, Reply, read

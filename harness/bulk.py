@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_collector() -> Iterator[None]:
+def no_collector(*, freeze: bool = True) -> Iterator[None]:
     """Without the cyclic collector, for values that have no cycles: it would walk a million of them over and over.
 
-    What is alive at the end is left out of later collections too; without cycles it is freed all the same.
+    `freeze`: what is alive at the end is left out of later collections too; without cycles it is freed all the same.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -19,5 +19,6 @@ def no_collector() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            gc.freeze()
+            if freeze:
+                gc.freeze()
             gc.enable()
