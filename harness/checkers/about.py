@@ -82,11 +82,7 @@ class About:
         """The label about to be given: of a new object, or of one that is being relabelled."""
         op, rpc = self._world.op_of(event), self._world.rpc(event)
         if event["hook"] == "inode_setxattr":
-            args = (op.invoke.get("args") or {}) if op else {}
-            value = args.get("value")
-            if op is not None and op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str):
-                return labels.effective(policy, value)
-            return None
+            return self._set(event, policy, op, rpc)
         place = (rpc.recv.get("place") or {}) if rpc else {}
         if op is not None and op.about and _unnamed(op):
             place = {"parent": op.about, "name": ""}
@@ -97,6 +93,20 @@ class About:
         subject, tclass = self._world.acting(event), _new_class(event, rpc, op)
         return self._world.new_label(event["n"], subject, place["parent"], tclass, place["name"])
 
+    def _set(self, event: Event, policy: Policy, op: Op | None, rpc: Rpc | None) -> str | None:
+        """What setxattr sets; without an operation, an OST is told to take back what did not come about."""
+        args = (op.invoke.get("args") or {}) if op else {}
+        value = args.get("value")
+        if op is not None and op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str):
+            return labels.effective(policy, value)
+        fid = (rpc.recv.get("place") or {}).get("fid") if rpc and rpc.recv["method"] == "Oss/SetLabel" else None
+        if op is None and fid and self._world.truth.known(fid):
+            before = labels.effective(policy, self._world.truth.acknowledged(fid))
+            claimed = event["scontext" if "associate" in event["requested"] else "tcontext"]
+            # Another one than that would be a relabel whose operation the history does not tell.
+            return before if claimed == before else None
+        return None
+
     def _place(self, op: Op | None) -> dict[str, str]:
         """Parent and name by the path of the operation, where the rpc does not name them (a client's own checks)."""
         found = self._world.tree.place(op.invoke) if op else None
@@ -104,19 +114,29 @@ class About:
 
     def _stored(self, event: Event, policy: Policy) -> str | None:
         """The label of an object that is there; an object made in this very rpc has the label it was made with."""
-        fid, truth = self._fid(event), self._world.truth
-        if (
-            event["hook"] == "inode_setxattr"
-            and fid
-            and truth.known(fid)
-            and (event.get("version") or 0) > truth.version(fid)
-        ):
+        fid, version = self._fid(event), event.get("version")
+        if fid and event["hook"] == "inode_setxattr" and self._to_come(fid, version or 0, event["n"]):
             # A server that has no object of the file yet is told of the label before it is acknowledged.
             return self._new(event, policy)
-        true = self._world.true_label(fid, event.get("version")) if fid else None
+        true = self._world.true_label(fid, version, event["n"]) if fid else None
         if true is None:
             return self._new(event, policy) if event["hook"] == "file_open" else None
+        if fid and self._to_come(fid, version or 0, event["n"]):
+            # The server was told of a relabel, and ended before it could say so.
+            doubted = {labels.effective(policy, label) for label in self._world.in_doubt(fid)}
+            return event["tcontext"] if event["tcontext"] in doubted else labels.effective(policy, true[0])
         return labels.effective(policy, true[0])
+
+    def _to_come(self, fid: str, version: int, node: str) -> bool:
+        """Whether no label of this version was stored yet, of the file or of its object on the server. An MDT has the
+        file itself, and what it has it tells."""
+        truth = self._world.truth
+        return (
+            self._world.roles.get(node) == "oss"
+            and truth.known(fid)
+            and version > truth.version(fid)
+            and truth.at(fid, version, node) is None
+        )
 
     def _fid(self, event: Event) -> str | None:
         """The object that a query is about: the one in the event, unless that is only the first object of the hook."""

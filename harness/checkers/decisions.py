@@ -86,8 +86,8 @@ class Decisions:
         rpc, fid = self._world.rpc(event), event.get("object") or ""
         if rpc is None:
             return
-        version, because = self._world.truth.version_at(fid, rpc.seq), f"{event['n']} asked {event['hook']} again"
-        asked = event.get("version")
+        version, asked = self._world.truth.version_at(fid, rpc.seq, event["n"]), event.get("version")
+        because = f"{event['n']} asked {event['hook']} again"
         if version is not None and asked is not None and asked < version and event["tclass"] != "fd":
             yield Fault("stale", f"{because} on a label that {fid} no longer had", version, asked)
         if (event.get("seqno") or 0) < rpc.seqno:

@@ -1,17 +1,25 @@
-"""The true labels: for every object and version the label that the rules give it, whatever the servers say."""
+"""The true labels: for every object and version the label that the rules give it, whatever the servers say.
+
+An MDT's label is the file's. What an OST's object carries is the same, but while a relabel is in doubt: the OSTs are
+told before the MDT is, and where one of them did not answer, the others are told to undo it. Until then their objects
+truly have the other label, at a version that the file itself may never have.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
-    """One label of one object: from the moment `seq` of the judging on, as its version `version`."""
+    """One label of one object: from the moment `seq` of the judging on, as its version `version`. `sure`: whoever
+    asked for it was told, so that nothing may take it back."""
 
     seq: int
     version: int
     label: str | None
+    sure: bool = True
 
 
 class Truth:
@@ -19,43 +27,71 @@ class Truth:
 
     def __init__(self) -> None:
         self._labels: dict[str, list[Stored]] = {}
+        self._objects: dict[tuple[str, str], list[Stored]] = {}
         self.seq = 0
 
     def known(self, fid: str | None) -> bool:
         return fid in self._labels
 
-    def put(self, fid: str, version: int, label: str | None) -> None:
-        """From now on the object's label is this one."""
-        self._labels.setdefault(fid, []).append(Stored(self.seq, version, label))
+    def put(self, fid: str, version: int, label: str | None, *, sure: bool = True) -> None:
+        """From now on the file's label is this one."""
+        self._labels.setdefault(fid, []).append(Stored(self.seq, version, label, sure))
+
+    def confirm(self, fid: str, version: int) -> None:
+        """The label of this version is acknowledged."""
+        for stored in self._labels.get(fid, ()):
+            stored.sure |= stored.version == version
+
+    def give(self, node: str, fid: str, version: int, label: str | None) -> None:
+        """From now on the file's object on this server carries this label."""
+        self._objects.setdefault((node, fid), []).append(Stored(self.seq, version, label))
+
+    def drop(self, node: str, fid: str) -> None:
+        """The file has no object on this server any more."""
+        self._objects.pop((node, fid), None)
 
     def now(self, fid: str) -> str | None:
-        """The label that the object has; None: no label. Raises KeyError for an object never seen."""
+        """The label that the file has; None: no label. Raises KeyError for one never seen."""
         return self._labels[fid][-1].label
 
+    def acknowledged(self, fid: str) -> str | None:
+        """The label that nothing may take back: the last one that was acknowledged. Raises KeyError."""
+        stored = self._labels[fid]
+        return next((s.label for s in reversed(stored) if s.sure), stored[0].label)
+
     def version(self, fid: str) -> int:
-        """The version of the label that the object has. Raises KeyError."""
+        """The version of the label that the file has. Raises KeyError."""
         return self._labels[fid][-1].version
 
-    def version_at(self, fid: str, seq: int) -> int | None:
-        """The version of the label that the object had by `seq`; None for one that was not seen by then."""
-        return next((s.version for s in reversed(self._labels.get(fid, ())) if s.seq <= seq), None)
+    def held(self, node: str, fid: str) -> Stored | None:
+        """What the file's object on this server carries."""
+        return self._objects.get((node, fid), [None])[-1]
 
-    def before(self, fid: str) -> str | None:
-        """The label before the present one, or the present one if there was none."""
-        return self._labels[fid][-2:][0].label
+    def version_at(self, fid: str, seq: int, node: str = "") -> int | None:
+        """The version of the label that the file, or its object on the server, had by `seq`, whichever is newer; None
+        for one that was not seen by then."""
+        found = (_last(s for s in stored if s.seq <= seq) for stored in self._both(fid, node))
+        return max((stored.version for stored in found if stored), default=None)
 
-    def at(self, fid: str, version: int) -> tuple[str | None] | None:
-        """The label at a version, in a tuple of one; None if the object never had the version."""
-        for stored in reversed(self._labels.get(fid, ())):
-            if stored.version == version:
+    def at(self, fid: str, version: int, node: str = "") -> tuple[str | None] | None:
+        """The label at a version, in a tuple of one; None if neither the file nor its object there ever had it."""
+        for history in self._both(fid, node):
+            if stored := _last(s for s in history if s.version == version):
                 return (stored.label,)
         return None
 
     def since(self, fid: str, seq: int) -> set[str | None]:
-        """Every label that the object had at `seq` or later."""
+        """Every label that the file had at `seq` or later."""
         found: set[str | None] = set()
         for stored in reversed(self._labels.get(fid, ())):
             found.add(stored.label)
             if stored.seq <= seq:
                 break
         return found
+
+    def _both(self, fid: str, node: str) -> tuple[list[Stored], list[Stored]]:
+        return self._objects.get((node, fid), []), self._labels.get(fid, [])
+
+
+def _last(stored: Iterable[Stored]) -> Stored | None:
+    return max(stored, key=lambda one: one.seq, default=None)

@@ -77,6 +77,7 @@ class World:
         self._tasks: dict[tuple[str, str], Event] = {}
         self._modes: dict[str, dict[int, Mode]] = {}
         self._now: dict[str, Mode] = {}
+        self._doubts: dict[str, set[str]] = {}
         self._under_way: dict[tuple[str, str], set[str]] = {}
         self._expected: tuple[Event | None, str | None, bool] = (None, None, False)
 
@@ -120,17 +121,22 @@ class World:
         name = event.get("op") or (rpc.recv.get("op") if rpc else None)
         return self.ops.get(name) if name else None
 
-    def true_label(self, fid: str, version: int | None = None) -> tuple[str | None] | None:
-        """The true label at the version, else the present one, in a tuple of one; None for an object never seen."""
-        at = self.truth.at(fid, version) if version is not None else None
+    def true_label(self, fid: str, version: int | None = None, node: str = "") -> tuple[str | None] | None:
+        """The true label at the version, else the present one, in a tuple of one; None for an object never seen.
+        `node`: of the file's object there, if it has one."""
+        at = self.truth.at(fid, version, node) if version is not None else None
         if at is not None:
             return at
         return (self.truth.now(fid),) if self.truth.known(fid) else None
 
+    def in_doubt(self, fid: str) -> set[str]:
+        """What relabels of the object asked for that were not acknowledged, and after which no other one was."""
+        return self._doubts.get(fid, set())
+
     def expected_label(self, event: Event) -> tuple[str | None] | None:
-        """What `new` of a `label` event of an MDT has to be, in a tuple of one; None where it cannot be told."""
+        """What `new` of a `label` event has to be, in a tuple of one; None where it cannot be told."""
         if self._expected[0] is not event:
-            expected = self._expect(event)
+            expected = self._expect(event) if event["role"] == "mdt" else self._expect_object(event)
             self._expected = (event, expected[0] if expected else None, expected is not None)
         return (self._expected[1],) if self._expected[2] else None
 
@@ -174,10 +180,21 @@ class World:
             case "set":
                 return self._expect_set(event)
             case "undo" if self.truth.known(event["object"]):
-                return (self.truth.before(event["object"]),)
+                return (self.truth.acknowledged(event["object"]),)
             case "remove":
                 return (None,)
         return (self.truth.now(event["object"]),) if self.truth.known(event["object"]) else None
+
+    def _expect_object(self, event: Event) -> tuple[str | None] | None:
+        """An OST object is told of a relabel before its file is, and to undo it if it did not come about."""
+        fid, op = event["object"], self.op_of(event)
+        match event.get("why"):
+            case "relabel" if op is not None:
+                expected = self._expect_set(event)
+                return expected if expected and expected[0] is not None else None
+            case "undo" if self.truth.known(fid):
+                return (self.truth.acknowledged(fid),)
+        return self.truth.at(fid, event.get("version") or 0)
 
     def _expect_root(self, event: Event) -> tuple[str | None] | None:
         policy, chosen = self.policy(event["n"]), self.spec.get("root_context")
@@ -190,10 +207,10 @@ class World:
         policy, op = self.policy(event["n"]), self.op_of(event)
         if policy is None or op is None:
             return None
-        args = op.invoke.get("args") or {}
-        if op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(args.get("value"), str):
-            known = labels.relabelled(policy, args["value"])
-            return (args["value"].removesuffix("\0") if known is None and self._forced(event) else known,)
+        value = _relabels(op)
+        if value is not None:
+            known = labels.relabelled(policy, value)
+            return (value.removesuffix("\0") if known is None and self._forced(event) else known,)
         return (self.truth.now(event["object"]),) if self.truth.known(event["object"]) else None
 
     def _forced(self, event: Event) -> bool:
@@ -228,6 +245,8 @@ class World:
             )
             self.ops[event["op"]] = op = Op(event, subject, self.truth.seq, about)
             self._overlaps(op)
+            if about and (value := _relabels(op)) is not None:
+                self._doubts.setdefault(about, set()).add(value)
         elif event["op"] in self.ops:
             self.ops[event["op"]].end = event
             if event["phase"] != "info":
@@ -252,7 +271,9 @@ class World:
             mode = self._now.get(event["n"])
             self.rpcs[event["n"], event["rpc"]] = Rpc(event, self.truth.seq, mode.seqno if mode else 0)
         elif event["phase"] == "reply":
-            self.rpcs.pop((event["n"], event["rpc"]), None)
+            rpc = self.rpcs.pop((event["n"], event["rpc"]), None)
+            for label in rpc.labels if rpc and event["status"] == 0 else ():
+                self.truth.confirm(label["object"], label.get("version") or 0)
         elif event["phase"] == "send" and event["method"] in _SPREADING:
             for (node, _), rpc in self.rpcs.items():
                 rpc.spread |= node == event["n"] and rpc.recv.get("op") == event.get("op")
@@ -268,7 +289,24 @@ class World:
         if rpc is not None:
             rpc.labels.append(event)
             rpc.order.append(event)
-        if event.get("role") == "mdt" and event.get("name") == LABEL:
-            expected = self.expected_label(event)
-            self.truth.put(event["object"], event.get("version") or 0, expected[0] if expected else event.get("new"))
+        if event.get("name") == LABEL:
+            self._stored(event)
         self.tree.feed(event)
+
+    def _stored(self, event: Event) -> None:
+        fid, version, expected = event["object"], event.get("version") or 0, self.expected_label(event)
+        label = expected[0] if expected else event.get("new")
+        if event.get("role") == "mdt":
+            self.truth.put(fid, version, label, sure=event.get("why") != "set")
+            self._doubts.pop(fid, None)
+        elif event.get("why") == "remove":
+            self.truth.drop(event["n"], fid)
+        else:
+            self.truth.give(event["n"], fid, version, label)
+
+
+def _relabels(op: Op) -> str | None:
+    """The label that an operation sets, if it does."""
+    args = op.invoke.get("args") or {}
+    value = args.get("value")
+    return value if op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str) else None
