@@ -12,7 +12,7 @@ help:  ## what the words mean
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(STAMP)  ## boot a labelled cluster, run the suites against it, print the verdict
-	$(BIN)/labelproof run -n auto
+	$(BIN)/labelproof run
 
 compose-run: $(STAMP)  ## the same inside docker-compose.yml: up, suites, results out, down, whatever happens
 	$(BIN)/labelproof compose

@@ -22,6 +22,9 @@ Wanted = int | Literal["auto"]
 NODE_MIB: Mapping[str, int] = {"processes": 30, "netns": 30, "docker": 45, "compose": 45, "inprocess": 4, "sim": 4}
 WORKER_MIB = 160
 NODES = 5  # of the default ClusterSpec
+# Runtimes whose clusters stand side by side; and how many of them are worth their start for our own suites.
+SPREAD = frozenset({"processes", "netns", "docker"})
+USUAL_MAX = 4
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _MEMINFO = Path("/proc/meminfo")
@@ -54,6 +57,15 @@ def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
     if number == asked:
         return asked, None
     return number, f"{number} workers instead of {asked}: {because}"
+
+
+def usual(runtime: str) -> int:
+    """How many there are where nobody says: whole suites on clusters of processes or containers gain by it.
+
+    A simulator's history has to repeat, a debugger sees one process, and a project that runs already is one cluster.
+    """
+    number, _ = fitting("auto", runtime) if runtime in SPREAD else (0, None)
+    return min(number, USUAL_MAX) if number > 1 else 0
 
 
 def parsed(text: str) -> Wanted:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from harness import runner, standing, workers
+from harness import runner, standing, suites, workers
 from harness.cli import choice, context, report
 from harness.cli.context import Shared
 from harness.cli.diff import Baselines
@@ -26,7 +27,7 @@ Examples:
   labelproof run tests/test_mine.py      your own tests
   labelproof run --save-baseline labels.baseline   what it did, to be committed
   labelproof run --baseline labels.baseline        fails where it does anything else
-  labelproof run -n auto                 as many workers as this machine carries, each with clusters of its own
+  labelproof run -n auto tests/labels    as many workers as this machine carries, each with clusters of its own
   labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
 
 Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, history/, audit.log, policy/, logs/.
@@ -38,10 +39,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command(epilog=_EPILOG)
 @click.argument("targets", nargs=-1, metavar="[SUITE-OR-PATH]...")
-@click.option("--suite", "suites", multiple=True, metavar="S", help="A suite by name; may be given again.")
+@click.option("--suite", "named", multiple=True, metavar="S", help="A suite by name; may be given again.")
 @choice.of_cluster
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only tests whose name matches (as pytest's -k).")
-@click.option("-n", "--workers", "many", default="0", metavar="N", help="Processes that share the tests; or auto.")
+@click.option(
+    "-n", "--workers", "many", metavar="N",
+    help="Processes that share the tests; or auto.  [default: for whole suites one a core, else 0]",
+)  # fmt: skip
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Fail where something is not as in this baseline.")
 @click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write what the run did as a baseline.")
 @click.option("--keep", is_flag=True, help="Leave the cluster up when the tests are done, until Ctrl-C.")
@@ -53,14 +57,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def run(
     shared: Shared,
     targets: tuple[str, ...],
-    suites: tuple[str, ...],
+    named: tuple[str, ...],
     runtime: str,
     policy: str,
     profile: str | None,
     lsm: str,
     seed: int | None,
     expression: str,
-    many: str,
+    many: str | None,
     baseline: Path | None,
     save_baseline: Path | None,
     keep: bool,
@@ -74,8 +78,10 @@ def run(
     Without arguments all suites run. Each test's own operations are judged as it ends: a label or a decision that is
     not the right one fails that test.
     """
-    wanted = [*targets, *suites] or shared.project.values.get("suites", [])
-    number, fewer = workers.fitting(workers.parsed(many), runtime)
+    wanted = [*targets, *named] or shared.project.values.get("suites", [])
+    one = keep or save_baseline is not None or bool(expression) or not _whole_suites(wanted)
+    usual = 0 if one else workers.usual(runtime)
+    number, fewer = workers.fitting(usual if many is None else workers.parsed(many), runtime)
     if save_baseline and number:
         raise ValueError("--save-baseline with -n: a baseline is written by one process, with every test; leave -n out")
     quoted = [shlex.quote(word) for word in wanted]
@@ -99,6 +105,11 @@ def run(
         screen.say(line)
     _hold(result, shared.home, screen)
     return Exit.FAILED if found and not found.same and result.exit is Exit.PASSED else result.exit
+
+
+def _whole_suites(wanted: Iterable[str]) -> bool:
+    """Whether nothing but our own suites is asked for, each as a whole."""
+    return all(target.ours and "::" not in target.argument for target in suites.find(wanted or suites.SUITES))
 
 
 def _hold(result: RunResult, home: Store, screen: Screen) -> None:

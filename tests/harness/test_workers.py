@@ -70,3 +70,20 @@ def test_what_is_no_number_is_refused() -> None:
         workers.parsed("many")
     with pytest.raises(ValueError, match="no runtime 'warp'"):
         workers.fitting(1, "warp")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "number"), [("processes", 4), ("netns", 4), ("sim", 0), ("inprocess", 0), ("compose", 0)]
+)
+def test_nobody_says_how_many(machine, runtime: str, number: int) -> None:
+    """One a core for clusters that stand side by side, and no more than are worth their start."""
+    machine(cores=6, free_mib=64000)
+
+    assert workers.usual(runtime) == number
+
+
+def test_one_worker_alone_is_none(machine) -> None:
+    """Sharing the tests among one process gains nothing."""
+    machine(cores=1, free_mib=64000)
+
+    assert workers.usual("processes") == 0
