@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from host.store import Param, Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
@@ -78,17 +78,16 @@ _COLUMNS = (
     "flags", "mtime_at_ns", "mode_at_ns", "caps_at_ns",
 )  # fmt: skip
 
+_INODE = f"SELECT {', '.join(_COLUMNS)} FROM inodes WHERE fid = ?"
+# From "security." up to, not including, the first name behind that prefix ("/" follows ".").
+_LABELS = "SELECT name, value FROM xattrs WHERE fid = ? AND (name > 'security.' AND name < 'security/' OR name = ?)"
+
 
 def get(txn: Txn, fid: Fid) -> Inode | None:
     """The inode of a FID, with its labels, if there is one."""
     key = fid_bytes(fid)
-    row = txn.read(f"SELECT {', '.join(_COLUMNS)} FROM inodes WHERE fid = ?", key).fetchone()
-    if row is None:
-        return None
-    # From "security." up to, not including, the first name behind that prefix ("/" follows ".").
-    own = "name > 'security.' AND name < 'security/' OR name = ?"
-    found = dict(txn.read(f"SELECT name, value FROM xattrs WHERE fid = ? AND ({own})", key, acl.ACCESS))
-    return replace(_inode(fid, row, found), acl=found.pop(acl.ACCESS, b""))
+    row = txn.read(_INODE, key).fetchone()
+    return None if row is None else _inode(fid, row, dict(txn.read(_LABELS, key, acl.ACCESS)))
 
 
 def insert(txn: Txn, inode: Inode) -> None:
@@ -196,8 +195,10 @@ def _stored(name: str, value: object) -> Param:
 
 
 def _inode(fid: Fid, row: tuple[object, ...], labels: dict[str, bytes]) -> Inode:
+    """`labels` may hold the access list, which is none of them."""
     columns: dict[str, object] = dict(zip(_COLUMNS, row, strict=True))
     columns["osts"] = tuple(str(columns["osts"]).split())
     columns["size_valid"] = bool(columns["size_valid"])
     columns["objects"] = bool(columns["objects"])
-    return Inode(fid, labels=labels, **columns)  # type: ignore[arg-type]  # the columns are the fields
+    listed = labels.pop(acl.ACCESS, b"")
+    return Inode(fid, labels=labels, acl=listed, **columns)  # type: ignore[arg-type]  # the columns are the fields

@@ -6,6 +6,7 @@ import errno
 import stat
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import cache
 
 from lsm.avc import Avc
 from lsm.hooks import F_SETFL, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
@@ -56,7 +57,7 @@ class Selinux(Hooks):
 
     def inode_permission(self, subject: Subject, obj: Obj, mask: int) -> Checks:
         """The mask as permissions; access(2) asks silently where the policy says so (selinux_inode_permission)."""
-        perms = _mask_to_perms(obj, mask)
+        perms = _mask_to_perms(stat.S_ISDIR(obj.mode), mask)
         if perms:
             silencer = "audit_access" if mask & MAY_ACCESS else ""
             ssid, tsid = self._sid(subject), self._object_sid(obj)
@@ -143,12 +144,12 @@ class Selinux(Hooks):
         if not mask & MAY_WRITE:
             mask &= ~MAY_APPEND
         opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
-        yield self._about(subject, obj, *(_mask_to_perms(obj, mask) or ("ioctl",)), *opens)
+        yield self._about(subject, obj, *(_mask_to_perms(stat.S_ISDIR(obj.mode), mask) or ("ioctl",)), *opens)
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
         """Nothing while label and policy are those of the open (selinux_file_permission)."""
         if opened != Opened(obj.version, self.server.seqno):
-            yield self._about(subject, obj, *_mask_to_perms(obj, mask))
+            yield self._about(subject, obj, *_mask_to_perms(stat.S_ISDIR(obj.mode), mask))
 
     def file_lock(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
         yield self._about(subject, obj, "lock")
@@ -443,15 +444,16 @@ class Selinux(Hooks):
             raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 
 
-def _mask_to_perms(obj: Obj, mask: int) -> tuple[str, ...]:
+@cache
+def _mask_to_perms(directory: bool, mask: int) -> tuple[str, ...]:
     """security/selinux/hooks.c, file_mask_to_av: append stands in for write, but on a directory, which has search for
     execute.
 
     In the order of the classes' bits, which is how the kernel names them.
     """
-    if stat.S_ISDIR(obj.mode):
+    if directory:
         mask &= ~MAY_APPEND
     write = "append" if mask & MAY_APPEND else "write"
-    execute = "search" if stat.S_ISDIR(obj.mode) else "execute"
+    execute = "search" if directory else "execute"
     bits = ((MAY_READ, "read"), (MAY_WRITE | MAY_APPEND, write), (MAY_EXEC, execute))
     return tuple(perm for bit, perm in bits if mask & bit)
