@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lsm.objects import Subject
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+NAMES = frozenset({ACCESS, DEFAULT})
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 1, 2, 4, 8, 16, 32
 VERSION = 2
 _NAMED = (USER, GROUP)

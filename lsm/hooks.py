@@ -125,6 +125,19 @@ class Hooks:
         """Before an xattr goes (security_inode_removexattr)."""
         return ()
 
+    def inode_set_acl(self, subject: Subject, obj: Obj, name: str, value: bytes) -> Checks:
+        """Before an access control list is set, or taken by an empty one; inode_setxattr is not asked then
+        (security_inode_set_acl)."""
+        return ()
+
+    def inode_get_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        """Before an access control list is told, in place of inode_getxattr (security_inode_get_acl)."""
+        return ()
+
+    def inode_remove_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        """Before an access control list goes, in place of inode_removexattr (security_inode_remove_acl)."""
+        return ()
+
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
         """The label that the store shall keep for the xattr `name`: canonical, after inode_setxattr allowed it."""
         return None

@@ -257,6 +257,12 @@ def _xattr_permission(mask: int) -> Step:
     return step
 
 
+def _listed(own: str, other: str, *params: str, also: tuple[str, ...] = ()) -> Step:
+    """The hook of an xattr: access control lists have their own (fs/posix_acl.c, vfs_set_acl and its like)."""
+    of_acl, of_xattr = hook(own, *params), hook(other, *params, *also)
+    return lambda m, p: (of_acl if p["name"] in acl.NAMES else of_xattr)(m, p)
+
+
 def _protected_hardlink(m: Mediator, p: P) -> None:
     """fs/namei.c, may_linkat with fs.protected_hardlinks=1: a source that is not safe needs its owner or CAP_FOWNER."""
     obj: Obj = p["object"]
@@ -465,10 +471,13 @@ OPS: dict[str, tuple[Step, ...]] = {
         _fixed("immutable"),
     ),
     # extended attributes
-    "getxattr": (_xattr_permission(MAY_READ), hook("inode_getxattr", "object", "name")),
+    "getxattr": (_xattr_permission(MAY_READ), _listed("inode_get_acl", "inode_getxattr", "object", "name")),
     "listxattr": (hook("inode_listxattr", "object"),),
-    "setxattr": (_xattr_permission(MAY_WRITE), hook("inode_setxattr", "object", "name", "value", "fs")),
-    "removexattr": (_xattr_permission(MAY_WRITE), hook("inode_removexattr", "object", "name")),
+    "setxattr": (
+        _xattr_permission(MAY_WRITE),
+        _listed("inode_set_acl", "inode_setxattr", "object", "name", "value", also=("fs",)),
+    ),
+    "removexattr": (_xattr_permission(MAY_WRITE), _listed("inode_remove_acl", "inode_removexattr", "object", "name")),
     # an open file
     "flock": (_OPENED_FOR, hook("file_lock", "object", "cmd")),
     "setlk": (_fcntl(F_SETLK), _OPENED_FOR, hook("file_lock", "object", "cmd")),

@@ -28,7 +28,6 @@ LABELS = frozenset({
     "security.apparmor",
 })  # fmt: skip
 # Set by nobody: they would say what nobody here has measured. Lustre refuses them alike.
-ACLS = frozenset({acl.ACCESS, acl.DEFAULT})
 UNSETTABLE = frozenset({"security.ima", "security.evm"})
 
 
@@ -75,17 +74,19 @@ class Xattr(Label):
             raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
         call.takes(_case(req.name))
         async with self._mdt.locked(call, req.place):
-            if req.name in (*ACLS, filecaps.XATTR):
+            if req.name in (*acl.NAMES, filecaps.XATTR):
                 await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 obj = self._mdt.obj(inode)
+                # A list is read before anything is asked, and whether it makes sense is a question for after.
+                wanted = acl.read(req.value) if req.name in acl.NAMES and req.value else ()
                 if req.name == filecaps.XATTR:
                     req.value = filecaps.converted(req.value)
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
                 _check_kept(req.name, inode)
-                if req.name in ACLS:
-                    moved = self._set_acl(txn, call, inode, req.name, acl.read(req.value) if req.value else ())
+                if req.name in acl.NAMES:
+                    moved = self._set_acl(txn, call, inode, req.name, wanted)
                 else:
                     old = inodes.xattr(txn, inode.fid, req.name)
                     check_flags(req, old)
@@ -111,7 +112,7 @@ class Xattr(Label):
                 vfs.run("removexattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
                 _check_kept(req.name, inode)
                 moved = True
-                if req.name in ACLS:
+                if req.name in acl.NAMES:
                     moved = self._set_acl(txn, call, inode, req.name, ())
                 elif not inodes.remove_xattr(txn, inode.fid, req.name):
                     raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), req.name)
@@ -177,12 +178,14 @@ def _check_kept(name: str, inode: Inode) -> None:
     if name in PREFIXES:
         raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
     namespace = name.startswith(PREFIXES)
-    if not namespace and (name not in ACLS or stat.S_ISLNK(inode.mode)):
+    if not namespace and (name not in acl.NAMES or stat.S_ISLNK(inode.mode)):
         raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
 
 
 def _case(name: str) -> str:
-    """Whether inode_permission is asked first: for user.*, and for namespaces that nobody knows."""
+    """Which hooks are asked: a list's own; for user.*, and namespaces that nobody knows, inode_permission first."""
+    if name in acl.NAMES:
+        return "acl"
     return "attr" if name.startswith(("trusted.", "security.", "system.")) else "user"
 
 

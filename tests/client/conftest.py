@@ -72,7 +72,8 @@ for _hook in ("inode_create", "inode_mkdir", "inode_mknod", "inode_symlink", "in
     setattr(Toy, _hook, _asks(_hook, 1))
 for _hook in (
     "inode_link", "inode_readlink", "inode_setattr", "inode_getattr", "inode_setxattr", "inode_getxattr",
-    "inode_listxattr", "inode_removexattr", "file_open", "file_permission",
+    "inode_listxattr", "inode_removexattr", "inode_set_acl", "inode_get_acl", "inode_remove_acl", "file_open",
+    "file_permission",
 ):  # fmt: skip
     setattr(Toy, _hook, _asks(_hook, 0))
 Toy.inode_rename = _asks("inode_rename", 1)  # type: ignore[method-assign]

@@ -36,6 +36,9 @@ REFUSED = [
     ("truncate", {"path": "/f", "length": 1}, "inode_setattr"),
     ("getxattr", {"path": "/f", "name": "security.toy"}, "inode_getxattr"),
     ("setxattr", {"path": "/f", "name": "security.toy", "value": b"x"}, "inode_setxattr"),
+    ("getxattr", {"path": "/f", "name": "system.posix_acl_access"}, "inode_get_acl"),
+    ("setxattr", {"path": "/f", "name": "system.posix_acl_access", "value": b""}, "inode_set_acl"),
+    ("removexattr", {"path": "/f", "name": "system.posix_acl_access"}, "inode_remove_acl"),
     ("listxattr", {"path": "/f"}, "inode_listxattr"),
     ("removexattr", {"path": "/f", "name": "user.k"}, "inode_removexattr"),
     ("stat", {"path": "/d/x"}, "inode_permission:parent"),
@@ -47,7 +50,7 @@ REFUSED = [
 def _fill(world) -> None:
     world.make("/d", DIR)
     world.make("/d/x")
-    world.make("/f").xattrs["user.k"] = b"v"
+    world.make("/f").xattrs.update({"user.k": b"v", "system.posix_acl_access": b"list"})
     world.make("/l", LINK, "f")
 
 

@@ -162,6 +162,8 @@ for _hook in ("inode_unlink", "inode_rmdir", "inode_rename", "inode_readlink", "
     setattr(Probe, _hook, _probing(_hook))
 for _hook in ("inode_getxattr", "inode_listxattr", "inode_setxattr", "inode_removexattr", "file_open"):
     setattr(Probe, _hook, _probing(_hook))
+for _hook in ("inode_set_acl", "inode_get_acl", "inode_remove_acl"):
+    setattr(Probe, _hook, _probing(_hook))
 for _hook in ("file_permission", "sb_kern_mount", "sb_statfs", "capable"):
     setattr(Probe, _hook, _probing(_hook))
 for _hook in ("file_lock", "file_fcntl", "file_ioctl", "mmap_file", "file_mprotect", "path_notify"):

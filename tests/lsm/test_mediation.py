@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from lsm import vfs
+from lsm import acl, vfs
 from lsm.framework import Framework
 from lsm.hooks import MAY_READ, Opened
 from lsm.modules.capability import Capability
@@ -107,6 +107,13 @@ CASES = {
         {"object": FILE, "name": "user.x"},
         ["inode_permission(object)", "inode_getxattr(object)"],
     ),
+    "getxattr acl": ("getxattr", {"object": FILE, "name": acl.ACCESS}, ["inode_get_acl(object)"]),
+    "setxattr acl": (
+        "setxattr",
+        {"object": FILE, "name": acl.ACCESS, "value": b"", "fs": FS},
+        ["inode_set_acl(object)"],
+    ),
+    "removexattr acl": ("removexattr", {"object": DIR, "name": acl.DEFAULT}, ["inode_remove_acl(object)"]),
     "listxattr": ("listxattr", {"object": FILE}, ["inode_listxattr(object)"]),
     "setxattr": (
         "setxattr",

@@ -6,6 +6,8 @@ import struct
 
 import pytest
 
+from labelproof.v1 import mds_pb2
+
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 NOBODY = 0xFFFFFFFF
 
@@ -41,6 +43,34 @@ def test_a_list_lets_in_whom_it_names(run):
         await user.setattr("/f", mode=0o600)
         await refused(named.open("/f"), errno.EACCES)
         assert (await user.getxattr("/f", ACCESS))[4 + 3 * 8 :][2:4] == b"\0\0"
+
+    run(scenario)
+
+
+def test_a_list_has_hooks_of_its_own(run):
+    """A list asks as stat and chmod do, by hooks of its own, after it was read; a link has none, once that is asked."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        target, ticket = await user.name("/l")
+        await user.mds("symlink", mds_pb2.SymlinkRequest(name=target, target=b"f"), ticket)
+        seen = len(world.events("mds0", "avc"))
+
+        await user.setxattr("/f", ACCESS, NAMED)
+        await user.getxattr("/f", ACCESS)
+        await user.by_name("removexattr", "/f", mds_pb2.RemovexattrRequest, name=ACCESS)
+        await refused(user.setxattr("/l", ACCESS, NAMED), errno.EOPNOTSUPP)
+        await refused(user.setxattr("/l", ACCESS, NAMED[:-1]), errno.EINVAL)
+
+        asked = [(e["hook"], e["tclass"], e["requested"]) for e in world.events("mds0", "avc")[seen:]]
+        assert [each for each in asked if "acl" in each[0]] == [
+            ("inode_set_acl", "file", ["setattr"]),
+            ("inode_get_acl", "file", ["getattr"]),
+            ("inode_remove_acl", "file", ["setattr"]),
+            ("inode_set_acl", "lnk_file", ["setattr"]),
+        ]
+        assert not any("xattr" in hook for hook, _, _ in asked)
 
     run(scenario)
 

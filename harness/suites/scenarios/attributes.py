@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from harness.model import access
-from harness.suites.scenarios.scenario import FORMAT, LABEL, Scenario, capability
+from harness.suites.scenarios.scenario import FORMAT, LABEL, Act, Scenario, capability
 
 # What a file capability looks like (include/uapi/linux/capability.h, vfs_cap_data, VFS_CAP_REVISION_2): none at all.
 _NO_CAPABILITY = struct.pack("<5I", 0x02000000, 0, 0, 0, 0)
+# An access control list that says more than a mode: it names somebody (include/uapi/linux/posix_acl_xattr.h).
+_ACL, _NOBODY = "system.posix_acl_access", 0xFFFFFFFF
+_LIST = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", *each)
+    for each in ((1, 7, _NOBODY), (2, 4, 0), (4, 5, _NOBODY), (16, 5, _NOBODY), (32, 5, _NOBODY))
+)
 _GUARDED = {"security.note": ("sys_admin", b"note"), "security.capability": ("setfcap", _NO_CAPABILITY)}
 
 
@@ -19,6 +27,8 @@ def rows() -> Iterator[Scenario]:
         for row in (*_attributes(tclass), *_xattrs(tclass), *_labels(tclass)):
             yield replace(row, whole=tclass == "file")
     yield Scenario("truncate", "setattr", "truncate", "file", lambda t, p: t.truncate(p.object, 3))
+    for tclass in FORMAT:
+        yield from _lists(tclass)
     for tclass in ("file", "dir"):
         yield from _user_xattrs(tclass)
     for name, (cap, value) in _GUARDED.items():
@@ -47,6 +57,25 @@ def _xattrs(tclass: str) -> Iterator[Scenario]:
         lambda t, p: t.removexattr(p.object, "trusted.kept", False), asks=asks,
         kept=("trusted.kept", b"kept"),
     )  # fmt: skip
+
+
+def _lists(tclass: str) -> Iterator[Scenario]:
+    """Access control lists, by hooks of their own; a link has none, once that is asked (fs/posix_acl.c)."""
+    acts: dict[str, Callable[[Any, str], object]] = {
+        "set": lambda t, path: t.setxattr(path, _ACL, _LIST, 0, False),
+        "get": lambda t, path: t.getxattr(path, _ACL, False),
+        "remove": lambda t, path: t.removexattr(path, _ACL, False),
+    }
+    link = tclass == "lnk_file"
+    for name, act in acts.items():
+        yield Scenario(
+            f"{name}acl-{tclass}", f"{name}xattr", "acl", tclass, _at_object(act), whole=tclass == "file",
+            kept=None if link or name == "set" else (_ACL, _LIST), answers=errno.EOPNOTSUPP if link else 0,
+        )  # fmt: skip
+
+
+def _at_object(act: Callable[[Any, str], object]) -> Act:
+    return lambda task, place: act(task, place.object)
 
 
 def _labels(tclass: str) -> Iterator[Scenario]:

@@ -123,6 +123,15 @@ class Selinux(Hooks):
             raise PermissionError(errno.EACCES, "a security label can be changed, never removed", name)
         yield from self._may_change_xattr(subject, obj, name)
 
+    def inode_set_acl(self, subject: Subject, obj: Obj, name: str, value: bytes) -> Checks:
+        yield self._about(subject, obj, "setattr")
+
+    def inode_get_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        yield self._about(subject, obj, "getattr")
+
+    def inode_remove_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
+        yield self._about(subject, obj, "setattr")
+
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
         """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it)."""
         return self.server.sid_to_context(self._parse(value, defer=True), force=True) if name == XATTR else None
