@@ -220,6 +220,10 @@ class Task:
     def watch(self, path: Path, mask: int) -> int:
         return int(self.call("watch", path=path, mask=mask))
 
+    def fanotify(self, path: Path, mask: int, mark: str = "inode", follow: bool = True) -> None:
+        """Asks for events FAN_* of the object, or of its "mount" or "filesystem" (fanotify_mark)."""
+        self.call("fanotify", path=path, mask=mask, mark=mark, follow=follow)
+
     # --- names ----------------------------------------------------------------------------------------------------
 
     def mkdir(self, path: Path, mode: int = 0o777) -> Made:

@@ -14,6 +14,7 @@ The first argument is always the subject; the first Obj after it gives the firin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import NamedTuple
 
 from lsm.objects import Decision, Obj, Subject
@@ -24,8 +25,18 @@ Checks = Iterable[Decision]
 MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND = 1, 2, 4, 8
 # include/uapi/asm-generic/fcntl.h
 F_SETFL, F_GETLK, F_SETLK = 4, 5, 6
+# include/uapi/linux/fanotify.h: FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, events that wait for an answer.
+FAN_PERM = 0x10000 | 0x20000 | 0x40000
 # Besides: it is only asked about, by access(2).
 MAY_ACCESS = 16
+
+
+class Mark(IntEnum):
+    """What is watched (include/uapi/linux/fanotify.h, FAN_MARK_INODE and its like)."""
+
+    INODE = 0
+    MOUNT = 0x10
+    FILESYSTEM = 0x100
 
 
 class Opened(NamedTuple):
@@ -177,8 +188,9 @@ class Hooks:
         (security_file_mprotect)."""
         return ()
 
-    def path_notify(self, subject: Subject, obj: Obj, mask: int) -> Checks:
-        """Before a watch for the events FS_* `mask` is set (security_path_notify)."""
+    def path_notify(self, subject: Subject, obj: Obj, mask: int, mark: Mark, fs: Obj) -> Checks:
+        """Before a watch for the events FS_* `mask` is set, of the object itself, its mount or its
+        filesystem `fs` (security_path_notify)."""
         return ()
 
     # --- task --------------------------------------------------------------------------------------------------

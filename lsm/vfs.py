@@ -16,7 +16,7 @@ from typing import Any
 
 from lsm import acl
 from lsm.framework import Mediator
-from lsm.hooks import F_GETLK, F_SETFL, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE
+from lsm.hooks import F_GETLK, F_SETFL, F_SETLK, FAN_PERM, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import Obj
 
@@ -298,6 +298,12 @@ def _setfl_noatime(m: Mediator, p: P) -> None:
         m.refuse_dac(p["object"], ("noatime",), errno.EPERM, "setfl")
 
 
+def _fanotify(m: Mediator, p: P) -> None:
+    """fanotify_init: who has no CAP_SYS_ADMIN may watch single objects only, and let nothing wait for an answer."""
+    if p["mark"] != Mark.INODE or p["mask"] & FAN_PERM:
+        _needs("sys_admin")(m, p)
+
+
 def _mappable(m: Mediator, p: P) -> None:
     """mm/mmap.c, do_mmap: only what was opened for reading, and shared to write only if for writing. After the hook."""
     shared_write = p["shared"] and p["prot"] & PROT_WRITE and not p["mask"] & MAY_WRITE
@@ -487,7 +493,7 @@ OPS: dict[str, tuple[Step, ...]] = {
     "mmap": (hook("mmap_file", "object", "prot", "shared"), _mappable),
     # mm/mprotect.c, do_mprotect_pkey: what the mapping may become is settled before the hook; mm/mmap.c asks it first.
     "mprotect": (_mappable, hook("file_mprotect", "object", "prot", "shared", "dirtied")),
-    # fs/notify/inotify/inotify_user.c, inotify_find_inode
-    "watch": (May("object", MAY_READ), hook("path_notify", "object", "mask")),
+    # fs/notify/inotify/inotify_user.c, inotify_find_inode; fs/notify/fanotify/fanotify_user.c, fanotify_find_path
+    "watch": (_fanotify, May("object", MAY_READ), hook("path_notify", "object", "mask", "mark", "fs")),
     "file": (hook("file_permission", "object", "mask", "opened"),),
 }

@@ -71,6 +71,7 @@ SYSCALLS: dict[str, Syscall] = {
         file.mmap,
         file.mprotect,
         file.watch,
+        file.fanotify,
         xattr.getxattr,
         xattr.setxattr,
         xattr.listxattr,

@@ -10,6 +10,7 @@ from client.args import U32, Offset, Path
 from client.ctx import Ctx
 from client.file import OpenFile, install
 from labelproof.v1 import mds_pb2 as pb
+from lsm.hooks import Mark
 
 # include/uapi/linux/fcntl.h
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
@@ -19,6 +20,8 @@ _ASKED = os.O_APPEND | os.O_NOATIME
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 FIONREAD = 0x541B
 IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000
+IN_ALL_EVENTS = 0xFFF
+MARKS = {"inode": Mark.INODE, "mount": Mark.MOUNT, "filesystem": Mark.FILESYSTEM}
 MAP_SHARED = 1
 
 
@@ -104,9 +107,23 @@ async def watch(ctx: Ctx, path: Path, mask: U32) -> int:
     if target.entry is not None:
         if mask & IN_ONLYDIR and not target.entry.is_dir:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        ctx.guard.check("watch", object=target.entry, mask=mask)
+        ctx.guard.check("watch", object=target.entry, mask=mask & IN_ALL_EVENTS, mark=MARKS["inode"])
     reply = await ctx.send("watch", pb.WatchRequest(place=target.place.message, mask=mask), target.place.ticket)
     return ctx.mount.watch(reply.entry.fid.SerializeToString())
+
+
+async def fanotify(ctx: Ctx, path: Path, mask: U32, mark: str = "inode", follow: bool = True) -> None:
+    """fanotify_mark(2) with FAN_MARK_ADD: of the object itself, or of its "mount" or "filesystem". EINVAL, EPERM.
+
+    No event is ever told: what matters here is who may ask for them.
+    """
+    if mark not in MARKS:
+        raise OSError(errno.EINVAL, f"{mark!r} is no mark; there are {', '.join(MARKS)}")
+    target = await ctx.target(path, None, follow=follow)
+    if target.entry is not None:
+        ctx.guard.check("watch", object=target.entry, mask=mask, mark=MARKS[mark])
+    request = pb.WatchRequest(place=target.place.message, mask=mask, fanotify=True, mark=MARKS[mark])
+    await ctx.send("watch", request, target.place.ticket)
 
 
 async def _setfl(ctx: Ctx, file: OpenFile, arg: int) -> None:

@@ -10,7 +10,7 @@ import struct
 from host.store import Txn
 from labelproof.v1 import mds_pb2
 from lsm import vfs
-from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
+from lsm.hooks import FAN_PERM, MAY_APPEND, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from mds import inodes
@@ -33,6 +33,8 @@ FS_IOC_GETVERSION, FS_IOC_FSGETXATTR = 0x80087601, 0x801C581F
 # Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. The others are a matter of a capability.
 FLAGS_KEPT, FLAGS_GUARDED = FLAGS_INHERITED, FS_IMMUTABLE_FL | FS_APPEND_FL
 IN_ALL_EVENTS = 0xFFF
+# include/uapi/linux/fanotify.h; FAN_OPEN_EXEC, FAN_ONDIR and FAN_EVENT_ON_CHILD besides, and events with an answer.
+FAN_EVENTS = IN_ALL_EVENTS | 0x1000 | 0x40000000 | 0x08000000 | FAN_PERM
 
 
 class File(Open):
@@ -92,13 +94,12 @@ class File(Open):
         return mds_pb2.MmapReply()
 
     async def watch(self, call: Call, req: mds_pb2.WatchRequest) -> mds_pb2.WatchReply:
-        """What inotify_add_watch(2) asks of an object: read, then watch. EINVAL for no event at all."""
-        if not req.mask & IN_ALL_EVENTS:
-            raise OSError(errno.EINVAL, f"watch mask {req.mask:#x} names no event")
+        """What inotify_add_watch(2) and fanotify_mark(2) ask of an object: read, then watch. EINVAL for no event."""
+        mask = _watched(req)
         call.takes("watch")
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place, path=True)
-            vfs.run("watch", call.lsm, object=self._mdt.obj(inode), mask=req.mask)
+            vfs.run("watch", call.lsm, object=self._mdt.obj(inode), mask=mask, mark=Mark(req.mark), fs=self._mdt.fs)
         await self._mdt.store.settled()
         return mds_pb2.WatchReply(entry=self.entry(inode))
 
@@ -183,6 +184,15 @@ class File(Open):
             # fs/ext4/ioctl.c, ext4_ioctl_check_immutable
             raise PermissionError(errno.EPERM, "what stays immutable is not changed")
         inodes.update(txn, inode.fid, flags=flags, ctime_ns=self._mdt.now())
+
+
+def _watched(req: mds_pb2.WatchRequest) -> int:
+    """The events of a watch: inotify overlooks what is none, fanotify does not. EINVAL."""
+    known = FAN_EVENTS if req.fanotify else IN_ALL_EVENTS
+    marks = tuple(Mark) if req.fanotify else (Mark.INODE,)
+    if not req.mask & known or req.mark not in marks or (req.fanotify and req.mask & ~known):
+        raise OSError(errno.EINVAL, f"watch mask {req.mask:#x}, mark {req.mark:#x}: no such event, or nothing to mark")
+    return req.mask & known
 
 
 def _with_flags(inode: Inode) -> None:

@@ -142,7 +142,11 @@ CASES = {
         {"object": FILE, "prot": 1, "shared": True, "mask": MAY_READ, "dirtied": False},
         ["file_mprotect(object)"],
     ),
-    "watch": ("watch", {"object": FILE, "mask": 2}, ["inode_permission(object)", "path_notify(object)"]),
+    "watch": (
+        "watch",
+        {"object": FILE, "mask": 2, "mark": 0, "fs": FS},
+        ["inode_permission(object)", "path_notify(object)"],
+    ),
     "file": (
         "file",
         {"object": FILE, "mask": MAY_READ, "opened": Opened(0, 0)},

@@ -179,5 +179,42 @@ def test_a_watch_asks_read_and_then_watch(run):
         perms = [requested for hook, requested in asked(world) if hook == "path_notify"]
         assert perms == [["watch"], ["watch", "watch_reads"]]
         await refused(user.by_name("watch", "/f", mds_pb2.WatchRequest, mask=0x02000000), errno.EINVAL)
+        await refused(user.by_name("watch", "/f", mds_pb2.WatchRequest, mask=2, mark=0x10), errno.EINVAL)
+
+    run(scenario)
+
+
+def test_fanotify_asks_by_what_is_marked_and_for_which_events(run):
+    """The mount {watch_mount}, the filesystem {watch} of itself and {watch_sb}; events with an answer watch_with_perm.
+
+    All but a plain watch of one object needs CAP_SYS_ADMIN, before anything else is asked of the object.
+    """
+    perm, reads = 0x10000, 0x20000
+
+    def watch(who, mask, mark=0):
+        return who.by_name("watch", "/d", mds_pb2.WatchRequest, mask=mask, fanotify=True, mark=mark)
+
+    async def scenario(world):
+        user, admin = world.user(), world.admin()
+        await admin.mkdir("/d")
+        seen = len(asked(world))
+        for mask, mark in ((2, 0), (perm, 0), (reads, 0), (2, 0x10), (1, 0x10), (perm, 0x100)):
+            await watch(admin, mask, mark)
+
+        perms = [requested for hook, requested in asked(world)[seen:] if hook == "path_notify"]
+        assert perms == [
+            ["watch"],
+            ["watch", "watch_with_perm"],
+            ["watch", "watch_with_perm", "watch_reads"],
+            ["watch_mount"],
+            ["watch_mount", "watch_reads"],
+            ["watch"],
+            ["watch_sb", "watch_with_perm"],
+        ]
+        assert [e["tclass"] for e in world.events("mds0", "avc") if e["requested"] == ["watch"]][-1] == "filesystem"
+        for mask, mark in ((perm, 0), (2, 0x10), (2, 0x100)):
+            await refused(watch(user, mask, mark), errno.EPERM)
+        for mask, mark in ((0, 0), (2 | 0x80000, 0), (2, 0x1)):
+            await refused(watch(admin, mask, mark), errno.EINVAL)
 
     run(scenario)

@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from harness.model import access
-from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, own
+from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, capability, own
 
 # include/uapi/linux/fs.h, include/uapi/asm-generic/ioctls.h
 _FIGETBSZ, _GETFLAGS, _SETFLAGS, _SETVERSION = 2, 0x80086601, 0x40086602, 0x40087602
 _FSGETXATTR, _TCGETS = 0x801C581F, 0x5401
 _NODUMP = 0x40
 _IN_ACCESS, _IN_MODIFY, _IN_DONT_FOLLOW = 1, 2, 0x02000000
+# include/uapi/linux/fanotify.h
+_OPEN_PERM, _ACCESS_PERM = 0x10000, 0x20000
 _RW, _RX = mmap.PROT_READ | mmap.PROT_WRITE, mmap.PROT_READ | mmap.PROT_EXEC
 _RWX = _RW | mmap.PROT_EXEC
 _BYTES = ("file_permission", "object", "subject", "moved", "file")
@@ -34,6 +36,7 @@ def rows() -> Iterator[Scenario]:
     yield from _maps()
     for tclass in FORMAT:
         yield from _watches(tclass)
+        yield from _marks(tclass)
 
 
 def _held(name: str, op: str, case: str, tclass: str, act: Callable[[Any, Any], object], **more: Any) -> Scenario:
@@ -144,3 +147,20 @@ def _watches(tclass: str) -> Iterator[Scenario]:
 
 def _watching(mask: int) -> Act:
     return lambda task, place: task.watch(place.object, mask | _IN_DONT_FOLLOW)
+
+
+def _marks(tclass: str) -> Iterator[Scenario]:
+    """fanotify: events that wait for an answer, whole mounts and filesystems; who asks needs CAP_SYS_ADMIN."""
+    cases = {"perm": ("inode", _OPEN_PERM), "mount": ("mount", _IN_MODIFY), "filesystem": ("filesystem", _IN_MODIFY)}
+    if tclass == "file":
+        cases |= {"perm-reads": ("inode", _ACCESS_PERM), "mount-reads": ("mount", _IN_ACCESS)}
+        cases |= {"mount-perm": ("mount", _OPEN_PERM), "filesystem-perm-reads": ("filesystem", _ACCESS_PERM)}
+    for case, (mark, mask) in cases.items():
+        yield Scenario(
+            f"fanotify-{case}-{tclass}", "watch", case, tclass, _marking(mask, mark),
+            asks=(capability("sys_admin"),), whole=tclass == "file",
+        )  # fmt: skip
+
+
+def _marking(mask: int, mark: str) -> Act:
+    return lambda task, place: task.fanotify(place.object, mask, mark, False)

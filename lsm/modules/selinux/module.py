@@ -9,7 +9,19 @@ from dataclasses import replace
 from functools import cache
 
 from lsm.avc import Avc
-from lsm.hooks import F_SETFL, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Checks, Hooks, Opened
+from lsm.hooks import (
+    F_SETFL,
+    FAN_PERM,
+    MAY_ACCESS,
+    MAY_APPEND,
+    MAY_EXEC,
+    MAY_READ,
+    MAY_WRITE,
+    Checks,
+    Hooks,
+    Mark,
+    Opened,
+)
 from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.policy import Policy
@@ -24,8 +36,9 @@ _IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
 _IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
 # FIONBIO FIOASYNC; FIOCLEX FIONCLEX
 _IOCTL_FREE, _IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
-# Events of reading: FS_ACCESS and FS_CLOSE_NOWRITE of include/linux/fsnotify_backend.h.
-_FS_READS = 0x01 | 0x10
+# Events of reading: FS_ACCESS, FS_CLOSE_NOWRITE and FS_ACCESS_PERM of include/linux/fsnotify_backend.h.
+_FS_READS = 0x01 | 0x10 | 0x20000
+_WATCH = {Mark.INODE: "watch", Mark.MOUNT: "watch_mount", Mark.FILESYSTEM: "watch_sb"}
 
 
 class Selinux(Hooks):
@@ -190,9 +203,13 @@ class Selinux(Hooks):
             yield self._about(subject, obj, "execmod")
         yield from self._may_map(subject, obj, prot, shared)
 
-    def path_notify(self, subject: Subject, obj: Obj, mask: int) -> Checks:
-        """watch; for events that tell of reading watch_reads besides (selinux_path_notify)."""
-        yield self._about(subject, obj, "watch", *(("watch_reads",) if mask & _FS_READS else ()))
+    def path_notify(self, subject: Subject, obj: Obj, mask: int, mark: Mark, fs: Obj) -> Checks:
+        """A watch of the object, its mount or its filesystem; with_perm where events wait for an answer, reads where
+        they tell of reading (selinux_path_notify)."""
+        if mark == Mark.FILESYSTEM:
+            yield self._about(subject, fs, "watch")
+        with_perm = ("watch_with_perm",) if mask & FAN_PERM else ()
+        yield self._about(subject, obj, _WATCH[mark], *with_perm, *(("watch_reads",) if mask & _FS_READS else ()))
 
     # --- task --------------------------------------------------------------------------------------------------
 

@@ -360,12 +360,16 @@ class MmapReply(_message.Message):
     def __init__(self) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("place", "mask")
+    __slots__ = ("place", "mask", "fanotify", "mark")
     PLACE_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
+    FANOTIFY_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     place: Place
     mask: int
-    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mask: _Optional[int] = ...) -> None: ...
+    fanotify: bool
+    mark: int
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., mask: _Optional[int] = ..., fanotify: _Optional[bool] = ..., mark: _Optional[int] = ...) -> None: ...
 
 class WatchReply(_message.Message):
     __slots__ = ("entry",)

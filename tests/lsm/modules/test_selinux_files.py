@@ -12,9 +12,10 @@ from lsm.objects import Caps, Denied, Obj, Subject
 
 TEXT = """(handleunknown deny)
 (mls false)
-(class file (read write ioctl getattr setattr audit_access))
+(class file (read write ioctl getattr setattr audit_access watch watch_mount watch_sb watch_with_perm watch_reads))
+(class filesystem (watch))
 (class capability2 (mac_admin))
-(classorder (file capability2))
+(classorder (file filesystem capability2))
 (sid kernel)
 (sid file)
 (sid unlabeled)
@@ -95,3 +96,23 @@ def test_an_unknown_label_is_shown_as_it_is_to_mac_admin_only(mediator, caps, sh
 
     assert value == shown
     assert mediator.decisions == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "mark", "asked"),
+    [
+        (0x02, 0, ["file watch"]),
+        (0x10, 0, ["file watch watch_reads"]),
+        (0x40000, 0, ["file watch watch_with_perm"]),
+        (0x20000, 0x10, ["file watch_mount watch_with_perm watch_reads"]),
+        (0x02, 0x100, ["filesystem watch", "file watch_sb"]),
+    ],
+)
+def test_a_watch_is_asked_by_its_mark_and_its_events(mediator, mask, mark, asked) -> None:
+    """The object, its mount or its filesystem; what waits for an answer, and what tells of reading (path_notify)."""
+    module = mediator.framework.module("selinux")
+    fs = Obj("fs", "filesystem", {"selinux": "u:object_r:o"})
+
+    found = list(module.path_notify(mediator.subject, thing("o"), mask, mark, fs))
+
+    assert [" ".join([decision.tclass, *decision.requested]) for decision in found] == asked
