@@ -104,6 +104,18 @@ class Ctx:
         """See Mdc.send."""
         return await self.mdc.send(rpc, request, ticket)
 
+    async def patiently(self, rpc: str, request: Message, ticket: bytes = b"", *, wait: bool = True) -> Any:
+        """As send; while a lease on the file is in the way (EWOULDBLOCK) it is asked again, unless not to `wait`.
+
+        A server waits for some seconds at a time, and for no more than lease-break-time in all.
+        """
+        while True:
+            try:
+                return await self.send(rpc, request, ticket)
+            except BlockingIOError:
+                if not wait:
+                    raise
+
     async def target(
         self, path: bytes | None, fd: int | None, *, follow: bool = True, o_path: bool = False
     ) -> Target:  # fmt: skip

@@ -40,6 +40,9 @@ class OpenFile:
     interrupted: bool = False
     # When it was last read from, ns of monotonic time; None: not yet, or with O_NOATIME only.
     read_ns: int | None = None
+    # Who gets which signal of it: F_OWNER_* and an id (F_SETOWN_EX), a number (F_SETSIG). Nobody ever gets one.
+    owner: tuple[int, int] = (0, 0)
+    signal: int = 0
     # The way to it from the root, if that is known.
     path: bytes | None = None
 

@@ -25,6 +25,7 @@ Checks = Iterable[Decision]
 MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND = 1, 2, 4, 8
 # include/uapi/asm-generic/fcntl.h
 F_SETFL, F_GETLK, F_SETLK = 4, 5, 6
+F_SETOWN_EX, F_GETOWN_EX, F_SETLEASE, F_GETLEASE = 15, 16, 1024, 1025
 # include/uapi/linux/fanotify.h: FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, events that wait for an answer.
 FAN_PERM = 0x10000 | 0x20000 | 0x40000
 # Besides: it is only asked about, by access(2).
@@ -172,7 +173,8 @@ class Hooks:
         return ()
 
     def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
-        """Before fcntl with F_SETFL, F_GETLK or F_SETLK on an open file (security_file_fcntl)."""
+        """Before fcntl with F_SETFL, F_GETLK, F_SETLK, F_SETLEASE, F_GETLEASE, F_SETOWN or its like on an open file
+        (security_file_fcntl)."""
         return ()
 
     def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:

@@ -16,10 +16,25 @@ from typing import Any
 
 from lsm import acl
 from lsm.framework import Mediator
-from lsm.hooks import F_GETLK, F_SETFL, F_SETLK, FAN_PERM, MAY_ACCESS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Mark
+from lsm.hooks import (
+    F_GETLEASE,
+    F_GETLK,
+    F_SETFL,
+    F_SETLEASE,
+    F_SETLK,
+    FAN_PERM,
+    MAY_ACCESS,
+    MAY_APPEND,
+    MAY_EXEC,
+    MAY_READ,
+    MAY_WRITE,
+    Mark,
+)
 from lsm.modules.capability import NUMBER
 from lsm.objects import Obj
 
+# include/uapi/asm-generic/fcntl.h
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 # include/uapi/asm-generic/mman-common.h
 PROT_WRITE = 2
 
@@ -285,11 +300,19 @@ def _access(m: Mediator, p: P) -> None:
     permission(m, p["object"], p["mask"] | MAY_ACCESS)
 
 
-def _fcntl(cmd: int) -> Step:
+def _fcntl(cmd: int | None = None) -> Step:
+    """The hook for a command; for the one that `p` names, where none is given."""
+
     def step(m: Mediator, p: P) -> None:
-        m.check("file_fcntl", p["object"], cmd, p.get("drops_append", False))
+        m.check("file_fcntl", p["object"], p["cmd"] if cmd is None else cmd, p.get("drops_append", False))
 
     return step
+
+
+def _leaser(m: Mediator, p: P) -> None:
+    """fs/locks.c, vfs_setlease: a lease is the owner's to set, or CAP_LEASE's."""
+    if m.subject.uid != p["object"].uid and not m.capable(NUMBER["lease"]):
+        m.refuse_dac(p["object"], ("lease",), errno.EACCES, "vfs_setlease")
 
 
 def _setfl_noatime(m: Mediator, p: P) -> None:
@@ -489,6 +512,16 @@ OPS: dict[str, tuple[Step, ...]] = {
     "setlk": (_fcntl(F_SETLK), _OPENED_FOR, hook("file_lock", "object", "cmd")),
     "getlk": (_fcntl(F_GETLK),),
     "setfl": (_fcntl(F_SETFL), _setfl_noatime),
+    # fs/locks.c, fcntl_setlease and vfs_setlease
+    "setlease": (
+        _fcntl(F_SETLEASE),
+        Refuse(errno.EINVAL, lambda m, p: p["cmd"] not in (F_RDLCK, F_WRLCK, F_UNLCK)),
+        _leaser,
+        Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
+        hook("file_lock", "object", "cmd"),
+    ),
+    "getlease": (_fcntl(F_GETLEASE),),
+    "owner": (_fcntl(),),
     "ioctl": (hook("file_ioctl", "object", "cmd"),),
     "mmap": (hook("mmap_file", "object", "prot", "shared"), _mappable),
     # mm/mprotect.c, do_mprotect_pkey: what the mapping may become is settled before the hook; mm/mmap.c asks it first.

@@ -12,6 +12,7 @@ In reading order:
   privs     what a file loses when it is written to or given away: set-id bits, file capabilities
   filecaps  file capabilities: which values are valid, and how they are kept
   flocks    locks of open files and processes on files, in memory
+  leases    leases of open files on files, in memory
   handles   open files and directories, in memory
   clients   who is connected; a client that was restarted is evicted
   osts      this server as a client of the OSTs: glimpse, punch, relabel, destroy

@@ -77,10 +77,10 @@ class App:
             self._mdt.store.close()
 
     def counters(self) -> Mapping[str, int]:
-        """`open_files` and `locks` (those waited for too) of all clients."""
+        """`open_files` and `locks` (those waited for and leases too) of all clients."""
         if self._mdt is None:
             return {}
-        return {"open_files": len(self._mdt.handles), "locks": len(self._mdt.flocks)}
+        return {"open_files": len(self._mdt.handles), "locks": len(self._mdt.flocks) + len(self._mdt.leases)}
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """Every inode with its labels as stored, and a path; or `only` those."""

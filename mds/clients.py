@@ -52,6 +52,7 @@ class Clients:
         """As Close does; the size stays the OSTs' to know, and whoever asks for it asks them."""
         mdt = self._mdt
         mdt.handles.close(handle)
+        mdt.leases.drop(handle.fid, handle.id)
         inode = inodes.get(Txn(mdt.store.db), handle.fid)
         if inode is not None and inode.nlink == 0:
             with mdt.store.op(None) as txn:

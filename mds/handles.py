@@ -80,6 +80,10 @@ class Handles:
     def is_open(self, fid: Fid) -> bool:
         return fid in self._by_fid
 
+    def others(self, handle: Handle) -> int:
+        """How many others have the file open for reading or writing."""
+        return sum(each.id != handle.id and bool(each.mask) for each in self._by_fid.get(handle.fid, {}).values())
+
     def readers(self, fid: Fid) -> int:
         """How many have the file open for reading."""
         return sum(bool(handle.mask & MAY_READ) for handle in self._by_fid.get(fid, {}).values())

@@ -18,6 +18,7 @@ from mds.clients import Clients
 from mds.flocks import Flocks
 from mds.handles import Handle, Handles
 from mds.inodes import FS_NOATIME_FL, Inode
+from mds.leases import Leases
 from mds.osts import Osts
 from mds.reaper import Reaper
 from mds.relabels import Relabels
@@ -52,6 +53,7 @@ class Mdt:
         self.store = store
         self.handles = Handles(node.env.rng(f"{node.name}:handles"))
         self.flocks = Flocks()
+        self.leases = Leases()
         self.clients = Clients(self)
         self.osts = Osts(node)
         self.relabels = Relabels(node, store, self.osts)

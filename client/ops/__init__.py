@@ -4,7 +4,8 @@
   data.py       the bytes of an open file
   space.py      fallocate, copies between files, fsync
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
-  file.py       fcntl, locks, ioctl, mmap, watches
+  fcntl.py      dup, fcntl
+  file.py       locks, ioctl, mmap, watches
   attr.py       stat and its like; chdir; chmod chown utimes truncate
   xattr.py      extended attributes, labels among them
   fs.py         statfs
@@ -21,7 +22,7 @@ from typing import Any
 
 from client.args import Syscall
 from client.ctx import Ctx
-from client.ops import attr, data, file, fs, namespace, space, task, xattr
+from client.ops import attr, data, fcntl, file, fs, namespace, space, task, xattr
 from client.ops import open as files
 from rpc import definite
 
@@ -61,8 +62,8 @@ SYSCALLS: dict[str, Syscall] = {
         attr.utimes,
         attr.truncate,
         attr.ftruncate,
-        file.dup,
-        file.fcntl,
+        fcntl.dup,
+        fcntl.fcntl,
         file.flock,
         file.lockf,
         file.getlk,

@@ -144,7 +144,8 @@ async def _setattr(
     if target.entry is not None:
         ctx.guard.check(op, object=target.entry, attrs=frozenset(attrs), new_attrs=attrs)
     request.place.CopyFrom(target.place.message)
-    await ctx.send("setattr", request, target.place.ticket)
+    # Who cuts a file waits for leases on it.
+    await ctx.patiently("setattr", request, target.place.ticket)
 
 
 def _id(name: str, value: int) -> int:

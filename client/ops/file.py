@@ -1,4 +1,4 @@
-"""What is asked of an open file besides its bytes: fcntl, locks, ioctl, mmap; and watches."""
+"""What is asked of an open file besides its bytes: locks, ioctl, mmap; and watches, which need none."""
 
 from __future__ import annotations
 
@@ -8,40 +8,18 @@ from typing import Any
 
 from client.args import U32, Offset, Path
 from client.ctx import Ctx
-from client.file import OpenFile, install
+from client.file import OpenFile
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import Mark
 
 # include/uapi/linux/fcntl.h
-F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
-_SETTABLE = os.O_APPEND | os.O_NONBLOCK | os.O_NOATIME
-_ASKED = os.O_APPEND | os.O_NOATIME
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 FIONREAD = 0x541B
 IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000
 IN_ALL_EVENTS = 0xFFF
 MARKS = {"inode": Mark.INODE, "mount": Mark.MOUNT, "filesystem": Mark.FILESYSTEM}
 MAP_SHARED = 1
-
-
-async def dup(ctx: Ctx, fd: int) -> int:
-    """dup(2): another descriptor of the same open file."""
-    return install(ctx.task, ctx.file(fd, path=True))
-
-
-async def fcntl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0) -> int:
-    """fcntl(2) with F_DUPFD, F_GETFL, F_SETFL; the descriptor flags of F_GETFD have no use here and read as 0."""
-    file = ctx.file(fd, path=cmd in (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL))
-    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):
-        return install(ctx.task, file)
-    if cmd == F_GETFL:
-        return file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_CLOEXEC)
-    if cmd == F_SETFL:
-        await _setfl(ctx, file, arg)
-    elif cmd not in (F_GETFD, F_SETFD):
-        raise OSError(errno.EINVAL, f"fcntl command {cmd}")
-    return 0
 
 
 async def flock(ctx: Ctx, fd: int, operation: U32) -> None:
@@ -124,17 +102,6 @@ async def fanotify(ctx: Ctx, path: Path, mask: U32, mark: str = "inode", follow:
         ctx.guard.check("watch", object=target.entry, mask=mask, mark=MARKS[mark])
     request = pb.WatchRequest(place=target.place.message, mask=mask, fanotify=True, mark=MARKS[mark])
     await ctx.send("watch", request, target.place.ticket)
-
-
-async def _setfl(ctx: Ctx, file: OpenFile, arg: int) -> None:
-    """F_SETFL: of the flags that can be set, what the file is judged by goes to the MDS."""
-    flags = file.flags & ~_SETTABLE | arg & _SETTABLE
-    drops = bool(file.flags & ~flags & os.O_APPEND)
-    ctx.guard.check("setfl", object=file.entry, drops_append=drops, flags=arg)
-    if (flags ^ file.flags) & os.O_APPEND or flags & ~file.flags & os.O_NOATIME:
-        reply = await ctx.send("fcntl", pb.FcntlRequest(handle=file.handle, flags=flags & _ASKED))
-        file.token = reply.token
-    file.flags = flags
 
 
 def _posix(file: OpenFile, kind: int, start: int, length: int, **more: bool) -> pb.LockRequest:

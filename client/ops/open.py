@@ -41,7 +41,8 @@ async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
     if ctx.guard.on and not flags & os.O_PATH:
         ctx.guard.opening(file.entry, b"", file.entry, flags)
     request = pb.OpenRequest(place=Place.opened(file.handle).message, flags=flags & ~os.O_NOFOLLOW)
-    return await _file(ctx, await ctx.send("open", request), flags, file.path)
+    reply = await ctx.patiently("open", request, wait=not flags & os.O_NONBLOCK)
+    return await _file(ctx, reply, flags, file.path)
 
 
 def _check_flags(flags: int) -> None:
@@ -164,7 +165,7 @@ async def _through(ctx: Ctx, last: Last, refusal: OSError) -> Last:
 async def _send(ctx: Ctx, last: Last, flags: int, mode: int, claim: pb.Claim | None) -> pb.OpenReply:
     place = Place.named(last)
     request = pb.OpenRequest(place=place.message, flags=flags, mode=mode, umask=ctx.task.umask, claim=claim)
-    reply: pb.OpenReply = await ctx.send("open", request, place.ticket)
+    reply: pb.OpenReply = await ctx.patiently("open", request, place.ticket, wait=not flags & os.O_NONBLOCK)
     return reply
 
 

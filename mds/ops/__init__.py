@@ -9,7 +9,8 @@ In reading order:
   xattr      getxattr, setxattr, removexattr, listxattr
   label      setxattr of a label: prepare, tell the OSTs, check again and store
   open       open, close, readdir
-  file       lock, fcntl, ioctl, mmap, watch
+  fcntl      fcntl
+  file       lock, ioctl, mmap, watch
 
 Each takes its locks, then checks and writes in one step of the store, then waits for that to be durable.
 """

@@ -15,7 +15,7 @@ from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.modules.capability import NUMBER
 from mds import inodes, privs
 from mds.inodes import Inode
-from mds.ops.base import Base
+from mds.ops.base import Base, Leased
 from mds.stripes import OBJECT_BYTES_MAX
 from rpc import Call
 
@@ -71,7 +71,11 @@ class Attr(Base):
     async def setattr(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
         """chmod, chown, utimes in one step; a size is told to the OSTs between two."""
         if req.HasField("size"):
-            return await self._truncate(call, req)
+            try:
+                return await self._truncate(call, req)
+            except Leased as refusal:
+                await self._given_way(refusal)
+                raise
         attrs = _validated(req)
         call.takes("attr")
         async with self._mdt.locked(call, req.place):
@@ -132,6 +136,8 @@ class Attr(Base):
         obj: Obj = self._mdt.obj(inode)
         attrs = frozenset({"size", "file"} if opened else {"size"})
         vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs)
+        if not opened:
+            self._breaks_leases(inode, write=True)
         limit = OBJECT_BYTES_MAX * len(inode.osts)
         if req.size > limit:
             raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: {req.size} bytes; {limit} are the most")

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 from typing import Protocol
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
+from lsm import Fid
 from mds import inodes, privs
 from mds.inodes import Inode
 from mds.mdt import Mdt
 from rpc import Call
+
+# How long one rpc waits for a lock or a lease, s; the client asks again.
+WAIT_S = 4.0
+
+
+class Leased(BlockingIOError):
+    """A lease on the file is in the way (EWOULDBLOCK)."""
+
+    def __init__(self, fid: Fid) -> None:
+        super().__init__(errno.EWOULDBLOCK, "somebody has a lease on the file", str(fid))
+        self.fid = fid
 
 
 class HasMdt(Protocol):
@@ -44,6 +58,23 @@ class Base:
                     privs.drop_capabilities(txn, inode)
                 if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
                     inodes.update(txn, fid, mode=mode)
+
+    def _breaks_leases(self, inode: Inode, *, write: bool) -> None:
+        """Who opens or cuts a file breaks the leases that others have for it being left alone (fs/locks.c,
+        break_lease). Leased: not before they have given way."""
+        if self._mdt.leases.broken(inode.fid, write=write, now_ns=self._mdt.node.clock.mono_ns()):
+            raise Leased(inode.fid)
+
+    async def _given_way(self, refusal: Leased) -> None:
+        """Waits, for some seconds, until something happens to the leases in the way; the client asks again."""
+        leases, changed = self._mdt.leases, asyncio.Event()
+        leases.wait(refusal.fid, changed.set)
+        try:
+            await asyncio.wait_for(changed.wait(), WAIT_S)
+        except TimeoutError:
+            pass
+        finally:
+            leases.leave(refusal.fid, changed.set)
 
     def entry(self, inode: Inode) -> context_pb2.Entry:
         return inodes.entry(inode, self._mdt.modules)

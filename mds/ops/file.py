@@ -1,4 +1,4 @@
-"""What an open file is asked besides its bytes: locks, fcntl, ioctl, mmap; and watches, which need no open file."""
+"""What an open file is asked besides its bytes: locks, ioctl, mmap; and watches, which need no open file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import struct
 from host.store import Txn
 from labelproof.v1 import mds_pb2
 from lsm import vfs
-from lsm.hooks import FAN_PERM, MAY_APPEND, MAY_READ, MAY_WRITE, Mark
+from lsm.hooks import FAN_PERM, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from mds import inodes
 from mds.flocks import END_MAX, Lock, Waiter
 from mds.handles import Handle
 from mds.inodes import FLAGS_INHERITED, Inode
-from mds.ops.open import Open
+from mds.ops.base import WAIT_S
+from mds.ops.fcntl import Fcntl
 from mds.ops.session import BLOCK_BYTES
 from rpc import Call
 
-# How long one rpc waits for a lock, s; the client asks again.
-WAIT_S = 4.0
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 # include/uapi/asm-generic/ioctls.h, include/uapi/linux/fs.h
@@ -37,7 +36,7 @@ IN_ALL_EVENTS = 0xFFF
 FAN_EVENTS = IN_ALL_EVENTS | 0x1000 | 0x40000000 | 0x08000000 | FAN_PERM
 
 
-class File(Open):
+class File(Fcntl):
     """Operations on handles."""
 
     async def lock(self, call: Call, req: mds_pb2.LockRequest) -> mds_pb2.LockReply:
@@ -53,19 +52,6 @@ class File(Open):
         if req.test:
             return _told(self._mdt.flocks.conflict(key, wanted))
         return await self._locked(key, wanted, req)
-
-    async def fcntl(self, call: Call, req: mds_pb2.FcntlRequest) -> mds_pb2.FcntlReply:
-        """F_SETFL where O_APPEND or O_NOATIME change: a new token, and the handle is judged by it from now on."""
-        call.takes("setfl")
-        with self._mdt.store.op(call) as txn:
-            handle = self._mdt.handle(call, req.handle)
-            inode = self._mdt.inode(txn, handle.fid)
-            drops = bool(handle.mask & MAY_APPEND) and not req.flags & os.O_APPEND
-            vfs.run("setfl", call.lsm, object=self._mdt.obj(inode), drops_append=drops, flags=req.flags)
-            appends = MAY_APPEND if req.flags & os.O_APPEND and handle.mask else 0
-            handle = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
-            token = self._token(call, inode, handle) if inode.is_file else b""
-        return mds_pb2.FcntlReply(token=token)
 
     async def ioctl(self, call: Call, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
         """The commands of fs/ioctl.c for files; ENOTTY for others, after the check."""

@@ -16,7 +16,7 @@ from mds.create import PERMISSIONS, Wish, create, record_created
 from mds.handles import Handle
 from mds.inodes import Inode
 from mds.mdt import Named, existing
-from mds.ops.base import Base
+from mds.ops.base import Base, Leased
 from mds.osts import Glimpsed
 from rpc import Call, fid_message
 
@@ -56,6 +56,14 @@ class Open(Base):
     async def open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
         """Opens what is there, creating it with O_CREAT, emptying it with O_TRUNC; flags not known are no flags."""
         req = _checked_flags(req)
+        try:
+            return await self._open(call, req)
+        except Leased as refusal:
+            if not req.flags & os.O_NONBLOCK:
+                await self._given_way(refusal)
+            raise
+
+    async def _open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
         async with self._mdt.locked(call, req.place):
             with self._mdt.store.op(call) as txn:
                 outcome = self._outcome(txn, call, req)
@@ -76,6 +84,7 @@ class Open(Base):
             self._mdt.handles.close(handle)
             # An open file's locks go with it, a process's with any of its descriptors of the file (fs/locks.c).
             self._mdt.flocks.drop((False, handle.fid), handle.id)
+            self._mdt.leases.drop(handle.fid, handle.id)
             self._mdt.flocks.drop((True, handle.fid), (call.peer.node, call.subject.pid))
             found = await self._final(call, handle)
             with self._mdt.store.op(call) as txn:
@@ -189,6 +198,7 @@ class Open(Base):
             "open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid),
             readers=self._mdt.handles.readers(inode.fid),
         )  # fmt: skip
+        self._breaks_leases(inode, write=req.flags & os.O_ACCMODE != os.O_RDONLY)
         if stat.S_ISCHR(inode.mode) and not inode.rdev:
             raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:

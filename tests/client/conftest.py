@@ -73,7 +73,7 @@ for _hook in ("inode_create", "inode_mkdir", "inode_mknod", "inode_symlink", "in
 for _hook in (
     "inode_link", "inode_readlink", "inode_setattr", "inode_getattr", "inode_setxattr", "inode_getxattr",
     "inode_listxattr", "inode_removexattr", "inode_set_acl", "inode_get_acl", "inode_remove_acl", "file_open",
-    "file_permission",
+    "file_permission", "file_fcntl", "file_lock", "path_notify",
 ):  # fmt: skip
     setattr(Toy, _hook, _asks(_hook, 0))
 Toy.inode_rename = _asks("inode_rename", 1)  # type: ignore[method-assign]
@@ -254,6 +254,12 @@ class World:
     def _mds_close(self, node: str, request: Any, caller: Any) -> Any:
         del self.handles[request.handle]
         return mds_pb2.CloseReply()
+
+    def _mds_fcntl(self, node: str, request: Any, caller: Any) -> Any:
+        return mds_pb2.FcntlReply(token=b"token", value=request.arg)
+
+    def _mds_watch(self, node: str, request: Any, caller: Any) -> Any:
+        return mds_pb2.WatchReply(entry=self.entry(self._place(request.place, caller)))
 
     def _mds_readdir(self, node: str, request: Any, caller: Any) -> Any:
         names = sorted(self.handles[request.handle].names.items())[request.cookie : request.cookie + 2]

@@ -39,6 +39,8 @@ REFUSED = [
     ("getxattr", {"path": "/f", "name": "system.posix_acl_access"}, "inode_get_acl"),
     ("setxattr", {"path": "/f", "name": "system.posix_acl_access", "value": b""}, "inode_set_acl"),
     ("removexattr", {"path": "/f", "name": "system.posix_acl_access"}, "inode_remove_acl"),
+    ("watch", {"path": "/f", "mask": 2}, "path_notify"),
+    ("fanotify", {"path": "/f", "mask": 2}, "path_notify"),
     ("listxattr", {"path": "/f"}, "inode_listxattr"),
     ("removexattr", {"path": "/f", "name": "user.k"}, "inode_removexattr"),
     ("stat", {"path": "/d/x"}, "inode_permission:parent"),

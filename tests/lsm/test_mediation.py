@@ -135,6 +135,9 @@ CASES = {
     "setlk": ("setlk", {"object": FILE, "cmd": 0, "opened": True}, ["file_fcntl(object)", "file_lock(object)"]),
     "getlk": ("getlk", {"object": FILE}, ["file_fcntl(object)"]),
     "setfl": ("setfl", {"object": FILE, "flags": 0}, ["file_fcntl(object)"]),
+    "setlease": ("setlease", {"object": FILE, "cmd": 0}, ["file_fcntl(object)", "file_lock(object)"]),
+    "getlease": ("getlease", {"object": FILE}, ["file_fcntl(object)"]),
+    "owner": ("owner", {"object": FILE, "cmd": 8}, ["file_fcntl(object)"]),
     "ioctl": ("ioctl", {"object": FILE, "cmd": 1}, ["file_ioctl(object)"]),
     "mmap": ("mmap", {"object": FILE, "prot": 1, "shared": True, "mask": MAY_READ}, ["mmap_file(object)"]),
     "mprotect": (

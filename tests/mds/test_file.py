@@ -1,4 +1,4 @@
-"""What an open file is asked: locks with wait and cancel, fcntl, ioctl, mmap, watches."""
+"""What an open file is asked: locks with wait and cancel, ioctl, mmap, watches."""
 
 import asyncio
 import errno
@@ -80,25 +80,6 @@ def test_posix_locks_ask_twice_and_need_the_right_mode(run):
         assert world.mdt.flocks.held((True, world.mdt.handles.get(opened.handle, "client0", user.subject.digest).fid))
         await user.close(opened)
         assert not world.mdt.flocks._held
-
-    run(scenario)
-
-
-def test_giving_up_o_append_asks_write_and_changes_what_the_file_is_judged_by(run):
-    """F_SETFL without O_APPEND asks {write}; the token is then one for writing. With it nothing is asked."""
-
-    async def scenario(world):
-        user = world.user()
-        await user.create("/f")
-        opened = await user.open("/f", os.O_WRONLY | os.O_APPEND)
-        before = len(asked(world))
-        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, flags=os.O_APPEND))
-        assert len(asked(world)) == before
-        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle))
-
-        assert asked(world)[before:] == [("file_fcntl", ["write"])]
-        handle = world.mdt.handles.get(opened.handle, "client0", user.subject.digest)
-        assert (handle.mask, bool(reply.token)) == (2, True)
 
     run(scenario)
 

@@ -10,7 +10,9 @@ from functools import cache
 
 from lsm.avc import Avc
 from lsm.hooks import (
+    F_GETLK,
     F_SETFL,
+    F_SETLK,
     FAN_PERM,
     MAY_ACCESS,
     MAY_APPEND,
@@ -177,10 +179,10 @@ class Selinux(Hooks):
         yield self._about(subject, obj, "lock")
 
     def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
-        """Locks are locks; giving O_APPEND up is writing; the rest needs the descriptor only (selinux_file_fcntl)."""
-        if cmd != F_SETFL:
+        """Locks are locks; giving O_APPEND up is writing; the rest asks nothing of the file (selinux_file_fcntl)."""
+        if cmd in (F_GETLK, F_SETLK):
             yield self._about(subject, obj, "lock")
-        elif drops_append:
+        elif cmd == F_SETFL and drops_append:
             yield self._about(subject, obj, "write")
 
     def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:

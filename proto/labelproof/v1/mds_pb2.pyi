@@ -308,18 +308,22 @@ class LockReply(_message.Message):
     def __init__(self, blocked: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
 
 class FcntlRequest(_message.Message):
-    __slots__ = ("handle", "flags")
+    __slots__ = ("handle", "cmd", "arg")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
-    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    CMD_FIELD_NUMBER: _ClassVar[int]
+    ARG_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
-    flags: int
-    def __init__(self, handle: _Optional[bytes] = ..., flags: _Optional[int] = ...) -> None: ...
+    cmd: int
+    arg: int
+    def __init__(self, handle: _Optional[bytes] = ..., cmd: _Optional[int] = ..., arg: _Optional[int] = ...) -> None: ...
 
 class FcntlReply(_message.Message):
-    __slots__ = ("token",)
+    __slots__ = ("token", "value")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
     token: bytes
-    def __init__(self, token: _Optional[bytes] = ...) -> None: ...
+    value: int
+    def __init__(self, token: _Optional[bytes] = ..., value: _Optional[int] = ...) -> None: ...
 
 class IoctlRequest(_message.Message):
     __slots__ = ("handle", "cmd", "arg")

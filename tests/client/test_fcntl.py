@@ -1,0 +1,79 @@
+"""fcntl(2) of a client: what is its own, what goes to the server, and waits for leases."""
+
+import errno
+import os
+from fcntl import F_GETLEASE, F_GETOWN, F_GETSIG, F_RDLCK, F_SETLEASE, F_SETOWN, F_SETSIG
+
+import pytest
+
+F_SETOWN_EX, F_GETOWN_EX = 15, 16
+GROUP, FIRST_PID = 2, 1000
+
+
+@pytest.fixture
+def fd(client, world) -> int:
+    world.make("/f")
+    found = client("open", path="/f")["fd"]
+    world.calls.clear()
+    return int(found)
+
+
+def test_who_gets_signals_is_this_nodes_to_keep_once_the_server_was_asked(client, world, fd):
+    """A process, a group as its negative, either as a struct too; each call is one rpc."""
+    client("fcntl", fd=fd, cmd=F_SETOWN, arg=FIRST_PID)
+    assert client("fcntl", fd=fd, cmd=F_GETOWN) == FIRST_PID
+    assert client("fcntl", fd=fd, cmd=F_GETOWN_EX) == FIRST_PID << 32 | 1
+    client("fcntl", fd=fd, cmd=F_SETOWN_EX, arg=FIRST_PID << 32 | GROUP)
+    assert client("fcntl", fd=fd, cmd=F_GETOWN) == -FIRST_PID
+    client("fcntl", fd=fd, cmd=F_SETSIG, arg=10)
+    assert client("fcntl", fd=fd, cmd=F_GETSIG) == 10
+
+    assert world.calls == ["Fcntl"] * 7
+
+
+@pytest.mark.parametrize(
+    ("cmd", "arg", "error"),
+    [
+        (F_SETOWN, 4711, errno.ESRCH), (F_SETOWN, -(1 << 31), errno.EINVAL), (F_SETOWN_EX, 3, errno.EINVAL),
+        (F_SETOWN_EX, 4711 << 32, errno.ESRCH), (F_SETSIG, 65, errno.EINVAL),
+    ],
+)  # fmt: skip
+def test_nobody_and_nothing_gets_no_signals(client, fd, cmd, arg, error):
+    with pytest.raises(OSError) as caught:
+        client("fcntl", fd=fd, cmd=cmd, arg=arg)
+
+    assert (caught.value.errno, client("fcntl", fd=fd, cmd=F_GETOWN)) == (error, 0)
+
+
+@pytest.mark.parametrize("cmd", [F_SETOWN, F_SETLEASE, F_GETLEASE])
+def test_the_clients_lsm_is_asked_before_the_server(guarded, world, cmd):
+    world.make("/f")
+    fd = guarded("open", path="/f")["fd"]
+    guarded.toy.denies, sent = {"file_fcntl"}, len(world.calls)
+
+    denied = guarded.reply("fcntl", fd=fd, cmd=cmd, arg=F_RDLCK)
+
+    assert (denied.errno, len(world.calls)) == (errno.EACCES, sent)
+
+
+@pytest.mark.parametrize(
+    ("call", "args"),
+    [("open", {"path": "/f", "flags": os.O_WRONLY}), ("reopen", {}), ("truncate", {"path": "/f", "length": 0})],
+)
+def test_who_waits_for_a_lease_asks_again(client, world, fd, call, args):
+    """A server waits for some seconds at a time; whoever waits does so in as many calls as it takes."""
+    rpc = "Setattr" if call == "truncate" else "Open"
+    world.refuse[f"Mds/{rpc}"] = [BlockingIOError(errno.EWOULDBLOCK, "a lease")] * 2
+
+    client(call, **args, **({"fd": fd} if call == "reopen" else {}))
+
+    assert world.calls.count(rpc) == 3
+
+
+def test_who_does_not_wait_is_told(client, world, fd):
+    world.refuse["Mds/Open"] = [BlockingIOError(errno.EWOULDBLOCK, "a lease")]
+
+    with pytest.raises(BlockingIOError):
+        client("open", path="/f", flags=os.O_NONBLOCK)
+
+    assert world.calls.count("Open") == 1

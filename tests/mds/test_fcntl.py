@@ -1,0 +1,196 @@
+"""fcntl(2) at the MDS: O_APPEND given up, leases and who breaks them, owners of signals."""
+
+import asyncio
+import errno
+import os
+from fcntl import F_GETLEASE, F_GETOWN, F_RDLCK, F_SETFL, F_SETLEASE, F_SETOWN, F_SETSIG, F_UNLCK, F_WRLCK
+
+import pytest
+
+import mds.ops.base
+from labelproof.v1 import mds_pb2
+
+
+async def refused(awaitable, number: int) -> OSError:
+    with pytest.raises(OSError) as caught:
+        await awaitable
+    assert errno.errorcode[caught.value.errno] == errno.errorcode[number], caught.value
+    return caught.value
+
+
+def asked(world) -> list[tuple[str, list[str]]]:
+    return [(e["hook"], e["requested"]) for e in world.events("mds0", "avc")]
+
+
+def fcntl(user, opened, cmd: int, arg: int = 0):
+    return user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, cmd=cmd, arg=arg))
+
+
+def lease(user, opened, type_: int):
+    return fcntl(user, opened, F_SETLEASE, type_)
+
+
+async def left(user, opened) -> int:
+    return (await fcntl(user, opened, F_GETLEASE)).value
+
+
+def test_giving_up_o_append_asks_write_and_changes_what_the_file_is_judged_by(run):
+    """F_SETFL without O_APPEND asks {write}; the token is then one for writing. With it nothing is asked."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f", os.O_WRONLY | os.O_APPEND)
+        before = len(asked(world))
+        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, cmd=F_SETFL, arg=os.O_APPEND))
+        assert len(asked(world)) == before
+        reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, cmd=F_SETFL))
+
+        assert asked(world)[before:] == [("file_fcntl", ["write"])]
+        handle = world.mdt.handles.get(opened.handle, "client0", user.subject.digest)
+        assert (handle.mask, bool(reply.token)) == (2, True)
+
+    run(scenario)
+
+
+def test_a_lease_asks_lock_and_is_told(run):
+    """F_SETLEASE asks {lock} of the file, F_GETLEASE nothing; what is given up is gone, and once only."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f")
+        before = len(asked(world))
+
+        await lease(user, opened, F_RDLCK)
+        assert await left(user, opened) == F_RDLCK
+        assert asked(world)[before:] == [("file_lock", ["lock"])]
+        await lease(user, opened, F_UNLCK)
+        assert await left(user, opened) == F_UNLCK
+        await refused(lease(user, opened, F_UNLCK), errno.EAGAIN)
+
+    run(scenario)
+
+
+def test_a_lease_is_refused_in_the_kernels_order(run):
+    """EINVAL for no type, EACCES for another's file without CAP_LEASE, EINVAL for what is no regular file."""
+
+    async def scenario(world):
+        owner, user = world.user(), world.user(uid=1001, gid=1001)
+        await owner.create("/f", 0o666)
+        await owner.mkdir("/d")
+        theirs, folder = await user.open("/f"), await user.open("/d")
+        await refused(lease(user, theirs, 3), errno.EINVAL)
+        await refused(lease(user, theirs, F_RDLCK), errno.EACCES)
+        await refused(lease(user, folder, F_RDLCK), errno.EACCES)
+        await refused(lease(owner, await owner.open("/d"), F_RDLCK), errno.EINVAL)
+
+    run(scenario)
+
+
+def test_a_lease_is_not_had_where_others_have_the_file_open(run):
+    """A read lease bears no writer, oneself included, a write lease nobody else; a close gives it up."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        mine, theirs = await user.open("/f"), await other.open("/f")
+        await refused(lease(user, mine, F_WRLCK), errno.EAGAIN)
+        await lease(user, mine, F_RDLCK)
+        await lease(other, theirs, F_RDLCK)
+        await user.close(mine)
+        await other.close(theirs)
+        assert len(world.mdt.leases) == 0
+
+        writing = await user.open("/f", os.O_WRONLY)
+        await refused(lease(user, writing, F_RDLCK), errno.EAGAIN)
+        await lease(user, writing, F_WRLCK)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "waits"),
+    [
+        (F_RDLCK, os.O_RDONLY, False), (F_RDLCK, os.O_WRONLY, True), (F_WRLCK, os.O_RDONLY, True),
+        (F_WRLCK, os.O_RDWR, True), (F_WRLCK, os.O_PATH, False),
+    ],
+)  # fmt: skip
+def test_an_open_breaks_the_leases_in_its_way(run, kind, flags, waits):
+    """Who will not wait has EWOULDBLOCK, once all is asked, and the holder learns what its lease is to become."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        opened = await user.open("/f")
+        await lease(user, opened, kind)
+
+        opening = other.open("/f", flags | os.O_NONBLOCK)
+
+        if not waits:
+            await opening
+            assert await left(user, opened) == kind
+            return
+        await refused(opening, errno.EWOULDBLOCK)
+        assert asked(world)[-1][0] == "file_open"
+        assert await left(user, opened) == (F_RDLCK if flags == os.O_RDONLY else F_UNLCK)
+        await lease(user, opened, F_RDLCK if flags == os.O_RDONLY else F_UNLCK)
+        await other.open("/f", flags | os.O_NONBLOCK)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("cuts", [False, True])
+def test_who_waits_is_woken_as_the_holder_gives_way(run, cuts):
+    """An open that waits, and truncate(2), are answered when the lease goes: then they are asked for once more."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        opened = await user.open("/f")
+        await lease(user, opened, F_WRLCK)
+        wanted = (lambda: other.setattr("/f", size=0)) if cuts else (lambda: other.open("/f", os.O_WRONLY))
+        waiting = asyncio.create_task(wanted())
+        while not world.mdt.leases._waiting:
+            await asyncio.sleep(0)
+
+        await user.close(opened)
+
+        await refused(waiting, errno.EWOULDBLOCK)
+        await wanted()
+
+    run(scenario)
+
+
+def test_who_waits_is_told_so_after_some_seconds(run, monkeypatch):
+    """One rpc does not wait for ever; the lease stays."""
+    monkeypatch.setattr(mds.ops.base, "WAIT_S", 0.01)
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        opened = await user.open("/f")
+        await lease(user, opened, F_WRLCK)
+
+        await refused(other.open("/f"), errno.EWOULDBLOCK)
+
+        assert (len(world.mdt.leases), world.mdt.leases._waiting) == (1, {})
+
+    run(scenario)
+
+
+def test_owners_of_signals_are_asked_about(run):
+    """F_SETOWN and its like ask nothing of the file; a command that is no server's business is EINVAL."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f")
+        before = len(asked(world))
+        for cmd in (F_SETOWN, F_GETOWN, F_SETSIG, 15, 16):
+            await fcntl(user, opened, cmd)
+
+        assert asked(world)[before:] == []
+        await refused(fcntl(user, opened, 99), errno.EINVAL)
+
+    run(scenario)
