@@ -28,6 +28,8 @@ F_SETFL, F_GETLK, F_SETLK = 4, 5, 6
 F_SETOWN_EX, F_GETOWN_EX, F_SETLEASE, F_GETLEASE = 15, 16, 1024, 1025
 # include/uapi/linux/fanotify.h: FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, events that wait for an answer.
 FAN_PERM = 0x10000 | 0x20000 | 0x40000
+# include/linux/fsnotify_backend.h: FS_ACCESS, FS_CLOSE_NOWRITE, FS_ACCESS_PERM, events that tell of reading.
+FS_READS = 0x01 | 0x10 | 0x20000
 # Besides: it is only asked about, by access(2).
 MAY_ACCESS = 16
 

@@ -10,7 +10,7 @@ import struct
 from host.store import Txn
 from labelproof.v1 import mds_pb2
 from lsm import vfs
-from lsm.hooks import FAN_PERM, MAY_READ, MAY_WRITE, Mark
+from lsm.hooks import FAN_PERM, FS_READS, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from mds import inodes
@@ -82,7 +82,7 @@ class File(Fcntl):
     async def watch(self, call: Call, req: mds_pb2.WatchRequest) -> mds_pb2.WatchReply:
         """What inotify_add_watch(2) and fanotify_mark(2) ask of an object: read, then watch. EINVAL for no event."""
         mask = _watched(req)
-        call.takes("watch")
+        call.takes(_watch_case(mask, Mark(req.mark)))
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place, path=True)
             vfs.run("watch", call.lsm, object=self._mdt.obj(inode), mask=mask, mark=Mark(req.mark), fs=self._mdt.fs)
@@ -179,6 +179,13 @@ def _watched(req: mds_pb2.WatchRequest) -> int:
     if not req.mask & known or req.mark not in marks or (req.fanotify and req.mask & ~known):
         raise OSError(errno.EINVAL, f"watch mask {req.mask:#x}, mark {req.mark:#x}: no such event, or nothing to mark")
     return req.mask & known
+
+
+def _watch_case(mask: int, mark: Mark) -> str:
+    """As proto/ names them: what is marked, events with an answer, events of reading."""
+    marked = "" if mark == Mark.INODE else mark.name.lower()
+    words = (marked, "perm" if mask & FAN_PERM else "", "reads" if mask & FS_READS else "")
+    return "-".join(filter(None, words)) or "watch"
 
 
 def _with_flags(inode: Inode) -> None:

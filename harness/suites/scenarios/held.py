@@ -34,6 +34,7 @@ def rows() -> Iterator[Scenario]:
         if tclass != "file":
             yield _unmappable(tclass)
     yield from _maps()
+    yield from _leases()
     for tclass in FORMAT:
         yield from _watches(tclass)
         yield from _marks(tclass)
@@ -121,6 +122,13 @@ def _maps() -> Iterator[Scenario]:
         "mprotect-dirtied", "mmap", "execmod", "file", lambda t, fd: t.mprotect(fd, _RX, mmap.MAP_PRIVATE, True),
         params={"access": "rx"},
     )  # fmt: skip
+
+
+def _leases() -> Iterator[Scenario]:
+    """A lease is a lock once it is known whose file it is (fs/locks.c, vfs_setlease)."""
+    row = _held("setlease", "fcntl", "setlease", "file", lambda t, fd: t.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK))
+    yield row
+    yield replace(row, name="setlease-of-another", owner=False, asks=(capability("lease"),))
 
 
 def _unmappable(tclass: str) -> Scenario:

@@ -14,6 +14,7 @@ from lsm.hooks import (
     F_SETFL,
     F_SETLK,
     FAN_PERM,
+    FS_READS,
     MAY_ACCESS,
     MAY_APPEND,
     MAY_EXEC,
@@ -38,8 +39,6 @@ _IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
 _IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
 # FIONBIO FIOASYNC; FIOCLEX FIONCLEX
 _IOCTL_FREE, _IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
-# Events of reading: FS_ACCESS, FS_CLOSE_NOWRITE and FS_ACCESS_PERM of include/linux/fsnotify_backend.h.
-_FS_READS = 0x01 | 0x10 | 0x20000
 _WATCH = {Mark.INODE: "watch", Mark.MOUNT: "watch_mount", Mark.FILESYSTEM: "watch_sb"}
 
 
@@ -211,7 +210,7 @@ class Selinux(Hooks):
         if mark == Mark.FILESYSTEM:
             yield self._about(subject, fs, "watch")
         with_perm = ("watch_with_perm",) if mask & FAN_PERM else ()
-        yield self._about(subject, obj, _WATCH[mark], *with_perm, *(("watch_reads",) if mask & _FS_READS else ()))
+        yield self._about(subject, obj, _WATCH[mark], *with_perm, *(("watch_reads",) if mask & FS_READS else ()))
 
     # --- task --------------------------------------------------------------------------------------------------
 
