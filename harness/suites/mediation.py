@@ -222,7 +222,7 @@ def _leaves(denial: derive.Denial) -> bool:
 def _errno(denial: derive.Denial) -> int:
     """capable() answers EPERM; where DAC asked it, DAC's own EACCES is what comes out. A label that may not be, by a
     rule for transitions, is EPERM too; one that nobody knows EINVAL (security/selinux/hooks.c, inode_setxattr)."""
-    if denial.permission in ("dac_override", "dac_read_search"):
+    if denial.permission in ("dac_override", "dac_read_search", "lease"):
         return errno.EACCES
     if denial.permission == "mac_admin":
         return errno.EINVAL
