@@ -12,7 +12,7 @@ from typing import Any
 
 from client.entry import Entry, decoded
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Mediator, Obj, file_class, vfs
+from lsm import Mediator, Obj, dac, file_class, vfs
 from lsm.hooks import Opened
 
 
@@ -57,12 +57,12 @@ class Guard:
             labels = {self._modules[claim.label.name]: claim.label.value.decode()} if claim else {}
             subject = self._mediator.subject
             new = Obj("object", file_class(mode), labels, 0, subject.uid, subject.gid, mode, None, decoded(name))
-            self.check("open_new", object=new, mask=vfs.file_mask(flags))
+            self.check("open_new", object=new, mask=dac.file_mask(flags))
 
     def opening(self, parent: Entry, name: bytes, entry: Entry, flags: int) -> None:
         """The steps of opening what is there, O_TRUNC included."""
         # Whether a fifo has a reader only the server knows.
-        self.named("open", parent, name, entry, flags=flags, mask=vfs.file_mask(flags), readers=1)
+        self.named("open", parent, name, entry, flags=flags, mask=dac.file_mask(flags), readers=1)
         if self._mediator is not None and flags & os.O_TRUNC and stat.S_ISREG(entry.mode):
             attrs = frozenset({"size", "file", "open"})
             self._mediator.check("inode_setattr", self._obj("object", entry), attrs)
@@ -73,7 +73,7 @@ class Guard:
 
     def mapping(self, op: str, entry: Entry, flags: int, prot: int, *, shared: bool, dirtied: bool) -> None:
         """A mapping of an open file."""
-        self.check(op, object=entry, prot=prot, shared=shared, dirtied=dirtied, mask=vfs.file_mask(flags))
+        self.check(op, object=entry, prot=prot, shared=shared, dirtied=dirtied, mask=dac.file_mask(flags))
 
     def _obj(self, role: str, value: Any) -> Any:
         return value.obj(role, self._modules) if isinstance(value, Entry) else value

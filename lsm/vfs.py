@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lsm import acl
+from lsm import acl, dac
 from lsm.framework import Mediator
 from lsm.hooks import (
     F_GETLEASE,
@@ -24,7 +24,6 @@ from lsm.hooks import (
     F_SETLK,
     FAN_PERM,
     MAY_ACCESS,
-    MAY_APPEND,
     MAY_EXEC,
     MAY_READ,
     MAY_WRITE,
@@ -48,76 +47,6 @@ def run(op: str, m: Mediator, **p: Any) -> None:
         step(m, p)
 
 
-# --- DAC ---------------------------------------------------------------------------------------------------------
-
-
-def permission(m: Mediator, obj: Obj, mask: int) -> None:
-    """fs/namei.c, inode_permission: what nobody may write to, mode bits, then the hook. `mask` of MAY_*."""
-    if mask & MAY_WRITE and obj.immutable:
-        m.refuse_dac(obj, ("write",), errno.EPERM, "inode_permission")
-    if not dac_allows(m, obj, mask):
-        m.refuse_dac(obj, _dac_words(mask), hook="inode_permission")
-    m.check("inode_permission", obj, mask)
-
-
-def dac_allows(m: Mediator, obj: Obj, mask: int) -> bool:
-    """fs/namei.c, generic_permission: the one class of mode bits that applies, or the access control list, else DAC
-    capabilities."""
-    wanted = mask & (MAY_READ | MAY_WRITE | MAY_EXEC)
-    if obj.uid == m.subject.uid:
-        granted = obj.mode >> 6
-    elif obj.acl and obj.mode & stat.S_IRWXG:
-        listed = acl.allows(acl.parse(obj.acl), m.subject, obj.uid, obj.gid, wanted)
-        granted = wanted if listed else 0
-    elif m.subject.in_group(obj.gid):
-        granted = obj.mode >> 3
-    else:
-        granted = obj.mode
-    if not wanted & ~granted & 7:
-        return True
-    read_search, override = NUMBER["dac_read_search"], NUMBER["dac_override"]
-    if obj.is_dir:
-        return (not wanted & MAY_WRITE and m.capable(read_search)) or m.capable(override)
-    if wanted == MAY_READ and m.capable(read_search):
-        return True
-    executable = bool(obj.mode & 0o111)
-    return (not wanted & MAY_EXEC or executable) and m.capable(override)
-
-
-def owner_or_capable(m: Mediator, obj: Obj) -> bool:
-    """fs/inode.c, inode_owner_or_capable."""
-    return m.subject.uid == obj.uid or m.capable(NUMBER["fowner"])
-
-
-def sticky(m: Mediator, parent: Obj, obj: Obj) -> bool:
-    """fs/namei.c, check_sticky: whether the sticky bit of `parent` keeps the subject from removing `obj`."""
-    if not parent.mode & stat.S_ISVTX or m.subject.uid in (obj.uid, parent.uid):
-        return False
-    return not m.capable(NUMBER["fowner"])
-
-
-def access_mask(flags: int) -> int:
-    """MAY_* of open flags, as fs/open.c, build_open_flags: O_TRUNC implies write, O_APPEND narrows it."""
-    mode = flags & os.O_ACCMODE
-    mask = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE}.get(mode, MAY_READ | MAY_WRITE)
-    if flags & os.O_TRUNC:
-        mask |= MAY_WRITE
-    return mask | MAY_APPEND if flags & os.O_APPEND else mask
-
-
-def file_mask(flags: int) -> int:
-    """MAY_* of an open file, by its mode alone (security/selinux/hooks.c, file_to_av): O_TRUNC adds nothing.
-
-    The access mode 3 is asked for as read and write, and then may do neither (fs.h, OPEN_FMODE): no bit.
-    """
-    return 0 if flags & os.O_ACCMODE == os.O_ACCMODE else access_mask(flags & ~os.O_TRUNC)
-
-
-def _dac_words(mask: int) -> tuple[str, ...]:
-    words = {MAY_READ: "read", MAY_WRITE: "write", MAY_EXEC: "execute"}
-    return tuple(word for bit, word in words.items() if mask & bit)
-
-
 # --- steps -------------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +59,7 @@ class May:
 
     def __call__(self, m: Mediator, p: P) -> None:
         mask = self.mask if isinstance(self.mask, int) else self.mask(p["flags"])
-        permission(m, p[self.role], mask)
+        dac.permission(m, p[self.role], mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +105,7 @@ def _may_go(m: Mediator, parent: Obj, obj: Obj) -> None:
     """fs/namei.c, may_delete: what keeps a name where it is, for who may write to its directory."""
     if parent.append_only:
         m.refuse_dac(obj, ("delete",), errno.EPERM, "may_delete")
-    if sticky(m, parent, obj):
+    if dac.sticky(m, parent, obj):
         m.refuse_dac(obj, ("delete",), errno.EPERM, "check_sticky")
     if obj.append_only or obj.immutable:
         m.refuse_dac(obj, ("delete",), errno.EPERM, "may_delete")
@@ -218,7 +147,7 @@ def _fixed(*flags: str) -> Step:
 
 def _noatime(m: Mediator, p: P) -> None:
     """fs/namei.c, may_open: O_NOATIME is the owner's."""
-    if p["flags"] & os.O_NOATIME and not owner_or_capable(m, p["object"]):
+    if p["flags"] & os.O_NOATIME and not dac.owner_or_capable(m, p["object"]):
         m.refuse_dac(p["object"], ("noatime",), errno.EPERM, "may_open")
 
 
@@ -228,8 +157,8 @@ def _may_setattr(m: Mediator, p: P) -> None:
     fixed = p["attrs"] & {"mode", "uid", "gid", "atime_set", "mtime_set"} and (obj.immutable or obj.append_only)
     if fixed or ("touch" in p["attrs"] and obj.immutable):
         m.refuse_dac(obj, ("setattr",), errno.EPERM, "may_setattr")
-    if "touch" in p["attrs"] and not owner_or_capable(m, p["object"]):
-        permission(m, p["object"], MAY_WRITE)
+    if "touch" in p["attrs"] and not dac.owner_or_capable(m, p["object"]):
+        dac.permission(m, p["object"], MAY_WRITE)
 
 
 def _setattr_prepare(m: Mediator, p: P) -> None:
@@ -240,7 +169,7 @@ def _setattr_prepare(m: Mediator, p: P) -> None:
         m.refuse_dac(obj, ("chown",), errno.EPERM, "setattr_prepare")
     if "gid" in attrs and not _chgrp_ok(m, obj, new["gid"]) and not m.capable(NUMBER["chown"]):
         m.refuse_dac(obj, ("chgrp",), errno.EPERM, "setattr_prepare")
-    if attrs & {"mode", "atime_set", "mtime_set"} and not owner_or_capable(m, obj):
+    if attrs & {"mode", "atime_set", "mtime_set"} and not dac.owner_or_capable(m, obj):
         m.refuse_dac(obj, ("setattr",), errno.EPERM, "setattr_prepare")
 
 
@@ -265,9 +194,9 @@ def _xattr_permission(mask: int) -> Step:
             if not stat.S_ISREG(obj.mode) and not obj.is_dir:
                 raise OSError(refused, f"{os.strerror(refused)}: user.* is for files and directories only", name)
             private = obj.is_dir and obj.mode & stat.S_ISVTX and mask == MAY_WRITE
-            if private and not owner_or_capable(m, obj):
+            if private and not dac.owner_or_capable(m, obj):
                 m.refuse_dac(obj, ("write",), errno.EPERM, "xattr_permission")
-        permission(m, obj, mask)
+        dac.permission(m, obj, mask)
 
     return step
 
@@ -281,7 +210,7 @@ def _listed(own: str, other: str, *params: str, also: tuple[str, ...] = ()) -> S
 def _protected_hardlink(m: Mediator, p: P) -> None:
     """fs/namei.c, may_linkat with fs.protected_hardlinks=1: a source that is not safe needs its owner or CAP_FOWNER."""
     obj: Obj = p["object"]
-    if not _safe_hardlink_source(m, obj) and not owner_or_capable(m, obj):
+    if not _safe_hardlink_source(m, obj) and not dac.owner_or_capable(m, obj):
         m.refuse_dac(obj, ("link",), errno.EPERM, "may_linkat")
 
 
@@ -290,14 +219,14 @@ def _safe_hardlink_source(m: Mediator, obj: Obj) -> bool:
     if not stat.S_ISREG(obj.mode) or obj.mode & stat.S_ISUID or group_exec_setgid:
         return False
     try:
-        permission(m, obj, MAY_READ | MAY_WRITE)
+        dac.permission(m, obj, MAY_READ | MAY_WRITE)
     except PermissionError:
         return False
     return True
 
 
 def _access(m: Mediator, p: P) -> None:
-    permission(m, p["object"], p["mask"] | MAY_ACCESS)
+    dac.permission(m, p["object"], p["mask"] | MAY_ACCESS)
 
 
 def _fcntl(cmd: int | None = None) -> Step:
@@ -317,7 +246,7 @@ def _leaser(m: Mediator, p: P) -> None:
 
 def _setfl_noatime(m: Mediator, p: P) -> None:
     """fs/fcntl.c, setfl: O_NOATIME is the owner's to set."""
-    if p["flags"] & os.O_NOATIME and not owner_or_capable(m, p["object"]):
+    if p["flags"] & os.O_NOATIME and not dac.owner_or_capable(m, p["object"]):
         m.refuse_dac(p["object"], ("noatime",), errno.EPERM, "setfl")
 
 
@@ -339,23 +268,23 @@ def _mappable(m: Mediator, p: P) -> None:
 def _moved_dir(m: Mediator, p: P) -> None:
     """fs/namei.c, vfs_rename: a directory's `..` changes when it moves, so it must be writable."""
     if p["object"].is_dir and p["parent"].fid != p["newparent"].fid:
-        permission(m, p["object"], MAY_WRITE)
+        dac.permission(m, p["object"], MAY_WRITE)
 
 
 def _may_swap(m: Mediator, p: P) -> None:
     """RENAME_EXCHANGE: may_delete on the new side too; then either that is a directory and moves must be writable."""
-    permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
+    dac.permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
     _may_go(m, p["newparent"], p["target"])
     if p["parent"].fid != p["newparent"].fid:
         for role in ("object", "target"):
             if p[role].is_dir:
-                permission(m, p[role], MAY_WRITE)
+                dac.permission(m, p[role], MAY_WRITE)
 
 
 def _may_replace(m: Mediator, p: P) -> None:
     """may_create or may_delete on the new side, by whether the name exists."""
     target, obj = p["target"], p["object"]
-    permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
+    dac.permission(m, p["newparent"], MAY_WRITE | MAY_EXEC)
     if target is None:
         return
     _may_go(m, p["newparent"], target)
@@ -397,7 +326,7 @@ _MAY_OPEN: tuple[Step, ...] = (
     _may_create_in_sticky,
     Refuse(errno.ENOTDIR, lambda m, p: bool(p["flags"] & os.O_DIRECTORY) and not p["object"].is_dir),
     Refuse(errno.ELOOP, lambda m, p: stat.S_ISLNK(p["object"].mode)),
-    Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(access_mask(p["flags"]) & MAY_WRITE)),
+    Refuse(errno.EISDIR, lambda m, p: p["object"].is_dir and bool(dac.access_mask(p["flags"]) & MAY_WRITE)),
 )
 _FIFO_FLAGS = os.O_ACCMODE | os.O_NONBLOCK
 # Who may open a socket learns that it cannot be opened (fs/inode.c, no_open); so does the writer of a fifo that will
@@ -432,7 +361,7 @@ OPS: dict[str, tuple[Step, ...]] = {
     "open_new": (hook("file_open", "object", "mask"),),
     "open": (
         *_MAY_OPEN,
-        May("object", access_mask),
+        May("object", dac.access_mask),
         _appends,
         _noatime,
         hook("file_open", "object", "mask"),

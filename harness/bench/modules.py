@@ -19,7 +19,7 @@ from harness.bench.bench import Bench, Row, row
 from harness.bench.clusters import POLICY
 from harness.policy import Policy
 from host.node import FSTYPE
-from lsm import Framework, Mediator, Obj, Subject, vfs
+from lsm import Framework, Mediator, Obj, Subject, dac, vfs
 from lsm.hooks import Checks, Hooks
 from lsm.modules.capability import Capability
 from lsm.modules.selinux.module import Selinux
@@ -77,7 +77,7 @@ def _operations(mediator: Mediator) -> dict[str, list[tuple[str, dict[str, Any]]
     file = Obj("object", "file", {"selinux": who.directories["inherit"]}, 1, 1000, 1000, stat.S_IFREG | 0o644)
     new = Obj("new", "file", mode=stat.S_IFREG | 0o644, name="new")
     walk = [("lookup", {"parent": root}), ("lookup", {"parent": home})]
-    opening = {"object": file, "flags": os.O_RDONLY, "mask": vfs.file_mask(os.O_RDONLY)}
+    opening = {"object": file, "flags": os.O_RDONLY, "mask": dac.file_mask(os.O_RDONLY)}
     return {
         "stat": [*walk, ("getattr", {"object": file})],
         "open": [*walk, ("open", opening)],

@@ -9,7 +9,7 @@ import struct
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
-from lsm import vfs
+from lsm import dac, vfs
 from lsm.hooks import FAN_PERM, FS_READS, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
@@ -160,7 +160,7 @@ class File(Fcntl):
         """FS_IOC_SETFLAGS, by the owner (fs/ioctl.c, vfs_fileattr_set)."""
         if call.nodemap.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+        if not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set flags")
         if (flags ^ inode.flags) & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
             raise PermissionError(errno.EPERM, "needs CAP_LINUX_IMMUTABLE")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Denied, Fid, vfs
+from lsm import Denied, Fid, dac, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, Opened
 from mds import entries, inodes, privs
 from mds.create import PERMISSIONS, Wish, create, record_created
@@ -110,7 +110,7 @@ class Open(Base):
             obj = self._mdt.obj(inode)
             vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
             if req.plus:
-                vfs.permission(call.lsm, obj, MAY_EXEC)
+                dac.permission(call.lsm, obj, MAY_EXEC)
             if not req.noatime:
                 self._mdt.accessed(txn, call, inode)
             found = entries.page(txn, inode.fid, req.cookie, limit + 1)
@@ -145,7 +145,7 @@ class Open(Base):
         claim = req.claim if req.HasField("claim") else None
         wish = Wish("create", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
         inode = create(self._mdt, txn, call, named, wish)
-        mask = vfs.file_mask(req.flags)
+        mask = dac.file_mask(req.flags)
         try:
             vfs.run("open_new", call.lsm, object=self._mdt.obj(inode, name=named.name), mask=mask)
         except Denied as denied:
@@ -166,7 +166,7 @@ class Open(Base):
         wish = Wish("tmpfile", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
         nowhere = Named(directory, b"", None)
         inode = replace(create(self._mdt, txn, call, nowhere, wish), nlink=0)
-        mask = vfs.file_mask(req.flags)
+        mask = dac.file_mask(req.flags)
         vfs.run("open_new", call.lsm, object=self._mdt.obj(inode), mask=mask)
         inode, handle = self._opened(txn, call, inode, mask)
         if not req.flags & os.O_EXCL:
@@ -183,7 +183,7 @@ class Open(Base):
             return Outcome(inode)
         if cut:
             inode = self._cut(txn, call, inode)
-        inode, handle = self._opened(txn, call, inode, vfs.file_mask(req.flags))
+        inode, handle = self._opened(txn, call, inode, dac.file_mask(req.flags))
         return Outcome(inode, handle)
 
     def _may_open(self, call: Call, req: mds_pb2.OpenRequest, named: Named | None, inode: Inode) -> bool:
@@ -192,7 +192,7 @@ class Open(Base):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
         cut = bool(req.flags & os.O_TRUNC) and inode.is_file
         call.takes("truncate" if cut else "existing")
-        obj, mask = self._mdt.obj(inode), vfs.file_mask(req.flags)
+        obj, mask = self._mdt.obj(inode), dac.file_mask(req.flags)
         parent = named and self._mdt.obj(named.parent, "parent")
         vfs.run(
             "open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid),
@@ -222,7 +222,7 @@ class Open(Base):
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
             self._may_open(call, req, named, found)
             found = self._cut(txn, call, found)
-            found, handle = self._opened(txn, call, found, vfs.file_mask(req.flags))
+            found, handle = self._opened(txn, call, found, dac.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))
         await self._mdt.store.committed(call.transno)
         return reply

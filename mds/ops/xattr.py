@@ -8,7 +8,7 @@ import stat
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import acl, vfs
+from lsm import acl, dac, vfs
 from lsm.modules.capability import NUMBER
 from mds import filecaps, inodes
 from mds.inodes import Inode
@@ -127,7 +127,7 @@ class Xattr(Label):
             if wanted:
                 raise PermissionError(errno.EACCES, "only a directory has a default access control list")
             return False
-        if not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+        if not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set an access control list")
         acl.validate(wanted)
         mode = inode.mode

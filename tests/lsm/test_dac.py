@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from lsm import vfs
+from lsm import dac
 from lsm.framework import Framework, Mediator
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from lsm.objects import Obj, Subject
@@ -21,7 +21,7 @@ def may(posix, task, thing, perform):
     def ask(mask, mode, kind="file", uid=1000, gid=None, groups=(), caps=()):
         subject = task(uid=uid, caps=caps)
         who = Subject(uid, uid if gid is None else gid, groups, subject.caps, labels=subject.labels)
-        return perform(posix, who, lambda m: vfs.permission(m, thing(None, kind, mode=mode), mask)).errno
+        return perform(posix, who, lambda m: dac.permission(m, thing(None, kind, mode=mode), mask)).errno
 
     return ask
 
@@ -70,7 +70,7 @@ def test_capabilities_over_mode_bits(may, kind, mask, mode, cap, granted) -> Non
 
 def test_mode_bits_are_asked_before_the_module(framework, task, thing, perform) -> None:
     """No query where DAC denies; the refusal is a decision of the VFS on the object."""
-    outcome = perform(framework, task(), lambda m: vfs.permission(m, thing("secret_t", mode=0), R | W))
+    outcome = perform(framework, task(), lambda m: dac.permission(m, thing("secret_t", mode=0), R | W))
     refusal = outcome.error.decision
 
     assert (outcome.errno, outcome.checks) == (errno.EACCES, [])
@@ -83,7 +83,7 @@ def test_a_capability_is_asked_of_the_policy_too(framework, task, thing, perform
     """dac_read_search first, then dac_override, each of subject and policy, as generic_permission does."""
     guest = task("guest_t", uid=0, caps=("dac_read_search", "dac_override"))
 
-    outcome = perform(framework, guest, lambda m: vfs.permission(m, thing("home_t", mode=0), R))
+    outcome = perform(framework, guest, lambda m: dac.permission(m, thing("home_t", mode=0), R))
 
     assert outcome.errno == errno.EACCES
     assert outcome.checks == [
@@ -125,7 +125,7 @@ def test_sticky_without_a_sticky_bit_asks_nothing(posix, task, thing) -> None:
     """No capability is asked in a directory that is not sticky."""
     m = Mediator(posix, task(uid=7))
 
-    assert not vfs.sticky(m, thing(None, "dir"), thing(None))
+    assert not dac.sticky(m, thing(None, "dir"), thing(None))
     assert m.decisions == []
 
 
@@ -267,7 +267,7 @@ def test_open_by_mode(posix, task, thing, perform) -> None:
     """The access mode against the mode bits; O_TRUNC needs write, an append too."""
 
     def opened(flags: int, mode: int) -> int:
-        p = {"object": thing(None, mode=mode), "flags": flags, "mask": vfs.file_mask(flags)}
+        p = {"object": thing(None, mode=mode), "flags": flags, "mask": dac.file_mask(flags)}
         return perform(posix, task(), "open", **p).errno
 
     assert opened(os.O_RDONLY, 0o400) == opened(os.O_WRONLY | os.O_APPEND, 0o200) == 0
@@ -279,6 +279,6 @@ def test_no_capability_is_asked_where_mode_bits_grant(posix: Framework, task, th
     """root on a file that it may read anyway uses no capability, so that none is on record."""
     m = Mediator(posix, task(uid=0, caps=("dac_override", "dac_read_search")))
 
-    vfs.permission(m, thing(None, mode=0o444), R)
+    dac.permission(m, thing(None, mode=0o444), R)
 
     assert m.decisions == []

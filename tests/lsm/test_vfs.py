@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from lsm import vfs
+from lsm import dac, vfs
 from lsm.hooks import MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Opened
 from lsm.objects import Obj
 
@@ -33,7 +33,7 @@ def world(framework, task, thing, fs, perform):
 
     def run(op, subject=None, **p):
         if "flags" in p:
-            p.setdefault("mask", vfs.file_mask(p["flags"]))
+            p.setdefault("mask", dac.file_mask(p["flags"]))
         return perform(framework, subject or task(), op, **(there | p))
 
     return run
@@ -547,5 +547,5 @@ def test_no_such_operation() -> None:
 )
 def test_file_mask(flags, mask) -> None:
     """An open file may do what its access mode says, whatever O_TRUNC asked for."""
-    assert vfs.file_mask(flags) == mask
-    assert not vfs.file_mask(flags) & MAY_EXEC
+    assert dac.file_mask(flags) == mask
+    assert not dac.file_mask(flags) & MAY_EXEC

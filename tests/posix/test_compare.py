@@ -28,7 +28,7 @@ def test_the_cluster_does_what_linux_does(pair, posix_ops, posix_seed):
 
 def test_a_planted_difference_is_found_and_made_short(pair, monkeypatch):
     """A cluster that forgets the sticky bit is caught, by no more steps than it takes."""
-    monkeypatch.setattr("lsm.vfs.sticky", lambda m, parent, obj: False)
+    monkeypatch.setattr("lsm.dac.sticky", lambda m, parent, obj: False)
     steps = Generator(random.Random(1)).sequence(20)
     steps += [Step("other", "unlink", {"path": "a/d/b"}), Step("owner", "mkdir", {"path": "x", "mode": 0o777})]
     steps += [Step("owner", "open", {"path": "y", "flags": 0o102, "mode": 0o666, "into": 1})]

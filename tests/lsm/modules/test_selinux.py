@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from lsm import vfs
+from lsm import dac
 from lsm.framework import Framework, Mediator
 from lsm.hooks import MAY_READ, MAY_WRITE
 from lsm.modules.capability import ALL, Capability
@@ -106,7 +106,7 @@ def test_a_grant_is_silent_unless_auditallow(framework, task, thing, perform) ->
 )
 def test_what_open_asks_and_what_the_open_file_is(framework, task, thing, perform, kind, flags, asked) -> None:
     """The way there asks for what the flags name, the open file for what it can do (file_mask_to_av, file_to_av)."""
-    opened = perform(framework, task(), "open", object=thing("home_t", kind), flags=flags, mask=vfs.file_mask(flags))
+    opened = perform(framework, task(), "open", object=thing("home_t", kind), flags=flags, mask=dac.file_mask(flags))
 
     assert [set(decision.requested) for decision in opened.decisions] == asked
 
