@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,9 @@ from harness.compare import diff as comparing
 from harness.compare.baseline import Baseline
 from harness.compare.diff import Diff
 from harness.results import Exit
-from harness.runner import RunResult
+
+if TYPE_CHECKING:  # the runner brings gRPC with it, which takes longer than a diff
+    from harness.runner import RunResult
 
 _EPILOG = """\b
 Examples:

@@ -2,7 +2,7 @@
 
 In reading order:
     behaviour    the values: tests, operations, decisions, labels, rpcs, under stable names
-    recorded     reading of a run's history what is compared, and no more
+    recorded     reading of a run's history what is compared, and no more;  repeated: decisions and replies, each once
     names        stable names: paths for FIDs, subjects for tasks, numbers begun afresh in each test
     normal       a run's history -> Behaviour
     differences  two operations -> what is different, worst first

@@ -14,9 +14,9 @@ from typing import Any
 
 from harness.bulk import no_collector
 from harness.compare.behaviour import OUTSIDE, Behaviour, Operation, line
-from harness.compare.decisions import Avc
 from harness.compare.names import Names
-from harness.compare.recorded import Recorded, Reply, read
+from harness.compare.recorded import Recorded, read
+from harness.compare.repeated import Avc, Reply
 from harness.history import Event
 from harness.store import Run
 
@@ -60,8 +60,9 @@ class _Part:
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
         self._names = Names(recorded)
-        self._decided: dict[Avc, str] = {}
-        self._granted = frozenset(_granted(recorded))
+        self._decisions: list[str | None] = [None] * len(recorded.decisions)
+        self._rpcs: list[str | None] = [None] * len(recorded.answers)
+        self._granted = _granted(recorded)
         self._labels = self._labels_by_op()
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -75,8 +76,8 @@ class _Part:
     def _operation(self, op: str, invoke: Event) -> Operation:
         end = self._recorded.ends.get(op, {})
         name = self._name(invoke)
-        decisions = [self._decision(avc) for avc in self._recorded.avcs.get(op, ())]
-        rpcs = [self._rpc(reply) for reply in self._recorded.replies.get(op, ())]
+        decisions = [self._decision(place) for place in self._recorded.avcs.get(op, ())]
+        rpcs = [self._rpc(place) for place in self._recorded.replies.get(op, ())]
         labels = (*self._labels.get(op, ()), *self._seen(invoke, end))
         return Operation(name, _end(end), tuple(decisions), labels, tuple(rpcs))
 
@@ -88,23 +89,29 @@ class _Part:
         self._counts[key] += 1
         return name if self._counts[key] == 1 else f"{name}, time {self._counts[key]}"
 
-    def _decision(self, avc: Avc) -> str:
-        found = self._decided.get(avc)
+    def _decision(self, place: int) -> str:
+        found = self._decisions[place]
         if found is None:
-            found = self._decided[avc] = self._new_decision(avc)
+            found = self._decisions[place] = self._as_decision(self._recorded.decisions[place])
         return found
 
-    def _new_decision(self, avc: Avc) -> str:
+    def _rpc(self, place: int) -> str:
+        found = self._rpcs[place]
+        if found is None:
+            found = self._rpcs[place] = self._as_rpc(self._recorded.answers[place])
+        return found
+
+    def _as_decision(self, avc: Avc) -> str:
         node, vantage, hook, module, role, fid, name, tclass, scontext, tcontext, allowed, *_, requested, denied = avc
-        if allowed and self._granted:
-            denied = " ".join(perm for perm in requested.split() if (*_query(avc), perm) in self._granted)
+        if allowed and (granted := self._granted.get(_query(avc))):
+            denied = " ".join(perm for perm in requested.split() if perm in granted)
         scontext, tcontext = self._names.context(scontext), self._names.context(tcontext)
         called = self._names.object(fid) or self._names.path(name or "") or role
         verdict = "denied" if not allowed else "permissive" if denied else "allowed"
         return line(node, vantage, hook, module, role, called, tclass, requested, denied, scontext, tcontext, verdict)
 
-    def _rpc(self, reply: Reply) -> str:
-        node, method, case, fired = reply
+    def _as_rpc(self, reply: Reply) -> str:
+        node, method, _, case, fired = reply
         fields = [node, method, case or ""]
         for hook, role, fid, count in fired:
             fields += hook, role, self._names.object(fid), str(count)
@@ -141,8 +148,9 @@ class _Part:
 
     def _outside(self) -> Iterable[Operation]:
         decisions: dict[str, set[str]] = defaultdict(set)
-        for avc in self._recorded.avcs.get(None, ()):
-            decisions[f"{avc[0]} asked by {self._names.context(avc[8])}"].add(self._decision(avc))
+        for place in self._recorded.avcs.get(None, ()):
+            avc = self._recorded.decisions[place]
+            decisions[f"{avc[0]} asked by {self._names.context(avc[8])}"].add(self._decision(place))
         labels: dict[str, list[str]] = defaultdict(list)
         for label in self._labels.get(None, ()):
             labels[label.partition("\t")[0].partition(" ")[0]].append(label)
@@ -150,16 +158,17 @@ class _Part:
             yield Operation(name, "ok", tuple(sorted(decisions[name])), tuple(labels[name]))
 
 
-def _granted(recorded: Recorded) -> Iterable[tuple[Any, ...]]:
-    """Queries that a permissive domain or mode answered with a grant of what is missing.
+def _granted(recorded: Recorded) -> Mapping[tuple[Any, ...], frozenset[str]]:
+    """Permissions by query that a permissive domain or mode granted although they are missing.
 
     The AVC keeps that grant (security/selinux/avc.c, avc_denied), so that the same query is simply allowed from then
     on: which test sees the denial depends on their order, and here all of them do.
     """
-    for avcs in recorded.avcs.values():
-        for avc in avcs:
-            if avc[-1] and avc[10]:
-                yield from ((*_query(avc), perm) for perm in avc[-1].split())
+    granted: dict[tuple[Any, ...], frozenset[str]] = defaultdict(frozenset)
+    for avc in recorded.decisions:
+        if avc[-1] and avc[10]:
+            granted[_query(avc)] |= set(avc[-1].split())
+    return granted
 
 
 def _query(avc: Avc) -> tuple[Any, ...]:

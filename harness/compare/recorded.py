@@ -7,28 +7,26 @@ parsed is checked as `harness.history` checks it.
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from harness import history
-from harness.compare.decisions import Avc, Decisions, parsed
+from harness.compare.repeated import Avc, Decisions, Replies, Reply, operation, parsed
 from harness.history import Event
 
 MOUNT, MOUNT_HOOK = "Mds/GetRoot", "sb_kern_mount"
 _REPLY = b'"phase":"reply"'
-# By the first letters of the type, which stand behind `{"e":"`.
-_PASSED_OVER = {b"com", b"con", b"ses", b"not", b"pol"}
-
-# Node, method, case, fired.
-Reply = tuple[str, str, str | None, list[list[Any]]]
-_RPC_REPLY = itemgetter("n", "method", "case", "fired")
+_BUFFER_BYTES = 1 << 20
+# How lines of a type begin.
+_AVC, _RPC = b'{"e":"avc', b'{"e":"rpc'
+_PASSED_OVER = {b'{"e":"com', b'{"e":"con', b'{"e":"ses', b'{"e":"not', b'{"e":"pol'}
 
 
 class Recorded:
     """One cluster's history by operation; what belongs to none is under None.
 
-    So is a mount that succeeds: a task that several tests share mounts in whichever of them comes first.
+    So is a mount that succeeds: a task that several tests share mounts in whichever of them comes first. Decisions and
+    replies that say the same are kept once, in `decisions` and `answers`; an operation has their places there.
     """
 
     def __init__(self) -> None:
@@ -37,15 +35,29 @@ class Recorded:
         self.ends: dict[str, Event] = {}
         self.tasks: dict[tuple[str, str], str] = {}
         self.subjects: dict[tuple[str, str], Event] = {}
-        self.avcs: dict[str | None, list[Avc]] = defaultdict(list)
-        self.replies: dict[str | None, list[Reply]] = defaultdict(list)
+        self.decisions: list[Avc] = []
+        self.answers: list[Reply] = []
+        self.avcs: dict[str | None, list[int]] = defaultdict(list)
+        self.replies: dict[str | None, list[int]] = defaultdict(list)
         self.labels: list[Event] = []
         self.raws: list[Event] = []
-        self._op_of: dict[tuple[str, str], str | None] = {}
+        self._replies: dict[str, Replies] = {}
 
     def op_of(self, event: Event) -> str | None:
         """The operation whose rpc the event belongs to."""
-        return self._op_of.get((event["n"], event["rpc"])) if event.get("rpc") else None
+        replies = self._replies.get(event["n"])
+        return replies.op_of(event["rpc"]) if replies and event.get("rpc") else None
+
+    def take(self, node: str, decisions: Decisions, replies: Replies) -> None:
+        """All decisions and replies of a node's file."""
+        self._replies[node] = replies
+        mounts = {place for place, avc in enumerate(self.decisions) if avc[2] == MOUNT_HOOK and avc[10]}
+        for op, places in decisions.by_op.items():
+            self.avcs[operation(op)] += [place for place in places if place not in mounts]
+        self.avcs[None] += mounts
+        mounted = {place for place, reply in enumerate(self.answers) if reply[1:3] == (MOUNT, 0)}
+        for op, places in replies.by_op.items():
+            self.replies[operation(op)] += [place for place in places if place not in mounted]
 
     def on_run(self, event: Event) -> None:
         if event.get("schema") != history.SCHEMA:
@@ -62,16 +74,6 @@ class Recorded:
 
     def on_op(self, event: Event) -> None:
         (self.ops if event["phase"] == "invoke" else self.ends)[event["op"]] = event
-
-    def on_rpc(self, event: Event) -> None:
-        if event["phase"] == "reply":
-            self._op_of[event["n"], event["rpc"]] = event["op"]
-            if event["op"] is not None and not (event["method"] == MOUNT and event["status"] == 0):
-                self.replies[event["op"]].append(_RPC_REPLY(event))
-
-    def decided(self, op: str | None, avc: Avc) -> None:
-        mounted = avc[2] == MOUNT_HOOK and avc[10]
-        self.avcs[None if mounted else op].append(avc)
 
     def on_label(self, event: Event) -> None:
         self.labels.append(event)
@@ -95,37 +97,48 @@ def read(folder: Path) -> Recorded:
 
 
 def _read_file(path: Path, recorded: Recorded) -> None:
-    decisions = Decisions()
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            kind = line[6:9]
-            if kind in _PASSED_OVER or (kind == b"rpc" and _REPLY not in line):
+    file = _File(recorded)
+    with path.open("rb", buffering=_BUFFER_BYTES) as lines:
+        for number, line in enumerate(lines):
+            kind = line[:9]
+            if kind in _PASSED_OVER or (kind == _RPC and _REPLY not in line):
                 continue
             if not line.endswith(b"\n"):  # the torn line of a node that was killed
                 break
             try:
-                if kind == b"avc" and number:
-                    index, op, avc = decisions.of(line)
-                    _check(index, number)
-                    recorded.decided(op, avc)
-                else:
-                    _take(recorded, number, parsed(line))
+                index = file.take(kind if number else b"", line)
+                if index != number:
+                    raise ValueError(f"it has index {index} where {number} follows: lines are missing")
             except (ValueError, KeyError, TypeError) as error:
                 raise history.damaged(path, number + 1, f"cannot be used ({_said(error)})") from error
+    recorded.take(path.stem, file.decisions, file.replies)
 
 
-def _take(recorded: Recorded, number: int, event: Event) -> None:
-    _check(event["i"], number)
-    if number == 0 and event["e"] != "run":
-        raise ValueError("it is no `run` event: the beginning is missing")
-    reader = _READERS.get(event["e"])
-    if reader is not None:
-        reader(recorded, event)
+class _File:
+    """One node's file, line by line; `take` gives a line's index."""
 
+    def __init__(self, recorded: Recorded) -> None:
+        self.decisions, self.replies = Decisions(recorded.decisions), Replies(recorded.answers)
+        self._recorded = recorded
 
-def _check(index: object, number: int) -> None:
-    if index != number:
-        raise ValueError(f"it has index {index} where {number} follows: lines are missing")
+    def take(self, kind: bytes, line: bytes) -> Any:
+        if kind == _AVC:
+            return self.decisions.take(line)
+        if kind == _RPC:
+            return self.replies.take(line)
+        return self._event(parsed(line), first=not kind)
+
+    def _event(self, event: Event, *, first: bool) -> Any:
+        if first and event["e"] != "run":
+            raise ValueError("it is no `run` event: the beginning is missing")
+        match event["e"]:
+            case "avc":
+                self.decisions.add(event)
+            case "rpc" if event["phase"] == "reply":
+                self.replies.add(event)
+            case kind if kind in _READERS:
+                _READERS[kind](self._recorded, event)
+        return event["i"]
 
 
 def _said(error: Exception) -> str:

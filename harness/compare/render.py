@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import jinja2
-
 from harness.compare.diff import Diff
 from harness.compare.differences import KINDS, Difference, Kind
 
@@ -93,6 +91,8 @@ def to_json(diff: Diff) -> dict[str, Any]:
 
 def page(diff: Diff) -> str:
     """One HTML page that needs nothing else."""
+    import jinja2  # a diff that is only told does without
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.compare", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
