@@ -4,6 +4,7 @@ In reading order:
     behaviour    the values: tests, operations, decisions, labels, rpcs, under stable names
     recorded     reading of a run's history what is compared, and no more;  repeated: decisions and replies, each once
     names        stable names: paths for FIDs, subjects for tasks, numbers begun afresh in each test
+    races        operations whose outcome depends on who comes first, of which nothing is compared
     normal       a run's history -> Behaviour
     differences  two operations -> what is different, worst first
     known        deviations that somebody has a ticket for, until a date

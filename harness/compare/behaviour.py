@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 OUTSIDE = "(outside of the tests)"  # boot, and what the harness does between operations
+RACE = "as who comes first decides"  # the end of an operation that raced with another one of its test
 # No field has a tab or a newline in it: names that do are escaped, as are backslashes.
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
 _NONE = "\\"  # no escaped text is a lone backslash
@@ -80,7 +81,7 @@ class Rpc:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a test; `name` says the call, the subject and the client, `end` is `ok` or an errno."""
+    """One operation of a test; `name` says the call, the subject and the client, `end` is `ok`, an errno, or RACE."""
 
     name: str
     end: str

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from harness.compare import differences
-from harness.compare.behaviour import OUTSIDE, Behaviour, Operation
+from harness.compare.behaviour import OUTSIDE, RACE, Behaviour, Operation
 from harness.compare.differences import KINDS, Difference
 from harness.compare.known import Known
 
+_AGAIN = re.compile(r", time \d+$")  # the end of a call's name where its test makes it more than once
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -73,13 +75,22 @@ def _of_test(test: str, before: Sequence[Operation], after: Sequence[Operation])
     """Operations are matched by name, so that one more or less leaves the others comparable."""
     if before == after:
         return
-    old, new = ({operation.name: operation for operation in side} for side in (before, after))
+    old, new = _without_races(before, after)
     for name in [*old, *(name for name in new if name not in old)]:
         if name in old and name in new:
             yield from differences.of_operation(test, old[name], new[name])
         else:
             was, now = ("called", "not called") if name in old else ("not called", f"called ({new[name].end})")
             yield Difference("operation", test, name, "the operation", was, now, f"operation {was} {now}")
+
+
+def _without_races(before: Sequence[Operation], after: Sequence[Operation]) -> list[dict[str, Operation]]:
+    """Both sides by name, without what raced in either, and without the same call made again after that."""
+    raced = {operation.name for operation in (*before, *after) if operation.end == RACE}
+    return [
+        {operation.name: operation for operation in side if _AGAIN.sub("", operation.name) not in raced}
+        for side in (before, after)
+    ]
 
 
 def _excuse(difference: Difference, known: Iterable[Known]) -> Known | None:

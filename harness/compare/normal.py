@@ -1,8 +1,9 @@
 """A run's history as a Behaviour.
 
-Order that two runs need not share is made one: an operation's decisions stand by node, each node's in its own order
-(the nodes' files are read one after the other). What happens outside of the operations (boot, admin logins) is a set of
-decisions a node and subject, since how often a connection is made or a login is needed is no matter of labels.
+Order that two runs need not share is made one, or left out (races): an operation's decisions stand by node, each node's
+in its own order (the nodes' files are read one after the other). What happens outside of the operations (boot, admin
+logins) is a set of decisions a node and subject, since how often a connection is made or a login is needed is no matter
+of labels.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.bulk import no_collector
-from harness.compare.behaviour import OUTSIDE, Behaviour, Operation, line
+from harness.compare import races
+from harness.compare.behaviour import OUTSIDE, RACE, Behaviour, Operation, line
 from harness.compare.names import Names
 from harness.compare.recorded import Recorded, read
 from harness.compare.repeated import Avc, Reply
@@ -64,30 +66,35 @@ class _Part:
         self._rpcs: list[str | None] = [None] * len(recorded.answers)
         self._granted = _granted(recorded)
         self._labels = self._labels_by_op()
-        self._counts: Counter[tuple[str, str]] = Counter()
 
     def operations(self) -> Iterable[tuple[str, Operation]]:
-        """(test, operation) of each."""
-        for op, invoke in self._recorded.ops.items():
-            yield self._names.test_of(op), self._operation(op, invoke)
+        """(test, operation) of each; those that raced are one for each name, with nothing that winning decides."""
+        calls = {op: self._call(invoke) for op, invoke in self._recorded.ops.items()}
+        tests = {op: self._names.test_of(op) for op in calls}
+        raced = {(tests[op], calls[op]) for op in races.find(self._recorded.ops, self._recorded.ends)}
+        counts: Counter[tuple[str, str]] = Counter()
+        for op, call in calls.items():
+            key = tests[op], call
+            counts[key] += 1
+            if key not in raced:
+                name = call if counts[key] == 1 else f"{call}, time {counts[key]}"
+                yield tests[op], self._operation(op, name)
+            elif counts[key] == 1:
+                yield tests[op], Operation(call, RACE)
         for operation in self._outside():
             yield OUTSIDE, operation
 
-    def _operation(self, op: str, invoke: Event) -> Operation:
-        end = self._recorded.ends.get(op, {})
-        name = self._name(invoke)
+    def _call(self, invoke: Event) -> str:
+        """The call, its subject, its client."""
+        mount = "" if invoke["mount"] == "/" else f" mount {invoke['mount']}"
+        return f"{self._names.call(invoke)} by {self._names.task(invoke)} on {invoke['client']}{mount}"
+
+    def _operation(self, op: str, name: str) -> Operation:
+        invoke, end = self._recorded.ops[op], self._recorded.ends.get(op, {})
         decisions = [self._decision(place) for place in self._recorded.avcs.get(op, ())]
         rpcs = [self._rpc(place) for place in self._recorded.replies.get(op, ())]
         labels = (*self._labels.get(op, ()), *self._seen(invoke, end))
         return Operation(name, _end(end), tuple(decisions), labels, tuple(rpcs))
-
-    def _name(self, invoke: Event) -> str:
-        """The call, its subject, its client; the same again in one test is numbered."""
-        mount = "" if invoke["mount"] == "/" else f" mount {invoke['mount']}"
-        name = f"{self._names.call(invoke)} by {self._names.task(invoke)} on {invoke['client']}{mount}"
-        key = (invoke.get("test") or OUTSIDE, name)
-        self._counts[key] += 1
-        return name if self._counts[key] == 1 else f"{name}, time {self._counts[key]}"
 
     def _decision(self, place: int) -> str:
         found = self._decisions[place]

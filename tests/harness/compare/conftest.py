@@ -24,15 +24,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def record(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Record:
-    """Makes a run: `rules` are CIL added to the policy, `first` a number of other folders made before."""
+    """Makes a run: `rules` are CIL added to the policy, `first` a number of other folders made before.
 
-    def made(runtime: str = "sim", *, seed: int = 1, rules: str = "", first: int = 0, extra: bool = False) -> Run:
+    `work` is done instead of what every run does.
+    """
+
+    def made(
+        runtime: str = "sim", *, seed: int = 1, rules: str = "", first: int = 0, extra: bool = False,
+        work: Callable[[Cluster], None] | None = None,
+    ) -> Run:  # fmt: skip
         texts = dict(policies.source("targeted")) | ({"more.cil": rules} if rules else {})
         policy = Policy.compile(texts, "targeted", cache=cache)
         run = Run(tmp_path_factory.mktemp("run"))
         cluster = RUNTIMES[runtime]().start(choices.spec(policy, "enforcing", seed), run.path)
         try:
-            act(cluster, first, extra=extra)
+            work(cluster) if work else act(cluster, first, extra=extra)
         finally:
             cluster.stop()
         return run
