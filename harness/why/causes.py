@@ -2,13 +2,14 @@
 
 The causes are libsepol's own (sepol_compute_av_reason_buffer), put in order as audit2why does (libselinux,
 src/audit2why.c, analyze): a missing allow rule before constraints, those before role allows, those before bounds.
+COMMAND is ours: libsepol's vectors know nothing of the commands of an ioctl, so that audit2why calls it allowed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from harness.model import context
 from harness.model.policy import Mode, Policy
 from harness.why.rules import Rules
 
-Name = Literal["ALLOW", "DONTAUDIT", "TERULE", "BOOLEAN", "CONSTRAINT", "RBAC", "BOUNDS"]
+Name = Literal["ALLOW", "DONTAUDIT", "TERULE", "BOOLEAN", "CONSTRAINT", "RBAC", "BOUNDS", "COMMAND"]
 _WORD = re.compile(r"[^\s()]+")
 
 
@@ -33,12 +34,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked and denied: `perms` are the missing permissions."""
+    """What was asked and denied: `perms` are the missing permissions, `command` is that of an ioctl asked for by it."""
 
     scontext: str
     tcontext: str
     tclass: str
     perms: tuple[str, ...]
+    command: int | None = None
 
 
 class Engine:
@@ -58,12 +60,14 @@ class Engine:
     def cause(self, query: Query, mode: Mode) -> Cause:
         """Why libsepol denies it under these booleans. Raises ValueError for what is not in the policy."""
         reason = self._explain(query, dict(mode.booleans))
+        if not reason.causes and self._left_out(query, mode):
+            return self._command(query, mode)
         if not reason.causes:
             return Cause("ALLOW", ("the policy allows this with these booleans",), ())
         if "te" in reason.causes:
             return self._te(query, mode, reason)
         if "constraint" in reason.causes:
-            return Cause("CONSTRAINT", self._constraints(query, reason), _LABELS)
+            return Cause("CONSTRAINT", self._constraints(query, reason), LABELS)
         if "rbac" in reason.causes:
             return self._rbac(query)
         return self._bounds(query)
@@ -79,15 +83,40 @@ class Engine:
         because += [f"conditional, not in force: {rule}" for rule in self._conditional(query)]
         if "constraint" in reason.causes:
             because += ["and a constraint would deny it also", *self._constraints(query, reason)]
+        if self._left_out(query, mode):
+            because += ["and the command would have to be named also", *self._commands(query)]
         if booleans := tuple(self._switches(query, mode)):
-            remedy = tuple(f"setsebool -P {name} {int(value)}" for name, value in booleans)
-            return Cause("BOOLEAN", tuple(because), remedy, booleans)
+            return _switched(because, booleans)
         hushed = self.rules.access("dontaudit", *_types(query), query.tclass, query.perms)
         answer = self.model.access(query.scontext, query.tcontext, query.tclass, query.perms, mode)
         if answer.hushed:
             because += [f"and not audited: {rule}" for rule in hushed]
-            return Cause("DONTAUDIT", tuple(because), (_allow(query),))
-        return Cause("TERULE", tuple(because), (_allow(query),))
+            return Cause("DONTAUDIT", tuple(because), self._rules_to_add(query, mode))
+        return Cause("TERULE", tuple(because), self._rules_to_add(query, mode))
+
+    def _command(self, query: Query, mode: Mode) -> Cause:
+        narrowed = (
+            f"ioctl is allowed, but only with the commands that rules name, and {query.command:#x} is none of them"
+        )
+        because = [narrowed, *self._commands(query)]
+        if booleans := tuple(self._switches(query, mode)):
+            return _switched(because, booleans)
+        return Cause("COMMAND", tuple(because), (_allow_command(query),))
+
+    def _rules_to_add(self, query: Query, mode: Mode) -> tuple[str, ...]:
+        """As `audit2allow -x`, which adds the rule on the command too."""
+        return (_allow(query), _allow_command(query)) if self._left_out(query, mode) else (_allow(query),)
+
+    def _left_out(self, query: Query, mode: Mode) -> bool:
+        """Whether rules speak of the commands of this ioctl, and none of them allows its own."""
+        if query.command is None:
+            return False
+        ruling = self.model.ruling(query.scontext, query.tcontext, query.tclass, query.command, mode)
+        return ruling is not None and not ruling.allowed
+
+    def _commands(self, query: Query) -> list[str]:
+        kinds = ("allowx", "dontauditx")
+        return [str(rule) for kind in kinds for rule in self.rules.commands(kind, *_types(query), query.tclass)]
 
     def _constraints(self, query: Query, reason: sepol.Reason) -> tuple[str, ...]:
         lines = tuple(f"denied by: {line}" for line in reason.constraints)
@@ -115,11 +144,13 @@ class Engine:
     def _switches(self, query: Query, mode: Mode) -> Iterator[tuple[str, bool]]:
         """Booleans each of which alone would allow it if it were turned round; others need not be tried."""
         found = self.rules.access("allow", *_types(query), query.tclass, query.perms)
+        found += self.rules.commands("allowx", *_types(query), query.tclass) if query.command is not None else ()
         named = {word for rule in found if rule.condition for word in _WORD.findall(rule.condition)}
         values = self.model.facts.booleans | dict(mode.booleans)
         for name in sorted(named & values.keys()):
             turned = values | {name: not values[name]}
-            if not self._explain(query, turned).causes:
+            state = replace(mode, booleans=tuple(sorted(turned.items())))
+            if not self._explain(query, turned).causes and not self._left_out(query, state):
                 yield name, turned[name]
 
     def _explain(self, query: Query, booleans: dict[str, bool]) -> sepol.Reason:
@@ -132,12 +163,21 @@ class Engine:
         return self._worker.explain(query.scontext, query.tcontext, query.tclass, query.perms)
 
 
-_LABELS = ("no allow rule helps: another label or level does, or a type that the constraint exempts",)
+LABELS = ("no allow rule helps: another label or level does, or a type that the constraint exempts",)
 
 
 def _allow(query: Query) -> str:
     source, target = _types(query)
     return f"allow {source} {'self' if source == target else target}:{query.tclass} {_set(query.perms)};"
+
+
+def _allow_command(query: Query) -> str:
+    return f"{_allow(query).replace('allow', 'allowxperm', 1).removesuffix(';')} {query.command:#x};"
+
+
+def _switched(because: Sequence[str], booleans: tuple[tuple[str, bool], ...]) -> Cause:
+    remedy = tuple(f"setsebool -P {name} {int(value)}" for name, value in booleans)
+    return Cause("BOOLEAN", tuple(because), remedy, booleans)
 
 
 def _set(perms: Collection[str]) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from harness.history import Event
 from harness.model.policy import Stored
+from harness.model.world import is_by_command, is_query
 from harness.why import label, provenance
-from harness.why.causes import Cause, Engine, Query
+from harness.why.causes import LABELS, Cause, Engine, Query
 from harness.why.find import Denial
 from harness.why.label import Step
 from harness.why.story import Story, call
 
 _DAC = "discretionary access control: owner, group and mode; no policy is asked"
+_COMMAND_BITS = 0xFFFF  # of an ioctl's command, which policies know no more of
 _CAPABILITY = "the subject's capability sets, which are narrower than what the call needs"
 
 
@@ -70,6 +72,8 @@ class Explainer:
         if mode is None:
             return "UNKNOWN", "the history has no policy of that node"
         engine = self._engine(story, avc["policy"] or mode.digest)
+        if not is_query(avc):
+            return _transition(engine, avc, story.label_before(avc["object"], avc))
         unknown = sorted(set(avc["denied"]) - engine.model.facts.perms.get(avc["tclass"], frozenset()))
         if unknown:
             handling = engine.model.facts.handle_unknown
@@ -77,7 +81,7 @@ class Explainer:
                 "UNKNOWN",
                 f"the policy has no {avc['tclass']} {{ {' '.join(unknown)} }}, and handle_unknown is {handling}",
             )
-        query = Query(avc["scontext"], avc["tcontext"], avc["tclass"], tuple(avc["denied"]))
+        query = Query(avc["scontext"], avc["tcontext"], avc["tclass"], tuple(avc["denied"]), _ioctl(story, avc))
         return engine.cause(query, mode)
 
     def close(self) -> None:
@@ -118,6 +122,20 @@ def sentence(avc: Event) -> str:
     verdict = "denied" if not avc["allowed"] else "would deny, were it enforcing,"
     at = "" if avc["vantage"] == "server" else f" (as {avc['vantage']})"
     return f"{avc['n']}{at} {verdict} {avc['tclass']} {{ {perms} }} to {avc['scontext']} on {avc['tcontext']}"
+
+
+def _ioctl(story: Story, avc: Event) -> int | None:
+    """The command, its low 16 bits, of an ioctl that was asked for by it."""
+    op = story.op(avc) if is_by_command(avc) else None
+    command = op["args"].get("cmd") if op else None
+    return command & _COMMAND_BITS if isinstance(command, int) else None
+
+
+def _transition(engine: Engine, avc: Event, old: str | None) -> Cause:
+    """A relabel that the validatetrans rules forbid, which audit2why never hears of."""
+    contexts = f"old (1) is {old or 'not known'}, new (2) is {avc['tcontext']}, task (3) is {avc['scontext']}"
+    rules = (f"one of: {rule}" for rule in engine.rules.transitions(avc["tclass"]))
+    return Cause("CONSTRAINT", ("the label may not follow the one before", *rules, contexts), LABELS)
 
 
 def _operation(story: Story, avc: Event) -> str:

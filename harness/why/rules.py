@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _ATTRIBUTE = re.compile(r"^\(typeattributeset (\S+) \(([^()]*)\)\)$", re.M)
 _BOUNDS = re.compile(r"^\(typebounds (\S+) (\S+)\)$", re.M)
 _ROLES = re.compile(r"^\(roleallow (\S+) (\S+)\)$", re.M)
+_TRANSITIONS = re.compile(r"^\((?:mls)?validatetrans (\S+) .*\)$", re.M)
 _CONDITION = re.compile(r"^\(booleanif (.+)$", re.M)
 
 
@@ -36,14 +37,17 @@ class Rules:
 
     def access(self, kind: str, source: str, target: str, tclass: str, perms: Collection[str]) -> list[Rule]:
         """The rules `kind` (allow, dontaudit, auditallow) with any of the permissions, whatever their conditions."""
-        sources, targets = self._names(source), self._names(target)
-        if source == target:
-            targets |= {"self"}
-        found = re.compile(
-            rf"^ *\({kind} ({_any(sources)}) ({_any(targets)}) \({re.escape(tclass)} \(([^()]*)\)\)\)$", re.M
-        )
         wanted = frozenset(perms)
-        return [rule for rule in self._rules(found) if rule.perms & wanted]
+        found = self._found(kind, source, target, rf"{re.escape(tclass)} \(([^()]*)\)")
+        return [rule for rule in found if rule.perms & wanted]
+
+    def commands(self, kind: str, source: str, target: str, tclass: str) -> list[Rule]:
+        """The rules `kind` (allowx, dontauditx, auditallowx) on the commands of ioctl, whatever their conditions."""
+        return list(self._found(kind, source, target, rf"ioctl {re.escape(tclass)} (\(.*\))"))
+
+    def transitions(self, tclass: str) -> list[str]:
+        """The rules that say which label an object of the class may have after the one that it has."""
+        return [match[0] for match in _TRANSITIONS.finditer(self._text) if match[1] == tclass]
 
     def bounds(self, child: str) -> str | None:
         """The type that bounds this one."""
@@ -53,7 +57,12 @@ class Rules:
         """The roles that this one may change to."""
         return [new for old, new in _ROLES.findall(self._text) if old == role]
 
-    def _rules(self, pattern: re.Pattern[str]) -> Iterator[Rule]:
+    def _found(self, kind: str, source: str, target: str, what: str) -> Iterator[Rule]:
+        """`what` is a pattern with one group, of the permissions."""
+        sources, targets = self._names(source), self._names(target)
+        if source == target:
+            targets |= {"self"}
+        pattern = re.compile(rf"^ *\({kind} ({_any(sources)}) ({_any(targets)}) \({what}\)\)$", re.M)
         for match in pattern.finditer(self._text):
             text, perms = match[0].strip(), frozenset(match[3].split())
             if match[0].startswith("("):

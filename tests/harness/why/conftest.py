@@ -17,7 +17,7 @@ ADMIN = "system_u:system_r:admin_t:s0-s0:c0.c15"
 USER = "user_u:user_r:user_t:s0-s0:c0.c15"
 LOW = "user_u:user_r:user_t:s0"
 LABEL = "security.selinux"
-TESTS = ("te", "boolean", "constraint", "fscreate", "named", "relabel", "silent")
+TESTS = ("te", "boolean", "constraint", "fscreate", "named", "relabel", "silent", "command", "transition")
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +71,20 @@ def act_silent(cluster, admin, folder):
     admin.setxattr(f"{folder}/o", LABEL, "user_u:object_r:hush_t:s0")
     with contextlib.suppress(PermissionError):
         cluster.client().login(USER).open(f"{folder}/o", 0)
+
+
+def act_command(cluster, admin, folder):
+    user = cluster.client().login(USER)
+    with contextlib.suppress(PermissionError):
+        user.ioctl(user.open(f"{folder}/o", 0o102, 0o600), 0x15413)
+
+
+def act_transition(cluster, admin, folder):
+    admin.setxattr(folder, LABEL, "user_u:object_r:project_dir_t:s0")
+    user = cluster.client().login(USER)
+    user.mknod(f"{folder}/special.txt", 0o100644)
+    with contextlib.suppress(PermissionError):
+        user.setxattr(f"{folder}/special.txt", LABEL, "user_u:object_r:project_t:s0")
 
 
 def act_fscreate(cluster, admin, folder):
