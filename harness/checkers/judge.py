@@ -23,8 +23,11 @@ def causal(events: Iterable[Event]) -> list[Event]:
     Whatever happened before something else has the smaller clock, and two events with one clock on one node stand in
     the order of its file; what is left are events that knew nothing of each other, for which any order that is the same
     every time will do. Wall clocks are not used: they belong to one machine.
+
+    What a digest stands for comes ahead of all: of two rpcs served at once the one that its file tells of first has the
+    subject's event before it, with its own clock, and the other one may have the smaller clock.
     """
-    return sorted(events, key=lambda event: (event["c"], event["n"], event["i"]))
+    return sorted(events, key=lambda event: (event["c"] if event["e"] != "subject" else 0, event["n"], event["i"]))
 
 
 class Judge:

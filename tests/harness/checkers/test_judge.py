@@ -10,13 +10,24 @@ from harness.checkers import CHECKERS, Judge, Verdict, causal, judge, merge, sum
 def test_causal_order_is_clock_then_node_then_place():
     """Wall-clock times play no part."""
     events = [
-        {"n": "b", "c": 2, "i": 0, "t": 0},
-        {"n": "a", "c": 2, "i": 1, "t": 9},
-        {"n": "a", "c": 2, "i": 0, "t": 9},
-        {"n": "b", "c": 1, "i": 1, "t": 5},
+        {"e": "note", "n": "b", "c": 2, "i": 0, "t": 0},
+        {"e": "note", "n": "a", "c": 2, "i": 1, "t": 9},
+        {"e": "note", "n": "a", "c": 2, "i": 0, "t": 9},
+        {"e": "note", "n": "b", "c": 1, "i": 1, "t": 5},
     ]
 
     assert [(e["n"], e["i"]) for e in causal(events)] == [("b", 1), ("a", 0), ("a", 1), ("b", 0)]
+
+
+def test_a_subject_is_known_before_whoever_uses_it():
+    """Of two rpcs served at once, the one told of first defines it; the other one began before, by its clock."""
+    events = [
+        {"e": "subject", "n": "a", "c": 5, "i": 0},
+        {"e": "rpc", "n": "a", "c": 4, "i": 1},
+        {"e": "rpc", "n": "a", "c": 5, "i": 2},
+    ]
+
+    assert [e["i"] for e in causal(events[::-1])] == [0, 1, 2]
 
 
 def test_shuffled_files_give_the_same_verdicts(history, held):

@@ -9,14 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from looking import eventually
 
 from harness.clusters import Cluster, ClusterError, debris, engine, machine
 from harness.clusters.docker import Docker
@@ -74,14 +74,6 @@ def left(there: Engine, label: str) -> list[str]:
     found = [one["Names"][0] for one in there.api.containers(all=True, filters=only) if one["Names"]]
     found += [one["Name"] for one in there.api.networks(filters=only)]
     return found + [one["Name"] for one in there.api.volumes(filters=only)["Volumes"] or ()]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    """Whether it came to hold in time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        os.sched_yield()
-    return condition()
 
 
 # --- what the engine is given -------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from looking import children, eventually, in_use, marked, mounted
 
 from harness.clusters import RUNTIMES, Cluster, ClusterError, netns, owner
 from harness.clusters.netns_lab import VOLUME_BYTES
@@ -181,55 +181,6 @@ def test_what_is_lacking_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "install util-linux" in str(RUNTIMES["netns"]().available())
 
 
-def eventually(condition, seconds: float = 10.0) -> bool:
-    """Whether it came to hold in time; looked at again and again."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        os.sched_yield()
-    return condition()
-
-
-def marked(mark: str) -> list[int]:
-    """The processes with that in their environment."""
-    return [pid for pid in processes() if mark.encode() in _read(f"/proc/{pid}/environ").split(b"\0")]
-
-
-def in_use() -> set[str]:
-    """The network namespaces that some process is in."""
-    found = set()
-    for pid in processes():
-        try:
-            found.add(str(Path(f"/proc/{pid}/ns/net").readlink()))
-        except OSError:
-            """It has ended."""
-    return found
-
-
 def our_links() -> list[str]:
     """Links with names that we give, in this process's own network."""
     return [link.name for link in Path("/sys/class/net").iterdir() if link.name.startswith(("port", "switch"))]
-
-
-def mounted(folder: Path) -> list[str]:
-    """Mounts below the folder, in whatever mount namespace."""
-    wanted = str(folder).encode()
-    return sorted({
-        line.decode() for pid in processes() for line in _read(f"/proc/{pid}/mountinfo").splitlines() if wanted in line
-    })  # fmt: skip
-
-
-def processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def children() -> list[int]:
-    """The children of this process's threads."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in _read(f"{task}/children").split()]
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return b""

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from looking import eventually
 
 from harness.clusters import owner
 
@@ -23,14 +24,6 @@ for line in sys.stdin:
     cluster.node("mds0").pause()
     print(json.dumps("paused"), flush=True)
 """
-
-
-def eventually(condition, seconds: float = 10.0) -> bool:
-    """Whether it came to hold in time; looked at again and again."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        os.sched_yield()
-    return condition()
 
 
 def gone(pid: int) -> bool:
