@@ -7,9 +7,12 @@ from pathlib import Path
 
 from harness import policies
 from harness import profile as profiles
+from harness.clusters import compose
 from harness.policy import Policy
 from harness.profile import Profile
 from harness.spec import MODES, ROLES, ClusterSpec
+
+NODES = "LABELPROOF_NODES"
 
 
 def policy(name: str, cache: Path) -> Policy:
@@ -73,7 +76,15 @@ def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = 
     if policy is not None and profile is None:
         profile = profiles.PROFILES.get(policy.name)
     root = profile.root if policy and profile else None
-    n = counts(os.environ.get("LABELPROOF_NODES", ""))
+    n = counts(os.environ.get(NODES, ""))
     wanted = ClusterSpec(n["mds"], n["oss"], n["client"], policy=policy, mode=mode, seed=seed, root_context=root)
     wanted.validate()
     return wanted
+
+
+def exported(runtime: str) -> dict[str, str]:
+    """What the environment says of a cluster on that runtime: the variables that are set, by option."""
+    variables = {"nodes": NODES}
+    if runtime == compose.Compose.name:
+        variables |= {"cluster": compose.CLUSTER, "secrets": compose.SECRETS}
+    return {option: os.environ[name] for option, name in variables.items() if os.environ.get(name)}

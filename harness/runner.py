@@ -10,6 +10,7 @@ import contextlib
 import os
 import platform
 import secrets
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -264,4 +265,6 @@ def _command(options: RunOptions, targets: str, seed: int) -> str:
         words += ["-k", f"'{options.expression}'"]
     if options.workers:
         words += ["-n", str(options.workers)]
+    for option, value in choices.exported(options.runtime).items():
+        words += [f"--{option}", shlex.quote(value)]
     return " ".join([*words, "--seed", str(seed)])

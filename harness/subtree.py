@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.clusters import Cluster
 from harness.profile import Profile
+from harness.tasks import Task
 
 MODE = 0o777
 
@@ -18,11 +19,18 @@ def fresh(cluster: Cluster, profile: Profile, place: str = "inherit") -> str:
         profile.admin if labelled else None, uid=0, gid=0, caps="all", umask=0,
         fscreate=profile.directories[place] if labelled else None,
     )  # fmt: skip
-    # Ids of tasks are never given twice. A cluster that runs longer than this session may have the name already.
-    path = f"/test{admin.id.removeprefix('t')}"
-    try:
-        admin.mkdir(path, MODE)
-    except FileExistsError:
-        path += f"{cluster.machine.clock.wall_ns()}"
-        admin.mkdir(path, MODE)
-    return path
+    # Ids of tasks are never given twice.
+    return first_free(admin, f"test{admin.id.removeprefix('t')}")
+
+
+def first_free(task: Task, name: str) -> str:
+    """The path of a new directory at the top: `name`, or where that is there `name-2`, `name-3` ...; OSError of mkdir."""
+    number = 1
+    while True:
+        path = f"/{name}" if number == 1 else f"/{name}-{number}"
+        try:
+            task.mkdir(path, MODE)
+        except FileExistsError:
+            number += 1
+        else:
+            return path

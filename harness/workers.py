@@ -40,6 +40,15 @@ class Roomy(Protocol):
         ...
 
 
+@runtime_checkable
+class Adopting(Protocol):
+    """A runtime that takes over a cluster which is there already."""
+
+    def adopted(self) -> str:
+        """What messages call that cluster; empty: it would be one of our own."""
+        ...
+
+
 def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
     """How many workers there will be, and the line that says why these are fewer than were asked for.
 
@@ -49,14 +58,15 @@ def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
         raise ValueError(f"no runtime {runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
     if wanted == 0:
         return 0, None
-    bounds = [_by_memory(runtime, _available_mib()), *_by_clusters(clusters.RUNTIMES[runtime]())]
+    kind = clusters.RUNTIMES[runtime]()
+    bounds = [_by_memory(runtime, _available_mib()), *_by_clusters(kind), *_by_adoption(kind)]
     cores = len(os.sched_getaffinity(0))
     asked = cores if wanted == "auto" else wanted
     number, because = min([(asked, ""), *bounds])
     number = max(number, 1)
     if number == asked:
         return asked, None
-    return number, f"{number} workers instead of {asked}: {because}"
+    return number, f"{number} worker{'s' if number > 1 else ''} instead of {asked}: {because}"
 
 
 def usual(runtime: str) -> int:
@@ -96,6 +106,11 @@ def _by_clusters(runtime: clusters.Runtime) -> Iterable[tuple[int, str]]:
     if isinstance(runtime, Roomy) and runtime.available() is None:
         number, what = runtime.clusters_max()
         yield number // ALIVE_MAX, f"there are {number} {what}, and one may take {ALIVE_MAX}"
+
+
+def _by_adoption(runtime: clusters.Runtime) -> Iterable[tuple[int, str]]:
+    if isinstance(runtime, Adopting) and (name := runtime.adopted()):
+        yield 1, f"{name} is one cluster, and a cluster serves one worker at a time; without --cluster each has its own"
 
 
 def _available_mib() -> int:

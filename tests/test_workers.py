@@ -234,10 +234,27 @@ def test_auto_is_no_more_than_there_is_room_for(call: Command, folder: Path) -> 
     (folder / "labelproof.toml").unlink()
     silent = call("pytest", unused, *options)[1]
 
-    assert "labelproof: 1 workers instead of 3: there are 2 sockets, and one may take 2" in said
+    assert "labelproof: 1 worker instead of 3: there are 2 sockets, and one may take 2" in said
     assert "1 worker [" in said
     assert "3 workers [" in silent
     assert "labelproof:" not in silent
+
+
+def test_an_adopted_cluster_has_one_worker(
+    call: Command, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for more, by a number or not, with pytest or `labelproof run`: a sentence says why."""
+    environment |= {"LABELPROOF_CLUSTER": "127.0.0.1:1", "LABELPROOF_SECRETS": "nowhere"}
+    said = "1 worker instead of 2: 127.0.0.1:1 is one cluster, and a cluster serves one worker at a time"
+
+    plain = call("pytest", MANY, "-n", "2", "-p", "no:cacheprovider", "--labelproof-runtime=compose", "-k", "nothing")[
+        1
+    ]
+    run = call("labelproof", MANY, "run", "test_user.py", "--runtime", "compose", "-n", "2")[1]
+
+    assert f"labelproof: {said}" in plain
+    assert "1 worker [" in plain
+    assert said in run
 
 
 def test_a_marked_test_costs_no_others_their_order(call: Command) -> None:

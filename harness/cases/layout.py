@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from harness import subtree
 from harness.cases.operations import Form
 from harness.cases.values import Case, Object
 from harness.clusters import Cluster
@@ -40,16 +41,7 @@ class Stage:
     def enter(self) -> None:
         """Makes the directory, one that was not there. Raises the OSError of what the administrator may not do."""
         name = re.sub(r"[^A-Za-z0-9]+", "-", self.case.name).strip("-")[:_NAME_MAX] or "case"
-        number = 1
-        while True:
-            path = f"/{name}" if number == 1 else f"/{name}-{number}"
-            try:
-                self._layer(self.case.root).mkdir(path, 0o777)
-            except FileExistsError:
-                number += 1
-            else:
-                self.root = path
-                return
+        self.root = subtree.first_free(self._layer(self.case.root), name)
 
     def task(self, subject: str, client: str, *, lsm: bool = False) -> Task:
         """The subject's task on that client; one for the whole case. OSError of the login."""

@@ -47,6 +47,13 @@ class Compose:
             return str(error)
         return None
 
+    def adopted(self) -> str:
+        """What messages call the cluster that is taken over; empty where one is brought up for the run."""
+        given = wanted("cluster", CLUSTER)
+        if _is_addresses(given):
+            return given
+        return f"project {given}" if given and not Path(given).is_file() else ""
+
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:
         """A cluster of nodes that began anew; errors as boot.booted."""
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pytest
 
@@ -85,16 +85,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """What `-n auto` is where this project's tests use clusters, for which there has to be room."""
-    if not options.given(config) or packages.hidden():
-        return None
-    from harness import asked, workers
+    return _fitting(config, "auto")
 
-    try:
-        number, said = workers.fitting("auto", asked.setting(config, "runtime"))
-    except ValueError as error:
-        raise pytest.UsageError(f"labelproof: {error}") from error
-    config.stash[FEWER] = said or ""
-    return number
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """A number given with -n may be too many as well."""
+    given = getattr(config.option, "numprocesses", None)
+    if isinstance(given, int) and given > 0 and (number := _fitting(config, given)):
+        config.option.numprocesses = number
+    return (yield)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -237,6 +237,20 @@ def labelproof_history(labelproof_cluster: Cluster, labelproof_pool: Pool) -> Ca
     return select
 
 
+def _fitting(config: pytest.Config, asked_for: int | Literal["auto"]) -> int | None:
+    """How many workers there will be; None where this project has said nothing of clusters."""
+    if not options.given(config) or packages.hidden():
+        return None
+    from harness import asked, workers
+
+    try:
+        number, said = workers.fitting(asked_for, asked.setting(config, "runtime"))
+    except ValueError as error:
+        raise pytest.UsageError(f"labelproof: {error}") from error
+    config.stash[FEWER] = said or ""
+    return number
+
+
 def _cases(path: Path, parent: pytest.Collector) -> pytest.Module:
     if hidden := packages.hidden():
         raise parent.CollectError(hidden)
@@ -262,14 +276,15 @@ def _run_dir(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _again(config: pytest.Config) -> str:
-    """The command that runs one test again, with {} in its place."""
-    from harness import asked
+    """The command that runs one test again, with {} in its place; in front of it what the environment has to say."""
+    from harness import asked, choices
 
     given = config.getoption("--labelproof-again")
     if given:
         return str(given)
     values = {name: asked.setting(config, name) for name in options.SETTINGS}
-    return " ".join(["pytest {}", *(f"--labelproof-{n}={shlex.quote(v)}" for n, v in values.items() if v)])
+    said = [f"LABELPROOF_{n.upper()}={shlex.quote(v)}" for n, v in choices.exported(values["runtime"]).items()]
+    return " ".join([*said, "pytest {}", *(f"--labelproof-{n}={shlex.quote(v)}" for n, v in values.items() if v)])
 
 
 def _or_fail(make: Callable[[], T]) -> T:

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import sepol
-from harness import clusters, results, runner, store
+from harness import choices, clusters, results, runner, store
 from harness.clusters import ClusterError
 from harness.results import Exit, Test
 from harness.runner import RunOptions, RunResult
@@ -115,6 +115,17 @@ def test_a_run_that_passes_leaves_everything(home: Store) -> None:
     assert {"results.json", "junit.xml", "report.html", "audit.log", "history", "policy", "policy.33", "logs"} <= names
     assert (result.run.path / "policy.33").read_bytes()
     assert result.replay.endswith("--runtime sim --lsm enforcing --policy targeted --seed 7")
+
+
+def test_the_replay_says_which_cluster(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many nodes, whoever said so; of a cluster that was taken over, which one."""
+    monkeypatch.setenv("LABELPROOF_NODES", "oss=1")
+    monkeypatch.setenv("LABELPROOF_CLUSTER", "my lab")
+
+    result = run(home, PASSING)
+
+    assert result.replay.partition(" --nodes ")[2].partition(" --seed")[0] == "oss=1"
+    assert choices.exported("compose") == {"nodes": "oss=1", "cluster": "my lab"}
 
 
 def test_operations_carry_their_test(home: Store) -> None:

@@ -68,8 +68,8 @@ class Ground:
     def __init__(self, folder: Path, plan: Plan, mark: str) -> None:
         self.folder, self.plan = folder, plan
         self.mark = f"LABELPROOF_TEST_MARK={mark}"
-        self.runs: set[str] = set()
         self.namespaces: set[str] = set()
+        self.bridges: set[str] = set()
         self._name = f"run-{mark}"
         (folder / "t").mkdir()
         (folder / "test_user.py").write_text(TESTS)
@@ -79,6 +79,7 @@ class Ground:
         """Starts the run, strikes, and waits for its end; a worker alone is another's to replace."""
         controller = self._begin(self.plan.program, "test_user.py", "-n", str(WORKERS))
         self._until(time.monotonic() + self.plan.after_s, controller)
+        self._note_engine()
         workers = self._workers(controller.pid)
         victims = {"controller": [controller.pid], "worker": workers[:1], "both": [*workers[:1], controller.pid]}
         for pid in victims[self.plan.victim] or [controller.pid]:
@@ -97,7 +98,11 @@ class Ground:
         found += sorted(self.namespaces & in_use())
         found += mounted(self.folder)
         found += [f"folder {path}" for path in (self.folder / "t").glob("labelproof*")]
-        return found + (self._on_engine() if self.plan.runtime == "docker" else [])
+        found += [f"{kind} {name}" for kind, _, name in self._on_engine()]
+        links = _said("ip", "-o", "link") + _said("tc", "qdisc") + _said("iptables-save")
+        return found + [
+            line for line in links.splitlines() if any(name in line for name in ("labelproof:", *self.bridges))
+        ]
 
     def end(self) -> None:
         """Whatever went wrong."""
@@ -111,15 +116,28 @@ class Ground:
             self.namespaces |= {namespace(pid) for pid in marked(self.mark)} - own - {""}
             time.sleep(0.1)
 
-    def _on_engine(self) -> list[str]:
-        """Containers, networks and volumes of these runs, and what the kernel has of their networks."""
+    def _note_engine(self) -> None:
+        """The namespaces of the containers that there are now, and what the kernel calls their networks."""
+        for kind, ident, _ in self._on_engine():
+            if kind == "network":
+                self.bridges.add(f"br-{ident[:12]}")
+            if kind == "container":
+                self.namespaces |= {namespace(self._pid(ident))} - {namespace(os.getpid()), ""}
+
+    def _on_engine(self) -> list[tuple[str, str, str]]:
+        """Containers, networks and volumes of these runs: kind, id and name."""
+        if self.plan.runtime != "docker":
+            return []
+        runs = [path.name for path in (self.folder / "store" / "runs").glob("*")] + [self._name]
         there = engine.connect()
         try:
-            runs = [path.name for path in (self.folder / "store" / "runs").glob("*")] + [self._name]
-            made = [one for run in runs for one in reaper.found(there.api, f"{engine.RUN}={run}", bool)]
+            return [one for run in runs for one in reaper.found(there.api, f"{engine.RUN}={run}", bool)]
         finally:
             there.api.close()
-        return [f"{kind} {name}" for kind, _, name in made]
+
+    def _pid(self, container: str) -> int:
+        told = _said("docker", "inspect", "-f", "{{.State.Pid}}", container)
+        return int(told) if told.strip().isdecimal() else 0
 
     def _workers(self, controller: int) -> list[int]:
         return [pid for pid in of(Path(f"/proc/{controller}")) if b"execnet" in read(f"/proc/{pid}/cmdline")]
@@ -138,6 +156,10 @@ class Ground:
 
     def _done(self, program: str, *words: str) -> int:
         return self._begin(program, *words).wait(END_S_MAX)
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def nothing_left(ground: Ground) -> list[str]:
