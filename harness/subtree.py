@@ -24,7 +24,7 @@ def fresh(cluster: Cluster, profile: Profile, place: str = "inherit") -> str:
 
 
 def first_free(task: Task, name: str) -> str:
-    """The path of a new directory at the top: `name`, or where that is there `name-2`, `name-3` ...; OSError of mkdir."""
+    """The path of a new directory at the top: `name`, or if that is there `name-2`, `name-3` ...; OSError of mkdir."""
     number = 1
     while True:
         path = f"/{name}" if number == 1 else f"/{name}-{number}"
