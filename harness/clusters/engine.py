@@ -60,6 +60,10 @@ def problem() -> str | None:
         url = environment().get("DOCKER_HOST") or DEFAULT
     except ClusterError as error:
         return str(error)
+    if url.startswith("ssh://"):
+        host = urlsplit(url).hostname
+        remedy = f"run on {host} itself, or set DOCKER_HOST=tcp://{host}:2376 with TLS"
+        return f"engines are not used over ssh ({url}); {remedy}"
     try:
         _ping(url)
     except PermissionError:
@@ -78,9 +82,7 @@ def connect() -> Engine:
     environ = environment()
     url = environ.get("DOCKER_HOST") or DEFAULT
     try:
-        client = docker.from_env(
-            environment=dict(environ), timeout=TIMEOUT_S, max_pool_size=CONNECTIONS, use_ssh_client=True
-        )
+        client = docker.from_env(environment=dict(environ), timeout=TIMEOUT_S, max_pool_size=CONNECTIONS)
         info = client.api.info()
     except (docker.errors.DockerException, OSError) as error:
         raise ClusterError(f"no container engine answers at {url} ({_reason(error)}); {REMEDY}") from error

@@ -112,6 +112,16 @@ class Disk(Protocol):
 
 
 @runtime_checkable
+class Adopted(Protocol):
+    """A machine whose nodes are somebody else's: they were there before the run, and stay."""
+
+    @property
+    def adopted(self) -> str:
+        """What messages call them: `project lab`."""
+        ...
+
+
+@runtime_checkable
 class Mirrored(Protocol):
     """A machine whose nodes do not share our filesystem: their histories and audit logs in our folder are copies."""
 

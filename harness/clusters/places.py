@@ -87,7 +87,8 @@ class Project:
         self._paused: set[str] = set()
 
     def open(self, wanted: Mapping[str, int]) -> None:
-        there = Counter(one["Labels"][SERVICE] for one in self._found() if one["State"] == "running")
+        self._revive(wanted)
+        there = self._running()
         if not there:
             remedy = "`docker-compose up -d` starts it; without --cluster one is brought up for the run"
             raise ClusterError(f"{self.name} does not run on this engine; {remedy}")
@@ -147,6 +148,24 @@ class Project:
 
     def close(self) -> None:
         self.restore()
+
+    def _running(self) -> Counter[str]:
+        """How many containers of each service."""
+        return Counter(one["Labels"][SERVICE] for one in self._found() if one["State"] == "running")
+
+    def _revive(self, wanted: Mapping[str, int]) -> None:
+        """What a harness that was killed left paused or ended goes on, of a project that is up and as far as wanted."""
+        running, api = self._running(), self._engine.api
+        ways = {"paused": api.unpause, "exited": api.start}
+        halted = sorted(
+            (one for one in self._found() if one["State"] in ways), key=lambda one: list(ways).index(one["State"])
+        )
+        for one in halted if running else ():
+            service = one["Labels"][SERVICE]
+            if running[service] < wanted[service]:
+                with refusals(f"a container of {self.name} that is {one['State']} does not go on"):
+                    ways[one["State"]](one["Id"])
+                running[service] += 1
 
     def _resumed(self, container: str) -> None:
         if container in self._paused:

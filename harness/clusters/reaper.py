@@ -111,7 +111,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     import docker
 
-    api = docker.from_env(timeout=60, max_pool_size=16, use_ssh_client=True).api
+    api = docker.from_env(timeout=60, max_pool_size=16).api
     quiet = 0
     while quiet < _LOOKS:
         quiet = 0 if remove(api, arguments[0]) else quiet + 1

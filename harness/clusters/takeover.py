@@ -54,6 +54,11 @@ class Takeover:
         self._seen: dict[str, Peer | OSError] = {}
         self._channels: dict[str, tuple[str, Channel]] = {}
 
+    @property
+    def adopted(self) -> str:
+        """See machine.Adopted."""
+        return self._place.name
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return loops.shared().run(work)
 

@@ -31,7 +31,7 @@ class _OfDisk(Fault):
 
     def available(self, cluster: Cluster) -> str | None:
         if not isinstance(cluster.machine, machine.Disk):
-            return f"nodes of runtime {cluster.runtime} have no volume of their own; use netns or docker"
+            return inside.not_ours(cluster, "volume", "have no volume of their own")
         return None
 
     def volume(self, cluster: Cluster) -> machine.Volume:
@@ -90,11 +90,6 @@ class ReadOnly(_OfDisk):
     """
 
     name: ClassVar[str] = "read-only"
-
-    def available(self, cluster: Cluster) -> str | None:
-        if not isinstance(cluster.machine, machine.Kill):
-            return f"runtime {cluster.runtime} cannot kill a node; use netns or docker"
-        return super().available(cluster)
 
     def start(self, cluster: Cluster) -> None:
         cluster.kill(self.node)

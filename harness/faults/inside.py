@@ -102,4 +102,13 @@ def _run(pid: int, namespace: str, command: Sequence[str]) -> subprocess.Complet
 
 
 def _no_network(cluster: Cluster) -> str:
-    return f"nodes of runtime {cluster.runtime} have no network of their own; use netns or docker"
+    return not_ours(cluster, "network", "have no network of their own")
+
+
+def not_ours(cluster: Cluster, what: str, lacking: str) -> str:
+    """The sentence that says why `what` of this cluster cannot be broken, and where it can."""
+    if isinstance(cluster.machine, machine.Adopted):
+        why = f"the {what} of {cluster.machine.adopted} is not the harness's to break"
+    else:
+        why = f"nodes of runtime {cluster.runtime} {lacking}"
+    return f"{why}; use netns or docker"

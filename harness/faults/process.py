@@ -59,7 +59,7 @@ class Kill(Stop):
 
     def available(self, cluster: Cluster) -> str | None:
         if not isinstance(cluster.machine, machine.Kill):
-            return f"runtime {cluster.runtime} cannot kill a node; use processes, netns or docker"
+            return _unable(cluster, "kill")
         return super().available(cluster)
 
     def start(self, cluster: Cluster) -> None:
@@ -94,7 +94,7 @@ class Pause(_OfProcess):
 
     def available(self, cluster: Cluster) -> str | None:
         if not isinstance(cluster.machine, machine.Pause):
-            return f"runtime {cluster.runtime} cannot pause a node; use processes, netns or docker"
+            return _unable(cluster, "pause")
         return None if cluster.lives.up(self.node) else f"{self.node} does not run; heal what ended it first"
 
     def start(self, cluster: Cluster) -> None:
@@ -106,3 +106,12 @@ class Pause(_OfProcess):
 
     def heal(self, cluster: Cluster) -> None:
         cluster.resume(self.node)
+
+
+def _unable(cluster: Cluster, what: str) -> str:
+    if isinstance(cluster.machine, machine.Adopted):
+        return (
+            f"{cluster.machine.adopted} was taken over by its addresses, and only an engine can {what} a node; give "
+            "--cluster PROJECT on the engine's machine, or use processes, netns or docker"
+        )
+    return f"runtime {cluster.runtime} cannot {what} a node; use processes, netns or docker"

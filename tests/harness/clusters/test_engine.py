@@ -60,6 +60,16 @@ def test_where_no_engine_answers_that_is_said_at_once(
         engine.connect()
 
 
+def test_no_engine_over_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said at once, with two ways that there are."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@lab")
+
+    told = str(engine.problem())
+
+    assert told.startswith("engines are not used over ssh (ssh://me@lab); run on lab itself")
+    assert "DOCKER_HOST=tcp://lab:2376" in told
+
+
 def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is asked of an engine."""
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)

@@ -65,6 +65,17 @@ def test_as_many_as_are_wanted(project, api) -> None:
         project.open(WANTED)
 
 
+def test_what_a_killed_harness_left_goes_on(project, api) -> None:
+    """Paused before ended, and no more than are wanted."""
+    api.found[1]["State"] = "paused"
+    api.found += [api.one("o2", "oss", "", "exited"), api.one("o3", "oss", "", "exited")]
+
+    with pytest.raises(ClusterError):  # this engine does as it is told, and still says what it said
+        project.open(WANTED | {"oss": 2})
+
+    assert api.done == [("unpause", "o"), ("start", "o2")]
+
+
 def test_what_ended_by_itself(project, api) -> None:
     """A container that nobody of ours ended explains a call that found nobody."""
     project.candidates()

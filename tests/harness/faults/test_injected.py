@@ -124,6 +124,32 @@ def test_a_runtime_that_cannot_says_which_can(sim: Cluster, name: str) -> None:
     assert refused.value.errno == errno.EOPNOTSUPP
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "partition",
+            "partition: the network of project lab is not the harness's to break; use netns or docker",
+        ),
+        ("delay", "delay: the network of project lab is not"),
+        ("disk-full", "disk-full: the volume of project lab is not"),
+        ("read-only", "read-only: the volume of project lab is not"),
+        (
+            "kill",
+            "kill: project lab was taken over by its addresses, and only an engine can kill a node; give --cluster",
+        ),
+    ],
+)
+def test_an_adopted_cluster_names_itself(sim: Cluster, monkeypatch: pytest.MonkeyPatch, name: str, told: str) -> None:
+    """The fault, the cluster and what to do, in one sentence."""
+    monkeypatch.setattr(type(sim.machine), "adopted", "project lab", raising=False)
+
+    with pytest.raises(OSError, match=told) as refused:
+        sim.faults.start(FAULTS[name]("client0"))
+
+    assert refused.value.errno == errno.EOPNOTSUPP
+
+
 def test_an_unknown_node_is_refused(sim: Cluster) -> None:
     """Before anything is done."""
     with pytest.raises(LookupError, match=r"no node mds7; there are mds0, oss0, client0"):
