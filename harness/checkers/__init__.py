@@ -3,7 +3,7 @@
 In reading order:
     verdict      Finding, Verdict, merge; Checker, what every judge below is
     judge        CHECKERS, the causal order, Judge for slices, judge() and summary() for whole histories
-    propagation  labels: stored, copied, told
+    propagation  labels: stored, copied, told; `promises` what an answer says is done
     mediation    decisions and hooks; `decisions` recomputes one, `about` says what it is really about,
                  `methods` which checks an rpc owes, `openers` who opened a descriptor
     identity     subjects and walk tickets

@@ -66,9 +66,8 @@ class Decisions:
         if command is None and is_by_command(event) and policy.ruling(*contexts, event["tclass"], 0, mode) is not None:
             return [Unknown(f"{event['n']} decided an ioctl whose command the history does not tell")]
         access = policy.access(*contexts, event["tclass"], event["requested"], mode, command)
-        stale = self._stale(event) if event["vantage"] == "recheck" else ()
         differences = self._differences(event, access, contexts, policy, mode)
-        return [*stale, *self._faults(event, contexts, mode), *differences]
+        return [*self._stale(event), *self._faults(event, contexts, mode), *differences]
 
     def refused_transition(self, event: Event, new: str | None) -> bool:
         """Whether a validatetrans rule in force forbids the object its new label at the hands of who acts."""
@@ -82,15 +81,18 @@ class Decisions:
         return known and old is not None and not policy.validatetrans(old, new, task, tclass)
 
     def _stale(self, event: Event) -> Iterator[Fault]:
-        """What is asked again is asked of the label and by the policy in force, as of the call's arrival at least."""
-        rpc, fid = self._world.rpc(event), event.get("object") or ""
-        if rpc is None:
-            return
-        version, asked = self._world.truth.version_at(fid, rpc.seq, event["n"]), event.get("version")
-        because = f"{event['n']} asked {event['hook']} again"
-        if version is not None and asked is not None and asked < version and event["tclass"] != "fd":
+        """A server asks about the label and by the policy in force, as of the call's arrival at least; a client about
+        the label that was acknowledged before the operation began."""
+        rpc, op, asked = self._world.rpc(event), self._world.op_of(event), event.get("version")
+        fid, truth, because = event.get("object") or "", self._world.truth, f"{event['n']} asked {event['hook']}"
+        if event["vantage"] == "client":
+            version = truth.told_by(fid, op.seq) if op else None
+        else:
+            version = truth.version_at(fid, rpc.seq, event["n"]) if rpc else None
+        if version is not None and asked and asked < version and event["tclass"] != "fd":
             yield Fault("stale", f"{because} on a label that {fid} no longer had", version, asked)
-        if (event.get("seqno") or 0) < rpc.seqno:
+        # What changes the policy is told before the call that did it, and was decided by the one before.
+        if rpc is not None and event["tclass"] != "security" and (event.get("seqno") or 0) < rpc.seqno:
             yield Fault("stale", f"{because} by a policy no longer in force", rpc.seqno, event.get("seqno"))
 
     def _transition(self, event: Event, new: str) -> Iterator[Fault]:

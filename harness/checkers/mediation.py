@@ -21,7 +21,7 @@ _REFUSED = frozenset({1, 13})  # EPERM, EACCES
 class Mediation(Checker):
     """Findings on decisions: false-scontext, false-tcontext, false-tclass, wrong-policy, unexpected-allow,
     unexpected-deny, denied-set, permissive, reason, stale. On rpcs: hook-missing, check-missing, check-extra,
-    check-order, case, acted-while-denied, checked-after-acting, label-removed, contract.
+    check-order, case, acted-while-denied, done-while-denied, checked-after-acting, label-removed, contract.
 
     `confirmed` counts the decisions that the second engine agreed with.
     """
@@ -112,10 +112,20 @@ class Mediation(Checker):
         wrong, way = min(problems, key=lambda problem: len(problem[0]))
         for kind, because, expected, actual in wrong:
             self.find(kind, because, event, rpc.recv, expected=expected, actual=actual)
+        self._ignored(event, rpc, way)
         fitting = {way.case for wrong, way in problems if not wrong} or {way.case}
         if event.get("case") not in fitting:
             because = f"{event['method']} on {event['n']} says it was the case {event.get('case')}"
             self.find("case", because, event, rpc.recv, expected=" or ".join(sorted(fitting)), actual=event.get("case"))
+
+    def _ignored(self, event: Event, rpc: Rpc, way: methods.Way) -> None:
+        """A denial ends the call, but of a capability that others make up for, and of what is asked and overruled."""
+        overruled = [check for check in way.checks if check.optional]
+        for avc in rpc.avcs:
+            tolerated = avc["tclass"] in access.FLOATING or any(_is(avc, check) for check in overruled)
+            if avc["module"] == "selinux" and not avc["allowed"] and not tolerated:
+                because = f"{event['method']} on {event['n']} was denied {_text(avc)} on {_object(rpc)}, and did it"
+                self.find("done-while-denied", because, event, avc, expected="refused", actual="done")
 
     def _problems(self, event: Event, rpc: Rpc, way: methods.Way) -> Iterator[tuple[str, str, str, str]]:
         yield from self._unfired(event, rpc, way)

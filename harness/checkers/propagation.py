@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.checkers import promises
 from harness.checkers.verdict import Checker
 from harness.model import labels
 from harness.model.fs import Event
@@ -19,7 +20,8 @@ _STORED_LABEL = {"getxattr"}
 
 
 class Propagation(Checker):
-    """Findings: new-label, why, relabel, changed, old-label, ost-label, data-before-label, raw-label, told-label."""
+    """Findings: unlabelled, new-label, why, relabel, changed, old-label, ost-label, data-before-label, raw-label,
+    told-label."""
 
     name = "propagation"
     needs = frozenset({"label", "policy"})
@@ -38,10 +40,10 @@ class Propagation(Checker):
                     self._mdt(event)
                 else:
                     self._ost(event)
-            case "rpc" if event["phase"] == "reply" and event["method"] == "Oss/Write" and event["status"] == 0:
-                self._written(event)
-            case "op" if event["phase"] == "ok":
-                self._told(event)
+            case "rpc" if event["phase"] == "reply" and event["status"] == 0:
+                self._replied(event)
+            case "op" if event["phase"] != "invoke":
+                self._ended(event)
             case "raw":
                 self._raw(event)
 
@@ -108,6 +110,21 @@ class Propagation(Checker):
         if event.get("new") != label:
             because = f"the object of {event['object']} on {event['n']} does not carry its file's label"
             self.find("ost-label", because, event, expected=label, actual=event.get("new"))
+
+    def _replied(self, event: Event) -> None:
+        rpc = self.world.rpc(event)
+        if event["method"] == "Oss/Write":
+            self._written(event)
+        elif rpc is not None and not event.get("resent"):
+            for kind, because, expected, actual in promises.of_a_server(self.world, event, rpc):
+                self.find(kind, because, event, rpc.recv, expected=expected, actual=actual)
+
+    def _ended(self, event: Event) -> None:
+        op = self.world.ops.get(event["op"])
+        for kind, because, expected, actual in promises.of_all(self.world, op, event) if op else ():
+            self.find(kind, because, event, expected=expected, actual=actual)
+        if event["phase"] == "ok":
+            self._told(event)
 
     def _written(self, event: Event) -> None:
         fids = {fid for hook, _, fid, _ in event.get("fired") or () if hook == "file_permission" and fid}

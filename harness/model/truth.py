@@ -7,7 +7,7 @@ truly have the other label, at a version that the file itself may never have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -27,7 +27,8 @@ class Truth:
 
     def __init__(self) -> None:
         self._labels: dict[str, list[Stored]] = {}
-        self._objects: dict[tuple[str, str], list[Stored]] = {}
+        self._objects: dict[str, dict[str, list[Stored]]] = {}
+        self._told: dict[str, list[Stored]] = {}
         self.seq = 0
 
     def known(self, fid: str | None) -> bool:
@@ -42,13 +43,24 @@ class Truth:
         for stored in self._labels.get(fid, ()):
             stored.sure |= stored.version == version
 
+    def tell(self, fid: str | None) -> None:
+        """Whoever set the file's label knows by now that it is set."""
+        if fid is not None and fid in self._labels:
+            now = self._labels[fid][-1]
+            self._told.setdefault(fid, []).append(Stored(self.seq, now.version, now.label))
+
+    def told_by(self, fid: str, seq: int) -> int | None:
+        """The version of the label that somebody knew by `seq` to be set; nobody may take the file for older then."""
+        found = _last(s for s in self._told.get(fid, ()) if s.seq <= seq)
+        return found.version if found else None
+
     def give(self, node: str, fid: str, version: int, label: str | None) -> None:
         """From now on the file's object on this server carries this label."""
-        self._objects.setdefault((node, fid), []).append(Stored(self.seq, version, label))
+        self._objects.setdefault(fid, {}).setdefault(node, []).append(Stored(self.seq, version, label))
 
     def drop(self, node: str, fid: str) -> None:
         """The file has no object on this server any more."""
-        self._objects.pop((node, fid), None)
+        self._objects.get(fid, {}).pop(node, None)
 
     def now(self, fid: str) -> str | None:
         """The label that the file has; None: no label. Raises KeyError for one never seen."""
@@ -65,7 +77,11 @@ class Truth:
 
     def held(self, node: str, fid: str) -> Stored | None:
         """What the file's object on this server carries."""
-        return self._objects.get((node, fid), [None])[-1]
+        return self._objects.get(fid, {}).get(node, [None])[-1]
+
+    def objects(self, fid: str) -> Iterator[tuple[str, Stored]]:
+        """The file's objects: the server, and what each carries."""
+        return ((node, stored[-1]) for node, stored in self._objects.get(fid, {}).items())
 
     def version_at(self, fid: str, seq: int, node: str = "") -> int | None:
         """The version of the label that the file, or its object on the server, had by `seq`, whichever is newer; None
@@ -90,7 +106,7 @@ class Truth:
         return found
 
     def _both(self, fid: str, node: str) -> tuple[list[Stored], list[Stored]]:
-        return self._objects.get((node, fid), []), self._labels.get(fid, [])
+        return self._objects.get(fid, {}).get(node, []), self._labels.get(fid, [])
 
 
 def _last(stored: Iterable[Stored]) -> Stored | None:

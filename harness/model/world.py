@@ -61,6 +61,13 @@ def is_by_command(event: Event) -> bool:
     return bool(event["hook"] == "file_ioctl" and list(event["requested"]) == ["ioctl"])
 
 
+def sets_label(op: Op) -> str | None:
+    """The label that an operation sets, if it does."""
+    args = op.invoke.get("args") or {}
+    value = args.get("value")
+    return value if op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str) else None
+
+
 class World:
     """The facts. Every look-up of something that the history did not tell gives None."""
 
@@ -207,7 +214,7 @@ class World:
         policy, op = self.policy(event["n"]), self.op_of(event)
         if policy is None or op is None:
             return None
-        value = _relabels(op)
+        value = sets_label(op)
         if value is not None:
             known = labels.relabelled(policy, value)
             return (value.removesuffix("\0") if known is None and self._forced(event) else known,)
@@ -245,10 +252,12 @@ class World:
             )
             self.ops[event["op"]] = op = Op(event, subject, self.truth.seq, about)
             self._overlaps(op)
-            if about and (value := _relabels(op)) is not None:
+            if about and (value := sets_label(op)) is not None:
                 self._doubts.setdefault(about, set()).add(value)
         elif event["op"] in self.ops:
             self.ops[event["op"]].end = event
+            if event["phase"] == "ok" and sets_label(self.ops[event["op"]]) is not None:
+                self.truth.tell(self.ops[event["op"]].about)
             if event["phase"] != "info":
                 self._together(self.ops[event["op"]]).discard(event["op"])
         self.tree.feed(event)
@@ -303,10 +312,3 @@ class World:
             self.truth.drop(event["n"], fid)
         else:
             self.truth.give(event["n"], fid, version, label)
-
-
-def _relabels(op: Op) -> str | None:
-    """The label that an operation sets, if it does."""
-    args = op.invoke.get("args") or {}
-    value = args.get("value")
-    return value if op.invoke["f"] == "setxattr" and args.get("name") == LABEL and isinstance(value, str) else None

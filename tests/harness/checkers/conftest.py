@@ -237,13 +237,15 @@ class History:
         self.end(op, ret=0)
         return op
 
-    def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE, again=True) -> str:
-        """A relabel of the file, checked before and after the OSTs were told."""
+    def relabels(self, value: str = DATA, *, stored=None, old=MADE, version=2, fid=FILE, again=True, told=()) -> str:
+        """A relabel of the file, checked before and after the OSTs were told; those in `told` have an object of it."""
         op = self.op("setxattr", path="/f", name="security.selinux", value=value)
         checks = access.expected("setxattr", "label")
         self.recv("Mds/Setxattr", op, place={"fid": fid})
         labels = {"object": obj("made_t"), "new": value, "fs": FS}
         self.asked(checks, labels, {"object": fid})
+        for node in told:
+            self.label(fid, value, n=node, role="ost", why="relabel", old=old, version=version, rpc=None)
         self.add("mds0", "rpc", rpc="mds0:1", op=op, phase="send", to="oss0", method="Oss/SetLabel", **{"from": "mds0"})
         if again:
             self.asked(checks, labels, {"object": fid}, vantage="recheck")

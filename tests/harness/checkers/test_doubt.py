@@ -137,7 +137,7 @@ def test_object_that_gets_another_label_than_was_asked_for_is_caught(relabel, fo
 @pytest.mark.parametrize(("new", "kinds"), [("data", []), ("made", ["relabel"])])
 def test_undo_goes_back_to_the_acknowledged_label(history, relabel, found, new, kinds):
     """The label of a relabel that was acknowledged stands, whatever fails after it: not the one before it."""
-    history.relabels()
+    history.relabels(told=("oss0", "oss1"))
     relabel.settles(new=getattr(relabel, new), old=relabel.data)
 
     assert found()[0] == kinds

@@ -140,9 +140,9 @@ def test_boolean_decides_from_its_event_on(history, judged, names):
     history.subject("app", names["app"], fscreate=names["obj"]("bool_t"))
     history.recv("Mds/Mknod", None, place={"parent": names["root"], "name": "b"})
     history.label(names["file"], names["obj"]("bool_t"), why="fscreate", parent=names["root"], name="b")
-    history.policy_event("mds0", booleans={"app_bool": True}, seqno=2)
     asked = ("inode_getattr", "file", "getattr", names["obj"]("bool_t"))
     history.recv("Mds/Getattr", None, place={"fid": names["file"]})
+    history.policy_event("mds0", booleans={"app_bool": True}, seqno=2)
     history.avc(*asked, obj=names["file"], seqno=2)
     history.denied(*asked, "getattr", obj=names["file"], seqno=1)
     good = judged(history, "mediation")[0]
@@ -377,6 +377,67 @@ def test_open_file_is_asked_again_of_the_label_and_policy_in_force(history, judg
     history.reply(case="token", fired=[["file_permission", "object", names["file"], 1]])
 
     assert judged(history, "mediation")[0] == kinds
+
+
+@pytest.mark.parametrize(("version", "seqno", "kinds"), [(2, 2, []), (1, 2, ["stale"]), (2, 1, ["stale"])])
+def test_server_that_asks_about_the_label_before_is_caught(history, judged, names, version, seqno, kinds):
+    """A decision on a label or by a policy that was replaced before the call arrived, though it is right by those."""
+    history.creates()
+    history.relabels()
+    history.policy_event("mds0", seqno=2)
+    history.recv("Mds/Getattr", history.op("stat", path="/f"), place={"fid": names["file"]})
+    label = names["obj"]("made_t" if version == 1 else "data_t")
+    history.avc("inode_getattr", "file", "getattr", label, obj=names["file"], version=version, seqno=seqno)
+    history.reply(case="stat", fired=[["inode_getattr", "object", names["file"], 1]])
+
+    assert judged(history, "mediation")[0] == kinds
+
+
+@pytest.mark.parametrize(
+    ("began", "version", "kinds"), [("after", 2, []), ("after", 1, ["stale"]), ("before", 1, []), ("before", 2, [])]
+)
+def test_client_that_keeps_the_label_before_is_caught(history, judged, names, began, version, kinds):
+    """Once a relabel is acknowledged, no client decides on what it remembers; one that began before may."""
+    history.creates()
+    op = history.op("stat", path="/f") if began == "before" else None
+    history.relabels()
+    op = op or history.op("stat", path="/f")
+    label = names["obj"]("made_t" if version == 1 else "data_t")
+    facts = {"rpc": None, "op": op, "vantage": "client", "n": "client0"}
+    history.avc("inode_getattr", "file", "getattr", label, obj=names["file"], version=version, **facts)
+
+    assert judged(history, "mediation")[0] == kinds
+
+
+def test_call_that_was_done_in_spite_of_a_denial_is_caught(secret, judged, names):
+    """Every hook fired and every decision is right, but nobody heeded it."""
+    op = getattr_denied(secret, names)
+    good = judged(secret, "mediation")[0]
+    secret.recv("Mds/Getattr", op, place={"fid": names["file"]}, subject="other")
+    facts = {"scontext": names["other"], "obj": names["file"]}
+    secret.denied("inode_getattr", "file", "getattr", names["obj"]("secret_t"), "getattr", **facts)
+    secret.reply(case="stat", fired=[["inode_getattr", "object", names["file"], 1]])
+
+    assert good == []
+    assert judged(secret, "mediation")[0] == ["done-while-denied"]
+
+
+def test_denial_that_the_kernel_overrules_is_none(history, judged, names):
+    """fs.protected_hardlinks: what a link asks of the file itself may be denied to its owner, and be done."""
+    history.subject("app", names["app"], fscreate=names["obj"]("secret_t"))
+    history.recv("Mds/Mknod", None, place={"parent": names["root"], "name": "s"})
+    secret = names["obj"]("secret_t")
+    history.label(names["file"], secret, why="fscreate", parent=names["root"], name="s")
+    checks = access.expected("link", "link", walk=True)
+    fids = {"parent": names["root"], "object": names["file"]}
+    history.recv("Mds/Link", history.op("link", path="/s", to="/t"), place={"parent": names["root"], "name": "t"})
+    history.asked(checks[:1], {"parent": names["obj"]("dir_t")}, fids)
+    history.denied("inode_permission", "file", "read write", secret, "read write", obj=names["file"])
+    history.asked(checks[2:4], {"parent": names["obj"]("dir_t")}, fids)
+    history.denied("inode_link", "file", "link", secret, "link", obj=names["file"])
+    history.reply(case="link", fired=history.fires(checks, fids))
+
+    assert judged(history, "mediation")[0] == ["done-while-denied"]
 
 
 def test_relabel_after_the_call_arrived_leaves_its_decision_right(history, judged, names):
