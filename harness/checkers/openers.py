@@ -1,4 +1,4 @@
-"""Who opened the file that a descriptor stands for (struct file, f_cred and the SID beside it).
+"""Who opened the file that a descriptor stands for, and what as (struct file, f_cred and the SIDs beside it).
 
 A task that changes its own context keeps what it has open; then every query on the descriptor first asks whether it may
 use what another context opened: fd {use} (security/selinux/hooks.c, file_has_perm).
@@ -6,8 +6,11 @@ use what another context opened: fd {use} (security/selinux/hooks.c, file_has_pe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from harness.model import labels
 from harness.model.fs import Event
-from harness.model.world import Op, World
+from harness.model.world import LABEL, Op, Rpc, World
 
 
 def opener(world: World, event: Event) -> str | None:
@@ -31,6 +34,21 @@ def stranger(world: World, event: Event) -> bool | None:
     op, opened = world.ops.get(event.get("op") or ""), opener(world, event)
     asks = world.context(op.subject) if op else None
     return None if opened is None or asks is None else opened != asks
+
+
+def moved(world: World, rpc: Rpc) -> bool:
+    """Whether the open file that an rpc is about surely has another label there than its open told."""
+    node, op = rpc.recv["n"], world.ops.get(rpc.recv.get("op") or "")
+    names, policy = _descriptors(world, rpc.recv, op) if op else (), world.policy(node)
+    held = world.tree.descriptors.of(op.invoke, names[0]) if op and len(names) == 1 else None
+    opened = world.ops.get(held.op) if held else None
+    ret = opened.end.get("ret") if opened and opened.end else None
+    if held is None or policy is None or not isinstance(ret, Mapping) or LABEL not in (ret.get("labels") or {}):
+        return False
+    had = labels.effective(policy, ret["labels"][LABEL])
+    on_ost = world.roles.get(node) == "oss"
+    has = world.truth.object_since(node, held.fid, rpc.seq) if on_ost else world.truth.since(held.fid, rpc.seq)
+    return bool(has) and had not in {labels.effective(policy, label) for label in has}
 
 
 def _opened(world: World, op: Op, name: str) -> str | None:

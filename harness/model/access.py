@@ -64,6 +64,7 @@ class _Given:
     attr: str
     open_perms: bool
     stranger: bool | None
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def expected(
     walk: bool = False,
     open_perms: bool = True,
     stranger: bool | None = False,
+    moved: bool = False,
 ) -> tuple[Check, ...]:
     """The checks of one operation, in order. `tclass` is the class of the object it is about.
 
@@ -95,10 +97,10 @@ def expected(
     target.
     setprocattr: `attr` fscreate, keycreate, sockcreate, exec, current. `walk`: the last component is looked up in the
     same call. `open_perms`: the policy's capability. `stranger`: the context that asks is not the one that opened the
-    file; None: it cannot be told, and what is asked of strangers is optional.
+    file; None: it cannot be told, and what is asked of strangers is optional. `moved`: the label of the open file has.
     Raises KeyError for an operation or case that the table does not have.
     """
-    given = _Given(tclass, access, append, truncate, reparent, replaced or tclass, attr, open_perms, stranger)
+    given = _Given(tclass, access, append, truncate, reparent, replaced or tclass, attr, open_perms, stranger, moved)
     return _expected(op, case, given, walk)
 
 
@@ -185,7 +187,8 @@ def _holds(given: _Given) -> dict[str, bool | None]:
         "moved": given.reparent and given.tclass == "dir",
         "swapped": given.reparent and given.replaced == "dir",
         "stranger": given.stranger,
-        "own": given.stranger is not True,
+        "again": given.moved or given.stranger,
+        "once": not (given.moved or given.stranger),
     }
 
 

@@ -7,7 +7,7 @@ truly have the other label, at a version that the file itself may never have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -98,12 +98,11 @@ class Truth:
 
     def since(self, fid: str, seq: int) -> set[str | None]:
         """Every label that the file had at `seq` or later."""
-        found: set[str | None] = set()
-        for stored in reversed(self._labels.get(fid, ())):
-            found.add(stored.label)
-            if stored.seq <= seq:
-                break
-        return found
+        return _since(self._labels.get(fid, ()), seq)
+
+    def object_since(self, node: str, fid: str, seq: int) -> set[str | None]:
+        """Every label that the file's object on the server had at `seq` or later; none if it has no object there."""
+        return _since(self._objects.get(fid, {}).get(node, ()), seq)
 
     def _both(self, fid: str, node: str) -> tuple[list[Stored], list[Stored]]:
         return self._objects.get(fid, {}).get(node, []), self._labels.get(fid, [])
@@ -111,3 +110,12 @@ class Truth:
 
 def _last(stored: Iterable[Stored]) -> Stored | None:
     return max(stored, key=lambda one: one.seq, default=None)
+
+
+def _since(history: Sequence[Stored], seq: int) -> set[str | None]:
+    found: set[str | None] = set()
+    for stored in reversed(history):
+        found.add(stored.label)
+        if stored.seq <= seq:
+            break
+    return found

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from harness.checkers.methods import attributes, names, opened
 from harness.checkers.methods.asked import Asked, Method, Way, one
 from harness.checkers.methods.attributes import SEEKING
-from harness.checkers.openers import stranger
+from harness.checkers.openers import moved, stranger
 from harness.model import access
 from harness.model.world import Rpc, World
 
@@ -33,7 +33,7 @@ def _asked(world: World, rpc: Rpc) -> Asked:
     fid = world.tree.child(place["parent"], place["name"]) if named else place.get("fid") or (op.about if op else None)
     inode = world.tree.inodes.get(fid or "")
     f, args = (op.invoke["f"], op.invoke.get("args") or {}) if op else ("", {})
-    return Asked(f, args, inode.tclass if inode else None, named, rpc, stranger(world, rpc.recv))
+    return Asked(f, args, inode.tclass if inode else None, named, rpc, stranger(world, rpc.recv), moved(world, rpc))
 
 
 def _load(asked: Asked) -> Iterator[Way]:

@@ -21,7 +21,7 @@ class Way:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is known of an rpc: its operation's name and arguments, the object's class, and whether another context asks
-    than the one that opened the file; None: it cannot be told."""
+    than the one that opened the file (None: it cannot be told), and whether its label has moved since."""
 
     f: str
     args: Mapping[str, Any]
@@ -29,6 +29,7 @@ class Asked:
     walk: bool
     rpc: Rpc
     stranger: bool | None = None
+    moved: bool = False
 
 
 Method = Callable[[Asked], Iterator[Way]]

@@ -69,7 +69,10 @@ def _data(op: str) -> Method:
     def way(asked: Asked) -> Iterator[Way]:
         for tclass in classes(asked):
             for append in (False, True):
-                yield Way("token", access.expected(op, "token", tclass, append=append, stranger=asked.stranger))
+                yield Way(
+                    "token",
+                    access.expected(op, "token", tclass, append=append, stranger=asked.stranger, moved=asked.moved),
+                )
 
     return way
 
@@ -77,7 +80,7 @@ def _data(op: str) -> Method:
 def _readdir(asked: Asked) -> Iterator[Way]:
     plus = asked.args.get("plus") if asked.f == "readdir" else None
     for case in ("names", "plus") if plus is None else ("plus",) if plus else ("names",):
-        yield Way(case, access.expected("readdir", case, stranger=asked.stranger))
+        yield Way(case, access.expected("readdir", case, stranger=asked.stranger, moved=asked.moved))
 
 
 def _lock(asked: Asked) -> Iterator[Way]:

@@ -18,7 +18,8 @@ A row reads  [?]hook(role of its first object)  source -> target class {permissi
   opener     the context that opened the file, as a descriptor has it
   condition  device: CLASS is chr_file or blk_file; reparent: a directory that changes its parent; regular: a file;
              moved, swapped: of two names that change places over directories, this one is a directory;
-             stranger, own: the context that asks is not, is the one that opened the file
+             stranger: the context that asks is not the one that opened the file; again: nor is it, or the file's label
+             has moved since then; once: neither can be told to be so
 
 All permissions in one pair of braces are one query.
 """

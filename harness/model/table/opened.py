@@ -15,15 +15,15 @@ _HELD = """
 _WRITE = """
     file_permission(object)
     file_permission(object)     subject -> opener fd {use}  if stranger
-    file_permission(object)     subject -> object CLASS {WRITING}  if stranger
-    ?file_permission(object)    subject -> object CLASS {write}  if own
-    ?file_permission(object)    subject -> object CLASS {append}  if own
+    file_permission(object)     subject -> object CLASS {WRITING}  if again
+    ?file_permission(object)    subject -> object CLASS {write}  if once
+    ?file_permission(object)    subject -> object CLASS {append}  if once
 """
 _NAMES = """
     file_permission(object)
     file_permission(object)     subject -> opener fd {use}  if stranger
-    file_permission(object)     subject -> object dir {read}  if stranger
-    ?file_permission(object)    subject -> object dir {read}  if own
+    file_permission(object)     subject -> object dir {read}  if again
+    ?file_permission(object)    subject -> object dir {read}  if once
 """
 _LOCK = """
     file_lock(object)           subject -> opener fd {use}  if stranger
@@ -63,8 +63,8 @@ ROWS: dict[tuple[str, str], str] = {
     ("read", "token"): """
         file_permission(object)
         file_permission(object)     subject -> opener fd {use}  if stranger
-        file_permission(object)     subject -> object CLASS {read}  if stranger
-        ?file_permission(object)    subject -> object CLASS {read}  if own
+        file_permission(object)     subject -> object CLASS {read}  if again
+        ?file_permission(object)    subject -> object CLASS {read}  if once
     """,
     ("write", "token"): _WRITE,
     ("fallocate", "token"): _WRITE,

@@ -98,6 +98,47 @@ def test_change_of_context_meanwhile_is_either(history, judged, names, strange):
     assert "check-extra" not in judged(history, "mediation")[0]
 
 
+@pytest.mark.parametrize(
+    ("relabelled", "asked", "kinds"),
+    [(True, True, []), (True, False, ["check-missing"]), (False, False, []), (False, True, [])],
+)
+def test_data_under_another_label_is_judged_again(history, judged, names, relabelled, asked, kinds):
+    """A descriptor from before a relabel is no leave to read on; one without a relabel since may be asked again."""
+    history.creates()
+    history.label(names["file"], names["obj"]("made_t"), n="oss0", role="ost", why="token", rpc=None)
+    if relabelled:
+        history.relabels(told=("oss0",))
+    label = names["obj"]("data_t" if relabelled else "made_t")
+    history.does("Oss/Read", access.expected("read", "token", moved=asked), "read", case="token", n="oss0", fd=3,
+                 length=4, labels={"object": label})  # fmt: skip
+
+    assert judged(history, "mediation")[0] == kinds
+
+
+def test_label_that_came_back_needs_no_judging(history, judged, names):
+    """What counts is the label, not how often it was set (selinux_file_permission compares SIDs)."""
+    history.creates()
+    history.label(names["file"], names["obj"]("made_t"), n="oss0", role="ost", why="token", rpc=None)
+    history.relabels(told=("oss0",))
+    history.label(names["file"], names["obj"]("made_t"), n="oss0", role="ost", why="relabel", version=3, rpc=None)
+    history.does("Oss/Read", access.expected("read", "token"), "read", case="token", n="oss0", fd=3, length=4)
+
+    assert judged(history, "mediation")[0] == []
+
+
+def test_relabel_while_the_call_is_there_may_be_missed(history, judged, names):
+    """A read that had arrived before its server heard of the relabel is by the label before."""
+    history.creates()
+    history.label(names["file"], names["obj"]("made_t"), n="oss0", role="ost", why="token", rpc=None)
+    history.recv("Oss/Read", history.op("read", fd=3, length=4), n="oss0")
+    reading = history._rpc
+    history.relabels(told=("oss0",))
+    history._rpc = reading
+    history.reply(case="token", fired=[["file_permission", "object", names["file"], 1]])
+
+    assert judged(history, "mediation")[0] == []
+
+
 def test_descriptor_of_nowhere_is_unknown(history, judged, names):
     """A history that begins in the middle does not tell who opened."""
     history.creates()

@@ -210,6 +210,12 @@ def test_a_stranger_that_cannot_be_told_may_be_asked():
     assert {(check.tclass, check.optional) for check in checks if check.perms} == {("fd", True), ("file", True)}
 
 
+def test_moved_label_is_asked_and_nobody_else_is():
+    """Where only the label has moved since the open, the file is asked again, and the opener is not."""
+    assert asked("read", "token", moved=True) == [("object", "file", "read")]
+    assert asked("write", "token", moved=True, append=True) == [("object", "file", "append")]
+
+
 def test_appending_is_asked_of_a_stranger():
     """append instead of write, once more."""
     assert asked("write", "token", stranger=True, append=True)[-1] == ("object", "file", "append")
