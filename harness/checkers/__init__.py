@@ -5,7 +5,7 @@ In reading order:
     judge        CHECKERS, the causal order, Judge for slices, judge() and summary() for whole histories
     propagation  labels: stored, copied, told; `promises` what an answer says is done
     mediation    decisions and hooks; `decisions` recomputes one, `about` says what it is really about,
-                 `methods` which checks an rpc owes, `openers` who opened a descriptor
+                 `methods` which checks an rpc owes, `openers` who opened a descriptor, `earned` what an answer needs
     identity     subjects and walk tickets
     audit        AVC lines
     counts       the numbers of what was judged

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.checkers import decisions, methods
 from harness.checkers.about import Unknown
+from harness.checkers.earned import Earned
 from harness.checkers.verdict import Checker
 from harness.model import access
 from harness.model.fs import Event
@@ -21,7 +22,8 @@ _REFUSED = frozenset({1, 13})  # EPERM, EACCES
 class Mediation(Checker):
     """Findings on decisions: false-scontext, false-tcontext, false-tclass, wrong-policy, unexpected-allow,
     unexpected-deny, denied-set, permissive, reason, stale. On rpcs: hook-missing, check-missing, check-extra,
-    check-order, case, acted-while-denied, done-while-denied, checked-after-acting, label-removed, contract.
+    check-order, case, acted-while-denied, done-while-denied, checked-after-acting, label-removed, contract. On
+    operations: unasked.
 
     `confirmed` counts the decisions that the second engine agreed with.
     """
@@ -33,6 +35,7 @@ class Mediation(Checker):
         super().__init__(world)
         self.confirmed = 0
         self._decisions = decisions.Decisions(world)
+        self._earned = Earned(world)
 
     def ahead(self, events: Sequence[Event]) -> None:
         self._decisions.ask_ahead(events)
@@ -43,10 +46,14 @@ class Mediation(Checker):
                 self._after_acting(event)
                 if event["module"] == "selinux":
                     self._decision(event)
+                    self._earned.decided(event)
+            case "op" if event["phase"] == "ok":
+                self._told(event)
             case "label" if event["role"] == "mdt" and event.get("why") == "set":
                 self._relabelled(event)
             case "policy":
                 self._decisions.flush(event["n"])
+                self._earned.changed(event["n"])
             case "rpc" if event["phase"] == "reply":
                 self._reply(event)
 
@@ -60,6 +67,13 @@ class Mediation(Checker):
                 self.unknown(fault.because)
             else:
                 self.find(fault.kind, fault.because, event, expected=fault.expected, actual=fault.actual)
+
+    def _told(self, event: Event) -> None:
+        op = self.world.ops.get(event["op"])
+        lacking = self._earned.lacking(op) if op else None
+        if op is not None and lacking:
+            because = f"{op.invoke['f']} was told of {op.about}, which its context was not allowed to {lacking}"
+            self.find("unasked", because, op.invoke, event, expected=f"a decision on {lacking}", actual="none")
 
     def _relabelled(self, event: Event) -> None:
         """A label that was set may follow the one before, by the policy's validatetrans rules."""
