@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,19 +49,21 @@ class Ctx:
         self.to_dirfd: int | None = None
         self._use(mount)
 
-    def _use(self, mount: Mount, opener: Caller | None = None) -> None:
+    def _use(
+        self, mount: Mount, opener: Caller | None = None, opened_by: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
         own = mount.caller(self.task.context, subject=self.task.subject)
         self.mount = mount
         self.caller: Caller = (opener or own).doing(op=self._op, test=self._test)
-        self.guard = self._guard(mount)
+        self.guard = self._guard(mount, opened_by)
         self.mdc = Mdc(mount, self.caller, self.guard, self.task.id)
         self.walk = Walk(self.mdc)
 
-    def _guard(self, mount: Mount) -> Guard:
+    def _guard(self, mount: Mount, opened_by: Mapping[str, str] | None) -> Guard:
         if not mount.lsm:
             return Guard(None, {}, None)
         self.call.vantage = "client"
-        return Guard(self.mediator, mount.modules, self.node.superblock())
+        return Guard(self.mediator, mount.modules, self.node.superblock(), opened_by)
 
     def walk_again(self) -> bool:
         """After ESTALE: forgets what was walked; False if this call walked nothing, so that nothing would change."""
@@ -91,10 +94,14 @@ class Ctx:
         return None if base is None else base + b"/" + path
 
     def file(self, fd: int, *, path: bool = False) -> OpenFile:
-        """The open file, on its own mount and as its opener: handle and token are the subject's who opened it, and a
-        fscreate set since then changes nothing (struct file, f_cred). `path`: O_PATH will do. EBADF."""
+        """The open file, on its own mount and as its opener: a fscreate set since then changes nothing (struct file,
+        f_cred). Who has another context by now asks as what it is. `path`: O_PATH will do. EBADF."""
         file = opened(self.task, fd, path=path)
-        self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
+        labels = file.opener.subject.labels if file.opener.subject else {}
+        if labels == self.task.subject.labels:
+            self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
+        else:
+            self._use(file.mount, opened_by=labels)
         return file
 
     def osc(self, file: OpenFile) -> Osc:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from client.entry import Entry, decoded
@@ -17,12 +18,19 @@ from lsm.hooks import Opened
 
 
 class Guard:
-    """The checks of one call. `modules` maps the xattr of each enabled module to the module's name."""
+    """The checks of one call. `modules` maps the xattr of each enabled module to the module's name.
 
-    def __init__(self, mediator: Mediator | None, modules: Mapping[str, str], fs: Obj | None) -> None:
+    `opened_by`: the labels of who opened the file that the call is about, if that was somebody else.
+    """
+
+    def __init__(
+        self, mediator: Mediator | None, modules: Mapping[str, str], fs: Obj | None,
+        opened_by: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._mediator = mediator
         self._modules = modules
         self._fs = fs
+        self._opened_by = opened_by
 
     @property
     def on(self) -> bool:
@@ -76,7 +84,10 @@ class Guard:
         self.check(op, object=entry, prot=prot, shared=shared, dirtied=dirtied, mask=dac.file_mask(flags))
 
     def _obj(self, role: str, value: Any) -> Any:
-        return value.obj(role, self._modules) if isinstance(value, Entry) else value
+        if not isinstance(value, Entry):
+            return value
+        obj = value.obj(role, self._modules)
+        return obj if self._opened_by is None else replace(obj, opener=self._opened_by)
 
     def _claim(self, labels: Mapping[str, str]) -> mds_pb2.Claim | None:
         """The label of the first module that keeps one in an xattr."""

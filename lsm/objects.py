@@ -51,6 +51,11 @@ class Subject:
     sockcreate: str | None = None
     digest: bytes = b""
 
+    @property
+    def task(self) -> tuple[object, ...]:
+        """What stays the same of a task whatever it sets of itself (/proc/self/attr)."""
+        return self.nid, self.pid, self.uid, self.gid, self.groups, self.caps, self.comm
+
     def in_group(self, gid: int) -> bool:
         """Whether `gid` is the subject's own or one of its supplementary groups (kernel/groups.c, in_group_p)."""
         return gid == self.gid or gid in self.groups
@@ -77,6 +82,8 @@ class Obj:
     acl: bytes = b""
     # FS_*_FL (include/uapi/linux/fs.h), of which VFS steps look at two.
     flags: int = 0
+    # Of an open file: the labels of the subject that opened it, where that is not quite the one that asks.
+    opener: Mapping[str, str] | None = None
 
     @property
     def is_dir(self) -> bool:

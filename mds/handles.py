@@ -6,7 +6,7 @@ import errno
 import random
 from dataclasses import dataclass, replace
 
-from lsm import Fid
+from lsm import Fid, Subject
 from lsm.hooks import MAY_READ, MAY_WRITE, Opened
 
 HANDLE_BYTES = 16
@@ -14,11 +14,14 @@ HANDLE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """One open file of one subject on one client node; `mask` of MAY_*. `path`: it was opened with O_PATH."""
+    """One open file of one task on one client node; `mask` of MAY_*. `path`: it was opened with O_PATH.
+
+    `opener` is the task as it was when it opened the file.
+    """
 
     id: bytes
     node: str
-    subject: bytes
+    opener: Subject
     fid: Fid
     mask: int
     opened: Opened
@@ -40,9 +43,9 @@ class Handles:
         self._by_fid: dict[Fid, dict[bytes, Handle]] = {}
 
     def open(
-        self, node: str, subject: bytes, fid: Fid, mask: int, opened: Opened, *, path: bool = False
+        self, node: str, opener: Subject, fid: Fid, mask: int, opened: Opened, *, path: bool = False
     ) -> Handle:  # fmt: skip
-        handle = Handle(self._rng.randbytes(HANDLE_BYTES), node, subject, fid, mask, opened, path)
+        handle = Handle(self._rng.randbytes(HANDLE_BYTES), node, opener, fid, mask, opened, path)
         self._by_id[handle.id] = handle
         self._by_fid.setdefault(fid, {})[handle.id] = handle
         return handle
@@ -53,11 +56,11 @@ class Handles:
         self._by_id[handle.id] = self._by_fid[handle.fid][handle.id] = changed
         return changed
 
-    def get(self, handle: bytes, node: str, subject: bytes) -> Handle:
-        """The handle, for the subject that opened it and from the same node; ESTALE for any other."""
+    def get(self, handle: bytes, node: str, subject: Subject) -> Handle:
+        """The handle, for the task that opened it, whatever its context is now, and from the same node; else ESTALE."""
         found = self._by_id.get(handle)
-        if found is None or (found.node, found.subject) != (node, subject):
-            raise OSError(errno.ESTALE, "no such open handle of this subject; open the file again", handle.hex())
+        if found is None or found.node != node or found.opener.task != subject.task:
+            raise OSError(errno.ESTALE, "no such open handle of this task; open the file again", handle.hex())
         return found
 
     def close(self, handle: Handle) -> None:

@@ -141,13 +141,18 @@ class Mdt:
 
     def handle(self, call: Call, handle: bytes, *, path: bool = False) -> Handle:
         """The caller's own handle; ESTALE if it has no such, EBADF for one of O_PATH where that will not do."""
-        found = self.handles.get(handle, call.peer.node, call.subject.digest)
+        found = self.handles.get(handle, call.peer.node, call.subject)
         if found.path and not path:
             raise OSError(errno.EBADF, "the file was opened with O_PATH, which is good for its place only")
         return found
 
     def obj(self, inode: Inode, role: str = "object", name: bytes = b"") -> Obj:
         return inodes.obj(inode, role, self.modules, name)
+
+    def held(self, call: Call, inode: Inode, handle: Handle) -> Obj:
+        """What is open there, with the labels of who opened it, if that is not just who asks."""
+        obj = self.obj(inode)
+        return obj if handle.opener.digest == call.subject.digest else replace(obj, opener=handle.opener.labels)
 
     def ticket(self, call: Call, fid: Fid) -> bytes:
         return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.seqno)

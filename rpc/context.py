@@ -66,6 +66,11 @@ def named(subject: Subject) -> Subject:
     return replace(subject, digest=hashlib.sha256(encode(subject)).digest())
 
 
+def task_digest(subject: Subject) -> bytes:
+    """SHA-256 of Subject.task: the same whatever the task sets of itself."""
+    return hashlib.sha256(repr(subject.task).encode()).digest()
+
+
 def decode(data: bytes) -> Subject:
     """The subject that a `security-context-bin` claims; EPROTO for whatever is malformed in it."""
     if len(data) > CONTEXT_BYTES_MAX:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from labelproof.v1 import context_pb2
 from lsm.objects import Fid
 from rpc.call import Call
-from rpc.context import fid_message, fid_of
+from rpc.context import fid_message, fid_of, task_digest
 
 MAC_BYTES = 16
 # include/uapi/linux/capability.h
@@ -85,13 +85,24 @@ class Seal:
         return self.seal("token", token)
 
     def check_token(self, call: Call, data: bytes, now_ns: int) -> context_pb2.Token:
-        """The token presented; EACCES if it is no token, expired, or another subject's."""
+        """The token presented; EACCES if it is no token, expired, or another task's.
+
+        It is good for the subject that it was given to, and for the same task under another context.
+        """
         token = self.open("token", data, context_pb2.Token)
         if token.expires_ns <= now_ns:
             raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} has expired; open the file again")
-        if not hmac.compare_digest(token.subject, call.subject.digest):
+        own = hmac.compare_digest(token.subject, call.subject.digest)
+        if not own and not hmac.compare_digest(token.task, task_digest(call.subject)):
             raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} is another subject's")
         return token
+
+    @staticmethod
+    def opener(call: Call, token: context_pb2.Token) -> dict[str, str] | None:
+        """The labels of who opened the file, if that is not just the call's subject (lsm.objects.Obj.opener)."""
+        if token.subject == call.subject.digest:
+            return None
+        return {label.name: label.value.decode() for label in token.opener}
 
     def receipt(self, call: Call, target: str) -> bytes:
         """The proof of what the call changed, and for whom."""

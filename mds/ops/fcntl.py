@@ -30,7 +30,7 @@ class Fcntl(Open):
             handle = self._mdt.handle(call, req.handle)
             if req.cmd == fcntl.F_SETFL:
                 return self._set_flags_of(txn, call, handle, req.arg)
-            obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
+            obj = self._mdt.held(call, self._mdt.inode(txn, handle.fid), handle)
             if req.cmd == fcntl.F_GETLEASE:
                 call.takes("getlease")
                 vfs.run("getlease", call.lsm, object=obj)
@@ -46,10 +46,11 @@ class Fcntl(Open):
         call.takes("setfl")
         inode = self._mdt.inode(txn, handle.fid)
         drops = bool(handle.mask & MAY_APPEND) and not flags & os.O_APPEND
-        vfs.run("setfl", call.lsm, object=self._mdt.obj(inode), drops_append=drops, flags=flags)
+        obj = self._mdt.held(call, inode, handle)
+        vfs.run("setfl", call.lsm, object=obj, drops_append=drops, flags=flags)
         appends = MAY_APPEND if flags & os.O_APPEND and handle.mask else 0
         handle = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
-        return mds_pb2.FcntlReply(token=self._token(call, inode, handle) if inode.is_file else b"")
+        return mds_pb2.FcntlReply(token=self._token(inode, handle) if inode.is_file else b"")
 
     async def _set_lease(self, call: Call, req: mds_pb2.FcntlRequest) -> mds_pb2.FcntlReply:
         """F_SETLEASE. EAGAIN: others have the file open, or a lease is in the way, or there was none to give up."""
@@ -59,7 +60,7 @@ class Fcntl(Open):
         async with self._mdt.store.locks.hold(handle.fid):
             with self._mdt.store.op(call) as txn:
                 handle = self._mdt.handle(call, req.handle)
-                obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
+                obj = self._mdt.held(call, self._mdt.inode(txn, handle.fid), handle)
                 vfs.run("setlease", call.lsm, object=obj, cmd=req.arg)
                 self._lease(handle, req.arg)
         return mds_pb2.FcntlReply()

@@ -57,8 +57,9 @@ class File(Fcntl):
         """The commands of fs/ioctl.c for files; ENOTTY for others, after the check."""
         call.takes("ioctl")
         with self._mdt.store.op(call) as txn:
-            inode = self._mdt.inode(txn, self._mdt.handle(call, req.handle).fid)
-            vfs.run("ioctl", call.lsm, object=self._mdt.obj(inode), cmd=req.cmd)
+            handle = self._mdt.handle(call, req.handle)
+            inode = self._mdt.inode(txn, handle.fid)
+            vfs.run("ioctl", call.lsm, object=self._mdt.held(call, inode, handle), cmd=req.cmd)
             reply = self._commanded(txn, call, inode, req)
         await self._mdt.store.settled()
         if req.cmd == FIONREAD and inode.is_file and not inode.size_valid:
@@ -71,7 +72,7 @@ class File(Fcntl):
         with self._mdt.store.op(call) as txn:
             handle = self._mdt.handle(call, req.handle)
             inode = self._mdt.inode(txn, handle.fid)
-            obj, opens = self._mdt.obj(inode), handle.mask
+            obj, opens = self._mdt.held(call, inode, handle), handle.mask
             op = "mprotect" if req.mprotect else "mmap"
             vfs.run(op, call.lsm, object=obj, prot=req.prot, shared=req.shared, dirtied=req.dirtied, mask=opens)
             if not req.mprotect and not req.noatime:
@@ -96,7 +97,7 @@ class File(Fcntl):
         op = "getlk" if req.test else "setlk" if req.posix else "flock"
         call.takes(op)
         with self._mdt.store.op(call) as txn:
-            obj = self._mdt.obj(self._mdt.inode(txn, handle.fid))
+            obj = self._mdt.held(call, self._mdt.inode(txn, handle.fid), handle)
             needed = {F_RDLCK: MAY_READ, F_WRLCK: MAY_WRITE}.get(req.type, 0)
             opened = not needed & ~handle.mask if req.posix else req.type == F_UNLCK or bool(handle.mask)
             vfs.run(op, call.lsm, object=obj, cmd=req.type, opened=opened)

@@ -19,6 +19,7 @@ from mds.mdt import Named, existing
 from mds.ops.base import Base, Leased
 from mds.osts import Glimpsed
 from rpc import Call, fid_message
+from rpc.context import task_digest
 
 # How long the OSTs take a token; ns.
 TOKEN_NS = 3600 * 10**9
@@ -107,7 +108,7 @@ class Open(Base):
             inode = self._mdt.inode(txn, handle.fid)
             if not inode.is_dir:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(inode.fid))
-            obj = self._mdt.obj(inode)
+            obj = self._mdt.held(call, inode, handle)
             vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
             if req.plus:
                 dac.permission(call.lsm, obj, MAY_EXEC)
@@ -232,7 +233,7 @@ class Open(Base):
     ) -> tuple[Inode, Handle]:  # fmt: skip
         """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
         opened = Opened(inode.label_version, self._mdt.node.policy.seqno)
-        handle = self._mdt.handles.open(call.peer.node, call.subject.digest, inode.fid, mask, opened, path=path)
+        handle = self._mdt.handles.open(call.peer.node, call.subject, inode.fid, mask, opened, path=path)
         txn.undo(lambda: self._mdt.handles.close(handle))
         if handle.writes and inode.is_file and inode.size_valid:
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
@@ -264,14 +265,15 @@ class Open(Base):
         )  # fmt: skip
         if inode.is_file and not handle.path:
             reply.layout.CopyFrom(inodes.layout(inode))
-            reply.token = self._token(call, inode, handle)
+            reply.token = self._token(inode, handle)
         return txn.keep(reply)
 
-    def _token(self, call: Call, inode: Inode, handle: Handle) -> bytes:
+    def _token(self, inode: Inode, handle: Handle) -> bytes:
         token = context_pb2.Token(
-            fid=fid_message(inode.fid), subject=call.subject.digest, rights=handle.mask,
+            fid=fid_message(inode.fid), subject=handle.opener.digest, rights=handle.mask,
             policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS, entry=self.entry(inode),
-            layout=inodes.layout(inode),
+            layout=inodes.layout(inode), task=task_digest(handle.opener),
+            opener=[context_pb2.Label(name=n, value=v.encode()) for n, v in handle.opener.labels.items()],
         )  # fmt: skip
         # As of the open: a label set since then is asked for again.
         token.entry.label_version = handle.opened.version

@@ -125,5 +125,7 @@ class Data(Base):
         """The object, after MAC was asked as for an open file; the labels that count are those stored here."""
         o, stored = self._ost.object_or(txn, wanted)
         opened = Opened(token.entry.label_version, token.policy_seqno)
-        vfs.run("file", call.lsm, object=o.obj(self._ost.modules), mask=mask, opened=opened)
+        obj, opener = o.obj(self._ost.modules), self._ost.node.seal.opener(call, token)
+        held = obj if opener is None else replace(obj, opener=opener)
+        vfs.run("file", call.lsm, object=held, mask=mask, opened=opened)
         return o, stored

@@ -40,9 +40,12 @@ class Toy(Hooks):
 
     def __init__(self) -> None:
         self.denies: set[str] = set()
+        # Who opened what is asked about, by hook.
+        self.openers: list[tuple[str, Any]] = []
 
     def _ask(self, hook: str, obj: Obj) -> list[Decision]:
         denied = (hook,) if hook in self.denies else ()
+        self.openers.append((hook, obj.opener))
         return [Decision(hook, "toy", (hook,), denied, "s", "t", obj.tclass, not denied, fid=obj.fid)]
 
     def inode_permission(self, subject: Subject, obj: Obj, mask: int) -> list[Decision]:

@@ -219,3 +219,35 @@ def test_an_open_file_stays_its_openers_when_fscreate_changes(client, world):
     client("stat", path="/f")
 
     assert callers == [None, None, "label", "label"]
+
+
+def test_a_task_with_another_context_asks_as_what_it_is(client, world):
+    """What it opened before goes to the servers under the context that it has now."""
+    fd = client("open", path="/f", flags=os.O_CREAT | os.O_RDWR)["fd"]
+    callers = []
+    served = world.serve
+
+    async def noting(node, method, request, caller):
+        callers.append(caller.subject.labels.get("selinux"))
+        return await served(node, method, request, caller)
+
+    world.serve = noting
+    client("setcon", context="other")
+    client("write", fd=fd, data=b"x")
+    client("fstat", fd=fd)
+    client("close", fd=fd)
+
+    assert callers == ["other"] * 3
+
+
+def test_the_clients_lsm_is_told_who_opened_the_file(guarded, world):
+    world.make("/f")
+    fd = guarded("open", path="/f", flags=os.O_RDWR)["fd"]
+    guarded.toy.openers.clear()
+
+    guarded("write", fd=fd, data=b"x")
+    guarded("setcon", context="other")
+    guarded("write", fd=fd, data=b"x")
+
+    files = [each for each in guarded.toy.openers if each[0] == "file_permission"]
+    assert files == [("file_permission", None), ("file_permission", {"toy": "task"})]

@@ -47,7 +47,7 @@ def test_giving_up_o_append_asks_write_and_changes_what_the_file_is_judged_by(ru
         reply = await user.mds("fcntl", mds_pb2.FcntlRequest(handle=opened.handle, cmd=F_SETFL))
 
         assert asked(world)[before:] == [("file_fcntl", ["write"])]
-        handle = world.mdt.handles.get(opened.handle, "client0", user.subject.digest)
+        handle = world.mdt.handles.get(opened.handle, "client0", user.subject)
         assert (handle.mask, bool(reply.token)) == (2, True)
 
     run(scenario)

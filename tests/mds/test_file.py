@@ -77,7 +77,7 @@ def test_posix_locks_ask_twice_and_need_the_right_mode(run):
         await lock(user, opened, 0, posix=True, start=5, length=5)
 
         assert asked(world)[-2:] == [("file_fcntl", ["lock"]), ("file_lock", ["lock"])]
-        assert world.mdt.flocks.held((True, world.mdt.handles.get(opened.handle, "client0", user.subject.digest).fid))
+        assert world.mdt.flocks.held((True, world.mdt.handles.get(opened.handle, "client0", user.subject).fid))
         await user.close(opened)
         assert not world.mdt.flocks._held
 

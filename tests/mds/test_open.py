@@ -213,6 +213,43 @@ def test_a_handle_is_its_openers_alone(run):
     run(scenario)
 
 
+def test_a_handle_stays_its_tasks_under_another_context(run):
+    """What another context opened must be usable, in everything that is asked of an open file; attributes are not."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.mkdir("/d")
+        opened, listed = await user.open("/f", NEW), await user.open("/d")
+        other = user.changed(labels={"selinux": "user_u:user_r:guest_t:s0"})
+        stranger = user.changed(labels={"selinux": "user_u:object_r:home_t:s0"})
+        calls = {
+            "lock": mds_pb2.LockRequest(handle=opened.handle),
+            "ioctl": mds_pb2.IoctlRequest(handle=opened.handle, cmd=0x5421),
+            "mmap": mds_pb2.MmapRequest(handle=opened.handle, prot=1, mprotect=True),
+            "fcntl": mds_pb2.FcntlRequest(handle=opened.handle, cmd=8),
+            "readdir": mds_pb2.ReaddirRequest(handle=listed.handle),
+        }
+        for method, request in calls.items():
+            await user.mds(method, request)
+        assert "fd" not in {e["tclass"] for e in world.events("mds0", "avc")}
+
+        for method, request in calls.items():
+            await other.mds(method, request)
+
+        asked = [e for e in world.events("mds0", "avc") if e["tclass"] == "fd"]
+        hooks = ["file_lock", "file_ioctl", "file_mprotect", "file_fcntl", "file_permission"]
+        assert [(e["hook"], e["requested"], e["role"]) for e in asked] == [(hook, ["use"], "opener") for hook in hooks]
+        assert {(e["scontext"], e["tcontext"]) for e in asked} == {(each(other), each(user))}
+        await other.mds("getattr", mds_pb2.GetattrRequest(place=mds_pb2.Place(handle=opened.handle)))
+        await refused(stranger.mds("lock", calls["lock"]), errno.EACCES)
+        await refused(user.changed(pid=7).mds("lock", calls["lock"]), errno.ESTALE)
+
+    def each(user) -> str:
+        return user.subject.labels["selinux"]
+
+    run(scenario)
+
+
 def test_unlinked_while_open_lives_until_the_close(run):
     """Data stays readable by the handle's token; at the last close the objects are destroyed."""
 

@@ -10,6 +10,7 @@ import pytest
 import rpc
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Fid
+from rpc.context import task_digest
 
 
 async def refused(awaitable, number: int) -> OSError:
@@ -132,6 +133,25 @@ def test_mac_is_asked_again_when_the_policy_moved(run):
         await world.write(0, b"x", token=world.token(policy_seqno=0))
 
         assert [(e["hook"], e["requested"]) for e in world.events("avc")] == [("file_permission", ["write"])]
+
+    run(scenario)
+
+
+def test_a_task_with_another_context_has_to_be_allowed_what_it_opened(run):
+    """fd {use} of who opened the file, then the access anew; denied where either is."""
+
+    async def scenario(world):
+        await world.write(0, b"x")
+        task = task_digest(world.user)
+
+        def opened_by(context: str) -> bytes:
+            opener = [context_pb2.Label(name="selinux", value=context.encode())]
+            return world.token(subject=b"x" * 32, task=task, opener=opener)
+
+        assert await world.read(0, 1, token=opened_by("user_u:user_r:guest_t:s0")) == b"x"
+        assert [(e["tclass"], e["requested"]) for e in world.events("avc")] == [("fd", ["use"]), ("file", ["read"])]
+        await refused(world.read(0, 1, token=opened_by("user_u:object_r:home_t:s0")), errno.EACCES)
+        assert world.events("avc")[-1]["denied"] == ["use"]
 
     run(scenario)
 

@@ -1,12 +1,14 @@
 """Tickets, tokens and receipts are this cluster's, this subject's, and of this policy, or nothing."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
 import rpc
 from labelproof.v1 import context_pb2
 from lsm.objects import Fid
+from rpc.context import task_digest
 
 FID = Fid(2, 5)
 SEQNO = 3
@@ -116,6 +118,22 @@ def test_a_token_is_refused(seal, call, changes, now_ns, words) -> None:
     """An expired token and another subject's are EACCES."""
     with pytest.raises(PermissionError, match=words):
         seal.check_token(call, seal.token(token(call, **changes)), now_ns)
+
+
+def test_a_token_stays_its_tasks_under_another_context(seal, call) -> None:
+    """The same task may present it, and it is told who opened the file; any other task may not."""
+    given = token(call, task=task_digest(call.subject), opener=[context_pb2.Label(name="toy", value=b"before")])
+    data = seal.token(given)
+    assert seal.opener(call, seal.check_token(call, data, 0)) is None
+
+    call.subject = rpc.context.named(replace(call.subject, labels={"toy": "after"}, fscreate="label"))
+    assert seal.opener(call, seal.check_token(call, data, 0)) == {"toy": "before"}
+    with pytest.raises(PermissionError, match="another subject's"):
+        seal.check_token(call, seal.token(token(call, subject=b"x" * 32)), 0)
+    for change in ({"pid": 12}, {"uid": 12}, {"nid": "client9"}, {"groups": (12,)}, {"comm": "else"}):
+        call.subject = rpc.context.named(replace(call.subject, **change))
+        with pytest.raises(PermissionError, match="another subject's"):
+            seal.check_token(call, data, 0)
 
 
 def test_a_squashed_subject_loses_its_tickets(run_memory, caller, seal, lookup) -> None:

@@ -6,26 +6,11 @@ import errno
 import stat
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import cache
 
 from lsm.avc import Avc
-from lsm.hooks import (
-    F_GETLK,
-    F_SETFL,
-    F_SETLK,
-    FAN_PERM,
-    FS_READS,
-    MAY_ACCESS,
-    MAY_APPEND,
-    MAY_EXEC,
-    MAY_READ,
-    MAY_WRITE,
-    Checks,
-    Hooks,
-    Mark,
-    Opened,
-)
+from lsm.hooks import F_GETLK, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_WRITE, Checks, Hooks, Mark, Opened
 from lsm.modules.capability import NAMES, has, xattr_capability
+from lsm.modules.selinux import perms as wanted
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.policy import Policy
 from lsm.modules.selinux.server import SecurityServer
@@ -33,13 +18,6 @@ from lsm.objects import Decision, Obj, Subject
 
 XATTR = "security.selinux"
 PROT_WRITE, PROT_EXEC = 2, 4
-# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION
-_IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
-# FS_IOC_SETFLAGS FS_IOC_SETVERSION
-_IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
-# FIONBIO FIOASYNC; FIOCLEX FIONCLEX
-_IOCTL_FREE, _IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
-_WATCH = {Mark.INODE: "watch", Mark.MOUNT: "watch_mount", Mark.FILESYSTEM: "watch_sb"}
 
 
 class Selinux(Hooks):
@@ -71,7 +49,7 @@ class Selinux(Hooks):
 
     def inode_permission(self, subject: Subject, obj: Obj, mask: int) -> Checks:
         """The mask as permissions; access(2) asks silently where the policy says so (selinux_inode_permission)."""
-        perms = _mask_to_perms(stat.S_ISDIR(obj.mode), mask)
+        perms = wanted.of_mask(stat.S_ISDIR(obj.mode), mask)
         if perms:
             silencer = "audit_access" if mask & MAY_ACCESS else ""
             ssid, tsid = self._sid(subject), self._object_sid(obj)
@@ -167,30 +145,34 @@ class Selinux(Hooks):
         if not mask & MAY_WRITE:
             mask &= ~MAY_APPEND
         opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
-        yield self._about(subject, obj, *(_mask_to_perms(stat.S_ISDIR(obj.mode), mask) or ("ioctl",)), *opens)
+        yield self._about(subject, obj, *(wanted.of_mask(stat.S_ISDIR(obj.mode), mask) or ("ioctl",)), *opens)
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
-        """Nothing while label and policy are those of the open (selinux_file_permission)."""
-        if opened != Opened(obj.version, self.server.seqno):
-            yield self._about(subject, obj, *_mask_to_perms(stat.S_ISDIR(obj.mode), mask))
+        """Nothing while label, policy and who asks are those of the open (selinux_file_permission)."""
+        if opened != Opened(obj.version, self.server.seqno) or self._foreign(subject, obj):
+            yield from self._held(subject, obj, *wanted.of_mask(stat.S_ISDIR(obj.mode), mask))
 
     def file_lock(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
-        yield self._about(subject, obj, "lock")
+        return self._held(subject, obj, "lock")
 
     def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
-        """Locks are locks; giving O_APPEND up is writing; the rest asks nothing of the file (selinux_file_fcntl)."""
+        """Locks are locks; giving O_APPEND up is writing; others need the descriptor only, and some not even that
+        (selinux_file_fcntl)."""
         if cmd in (F_GETLK, F_SETLK):
-            yield self._about(subject, obj, "lock")
-        elif cmd == F_SETFL and drops_append:
-            yield self._about(subject, obj, "write")
+            yield from self._held(subject, obj, "lock")
+        elif cmd in wanted.FCNTL_USE:
+            yield from self._held(subject, obj, *(("write",) if drops_append else ()))
 
     def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
         """By the command: like stat, like chmod, nothing, else ioctl with its number (selinux_file_ioctl)."""
-        if cmd in _IOCTL_GETATTR:
+        if cmd in wanted.IOCTL_CLOEXEC and self._has("ioctl_skip_cloexec"):
+            return
+        yield from self._held(subject, obj)
+        if cmd in wanted.IOCTL_GETATTR:
             yield self._about(subject, obj, "getattr")
-        elif cmd in _IOCTL_SETATTR:
+        elif cmd in wanted.IOCTL_SETATTR:
             yield self._about(subject, obj, "setattr")
-        elif cmd not in _IOCTL_FREE and not (cmd in _IOCTL_CLOEXEC and self._has("ioctl_skip_cloexec")):
+        elif cmd not in wanted.IOCTL_FREE:
             yield self._ioctl(subject, obj, cmd & 0xFFFF)
 
     def mmap_file(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Checks:
@@ -201,16 +183,14 @@ class Selinux(Hooks):
     def file_mprotect(self, subject: Subject, obj: Obj, prot: int, shared: bool, dirtied: bool) -> Checks:
         """execmod where changed private pages become executable, then as for the mapping (selinux_file_mprotect)."""
         if prot & PROT_EXEC and dirtied and not shared:
-            yield self._about(subject, obj, "execmod")
+            yield from self._held(subject, obj, "execmod")
         yield from self._may_map(subject, obj, prot, shared)
 
     def path_notify(self, subject: Subject, obj: Obj, mask: int, mark: Mark, fs: Obj) -> Checks:
-        """A watch of the object, its mount or its filesystem; with_perm where events wait for an answer, reads where
-        they tell of reading (selinux_path_notify)."""
+        """A watch of the object, its mount or its filesystem (selinux_path_notify)."""
         if mark == Mark.FILESYSTEM:
             yield self._about(subject, fs, "watch")
-        with_perm = ("watch_with_perm",) if mask & FAN_PERM else ()
-        yield self._about(subject, obj, _WATCH[mark], *with_perm, *(("watch_reads",) if mask & FS_READS else ()))
+        yield self._about(subject, obj, *wanted.of_watch(mask, mark))
 
     # --- task --------------------------------------------------------------------------------------------------
 
@@ -254,7 +234,17 @@ class Selinux(Hooks):
             own = Obj("subject", "process", subject.labels)
             yield self._decide(sid, sid, own, ("execmem",), "", errno.EACCES)
         write = ("write",) if shared and prot & PROT_WRITE else ()
-        yield self._about(subject, obj, "read", *write, *(("execute",) if prot & PROT_EXEC else ()))
+        yield from self._held(subject, obj, "read", *write, *(("execute",) if prot & PROT_EXEC else ()))
+
+    def _held(self, subject: Subject, obj: Obj, *perms: str) -> Iterator[Decision]:
+        """An open file: whether what another context opened may be used at all, then the file (file_has_perm)."""
+        if self._foreign(subject, obj):
+            yield self._about(subject, _descriptor(obj), "use")
+        if perms:
+            yield self._about(subject, obj, *perms)
+
+    def _foreign(self, subject: Subject, obj: Obj) -> bool:
+        return obj.opener is not None and self._object_sid(_descriptor(obj)) != self._sid(subject)
 
     def _ioctl(self, subject: Subject, obj: Obj, number: int) -> Decision:
         """The base permission, and what the policy's extended rules make of it (avc_has_extended_perms)."""
@@ -471,16 +461,6 @@ class Selinux(Hooks):
             raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 
 
-@cache
-def _mask_to_perms(directory: bool, mask: int) -> tuple[str, ...]:
-    """security/selinux/hooks.c, file_mask_to_av: append stands in for write, but on a directory, which has search for
-    execute.
-
-    In the order of the classes' bits, which is how the kernel names them.
-    """
-    if directory:
-        mask &= ~MAY_APPEND
-    write = "append" if mask & MAY_APPEND else "write"
-    execute = "search" if directory else "execute"
-    bits = ((MAY_READ, "read"), (MAY_WRITE | MAY_APPEND, write), (MAY_EXEC, execute))
-    return tuple(perm for bit, perm in bits if mask & bit)
+def _descriptor(obj: Obj) -> Obj:
+    """The open file itself, which is labelled as who opened it."""
+    return Obj("opener", "fd", obj.opener or {}, name=obj.name)

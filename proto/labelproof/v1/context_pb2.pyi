@@ -188,7 +188,7 @@ class Ticket(_message.Message):
     def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., policy_seqno: _Optional[int] = ...) -> None: ...
 
 class Token(_message.Message):
-    __slots__ = ("fid", "subject", "rights", "policy_seqno", "expires_ns", "entry", "layout")
+    __slots__ = ("fid", "subject", "rights", "policy_seqno", "expires_ns", "entry", "layout", "opener", "task")
     FID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     RIGHTS_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +196,8 @@ class Token(_message.Message):
     EXPIRES_NS_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    OPENER_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
     fid: Fid
     subject: bytes
     rights: int
@@ -203,7 +205,9 @@ class Token(_message.Message):
     expires_ns: int
     entry: Entry
     layout: Layout
-    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., rights: _Optional[int] = ..., policy_seqno: _Optional[int] = ..., expires_ns: _Optional[int] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., layout: _Optional[_Union[Layout, _Mapping]] = ...) -> None: ...
+    opener: _containers.RepeatedCompositeFieldContainer[Label]
+    task: bytes
+    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., rights: _Optional[int] = ..., policy_seqno: _Optional[int] = ..., expires_ns: _Optional[int] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., layout: _Optional[_Union[Layout, _Mapping]] = ..., opener: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., task: _Optional[bytes] = ...) -> None: ...
 
 class ReceiptBody(_message.Message):
     __slots__ = ("target", "transno", "client", "xid", "request", "subject", "fid")

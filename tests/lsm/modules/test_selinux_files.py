@@ -1,9 +1,11 @@
 """Open files and access(2) in the SELinux module: commands, silence, raw labels."""
 
+from dataclasses import replace
+
 import pytest
 
 from lsm.framework import Framework, Mediator
-from lsm.hooks import MAY_ACCESS, MAY_READ, MAY_WRITE
+from lsm.hooks import MAY_ACCESS, MAY_READ, MAY_WRITE, Opened
 from lsm.modules.capability import ALL, Capability
 from lsm.modules.selinux.module import Selinux
 from lsm.modules.selinux.policy import Policy
@@ -12,10 +14,12 @@ from lsm.objects import Caps, Denied, Obj, Subject
 
 TEXT = """(handleunknown deny)
 (mls false)
-(class file (read write ioctl getattr setattr audit_access watch watch_mount watch_sb watch_with_perm watch_reads))
+(class file (read write execute lock map execmod ioctl getattr setattr audit_access
+  watch watch_mount watch_sb watch_with_perm watch_reads))
 (class filesystem (watch))
+(class fd (use))
 (class capability2 (mac_admin))
-(classorder (file filesystem capability2))
+(classorder (file filesystem fd capability2))
 (sid kernel)
 (sid file)
 (sid unlabeled)
@@ -116,3 +120,46 @@ def test_a_watch_is_asked_by_its_mark_and_its_events(mediator, mask, mark, asked
     found = list(module.path_notify(mediator.subject, thing("o"), mask, mark, fs))
 
     assert [" ".join([decision.tclass, *decision.requested]) for decision in found] == asked
+
+
+HELD = {
+    "file_permission": ((MAY_READ, Opened(0, 0)), ["fd use", "file read"]),
+    "file_lock": ((0,), ["fd use", "file lock"]),
+    "file_fcntl": ((8, False), ["fd use"]),
+    "file_ioctl": ((0x5421,), ["fd use"]),
+    "mmap_file": ((1, True), ["file map", "fd use", "file read"]),
+    "file_mprotect": ((5, False, True), ["fd use", "file execmod", "fd use", "file read execute"]),
+}
+
+
+@pytest.mark.parametrize("hook", HELD)
+def test_what_another_context_opened_has_to_be_usable_first(mediator, hook) -> None:
+    """fd {use} comes before what is asked of the file; whoever opened it himself is not asked (file_has_perm)."""
+    args, asked = HELD[hook]
+    module, own = mediator.framework.module("selinux"), thing("o")
+    foreign = replace(own, opener={"selinux": "u:object_r:quiet"})
+
+    found = list(getattr(module, hook)(mediator.subject, foreign, *args))
+    mine = list(getattr(module, hook)(mediator.subject, replace(own, opener={"selinux": "u:r:t"}), *args))
+
+    assert [" ".join([decision.tclass, *decision.requested]) for decision in found] == asked
+    assert {d.role for d in found if d.tclass == "fd"} == {"opener"}
+    assert {d.tcontext for d in found if d.tclass == "fd"} == {"u:object_r:quiet"}
+    assert "fd" not in {decision.tclass for decision in mine}
+
+
+@pytest.mark.parametrize("cmd", [15, 16, 1024, 1025])
+def test_some_commands_do_not_even_ask_for_the_descriptor(mediator, cmd) -> None:
+    """F_SETOWN_EX, F_GETOWN_EX and leases are unknown to selinux_file_fcntl."""
+    foreign = replace(thing("o"), opener={"selinux": "u:object_r:quiet"})
+
+    assert list(mediator.framework.module("selinux").file_fcntl(mediator.subject, foreign, cmd, False)) == []
+
+
+def test_an_opener_without_a_label_is_not_taken_for_oneself(mediator) -> None:
+    """It fails closed: what has no label counts as the initial SID `file`."""
+    foreign = replace(thing("o"), opener={})
+
+    (first, *_) = mediator.framework.module("selinux").file_lock(mediator.subject, foreign, 0)
+
+    assert (first.tclass, first.tcontext, first.allowed) == ("fd", "u:object_r:o", False)
