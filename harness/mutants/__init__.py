@@ -4,7 +4,7 @@ In reading order:
     mutant   Mutant, what every bug is; Notice, the finding that catches one
     seams    where bugs are planted in a node, and how they are taken out again
     skip_hook, check_after_act, wrong_subject, stale_label,
-    no_validatetrans, any_command                               mediation
+    no_validatetrans, any_command, forget_opener                mediation
     trust_claim, parent_label, keep_old_label, ost_label        propagation
     foreign_ticket, lost_groups                                 identity
     lost_dontaudit                                              audit
@@ -15,6 +15,7 @@ A bug is one file and one line in MUTANTS. Production code knows nothing of them
 from harness.mutants.any_command import AnyCommand
 from harness.mutants.check_after_act import CheckAfterAct
 from harness.mutants.foreign_ticket import ForeignTicket
+from harness.mutants.forget_opener import ForgetOpener
 from harness.mutants.keep_old_label import KeepOldLabel
 from harness.mutants.lost_dontaudit import LostDontaudit
 from harness.mutants.lost_groups import LostGroups
@@ -37,6 +38,7 @@ MUTANTS: tuple[Mutant, ...] = (
     StaleLabel(),
     NoValidatetrans(),
     AnyCommand(),
+    ForgetOpener(),
     TrustClaim(),
     ParentLabel(),
     KeepOldLabel(),

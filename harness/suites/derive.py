@@ -26,7 +26,8 @@ ROLES = ("parent", "newparent", "object", "target", "moved", "new", "sealed", "h
 SEALERS = f"{PREFIX}_sealers"
 # The low 16 bits of FS_IOC_FSGETXATTR, and of another command, which is then the only one that is allowed.
 COMMAND, OTHER_COMMAND = 0x581F, 0x5820
-# What a task may become, and a label that no policy knows.
+# What a task may become, who opens what others are handed, and a label that no policy knows.
+OPENER = f"{PREFIX}_opener_t"
 BECOME, UNKNOWN = f"{PREFIX}_become_t", f"{PREFIX}_unheard_of_t"
 
 
@@ -57,12 +58,14 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The policy, and what was added: labels by role, what a task may become, and the denials of each scenario by
-    its name. `barred`: scenarios that a constraint of the given policy leaves to nobody, and what it forbids."""
+    """The policy, and what was added: labels by role, what a task may become, who opens what others are handed, and
+    the denials of each scenario by its name. `barred`: scenarios that a constraint of the given policy leaves to
+    nobody, and what it forbids."""
 
     policy: policy.Policy
     labels: dict[str, str]
     context: str
+    opener: str
     denials: dict[str, list[Denial]]
     barred: dict[str, str]
 
@@ -85,6 +88,8 @@ class _Text:
         self.count += 1
         name = f"{PREFIX}_s{self.count}_t"
         context = self.process(name)
+        if any(check.target == "opener" for check, _ in grants):
+            self.add(f"(allow {OPENER} {name} (process (dyntransition)))")
         given = {}
         for check, types in grants:
             named = {**types, "new": types[new]}
@@ -128,16 +133,17 @@ def derive(base: policy.Policy, profile: Profile, scenarios: Sequence[Scenario])
     contexts = {"fs": model.fs_label("lustre") or "", "root": profile.root}
     contexts |= {sid: model.initial_sid(sid) or "" for sid in ("security", "unlabeled")}
     types |= {role: _parts(context)[2] for role, context in contexts.items()}
-    types |= {"become": BECOME, "subject": "self"}
+    types |= {"become": BECOME, "opener": OPENER, "subject": "self"}
     _declare(text, types)
-    contexts["become"] = text.process(BECOME)
+    contexts["become"], contexts["opener"] = text.process(BECOME), _opener(text, types)
     denials: dict[str, list[Denial]] = {}
     for family in families(scenarios).values():
         denials |= _denials(text, family, types)
     derived = policy.Policy.compile({"derived.cil": "\n".join([base.cil, *text.lines, ""])}, f"{base.name}-mediation")
     labels = {role: _object(profile, types[role]) for role in ROLES}
     barred = dict(_barred(derived, denials, contexts | labels))
-    return Derived(derived, labels | {"unlabeled": _object(profile, UNKNOWN)}, contexts["become"], denials, barred)
+    labels["unlabeled"] = _object(profile, UNKNOWN)
+    return Derived(derived, labels, contexts["become"], contexts["opener"], denials, barred)
 
 
 def families(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
@@ -165,6 +171,18 @@ def _declare(text: _Text, types: dict[str, str]) -> None:
                 text.add(f"(allow {subject} {types[role]} ({tclass} (all)))")
         if role != "homeless":
             text.add(f"(allow {types[role]} {types['fs']} (filesystem (associate)))")
+
+
+def _opener(text: _Text, types: Types) -> str:
+    """Who may open anything, and then take another context: its own."""
+    context = text.process(OPENER)
+    for check in _ARRIVAL:
+        text.add(text.rule(OPENER, types, check, None))
+    for role in ROLES:
+        for tclass in FORMAT:
+            text.add(f"(allow {OPENER} {types[role]} ({tclass} (all)))")
+    text.add(f"(allow {OPENER} self (process (setcurrent)))")
+    return context
 
 
 def _denials(text: _Text, family: Sequence[Scenario], types: Types) -> dict[str, list[Denial]]:

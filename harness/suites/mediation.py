@@ -60,12 +60,16 @@ class World:
         return self.tasks[role, uid]
 
     def cast(self, family: Sequence[Scenario]) -> dict[str, Task]:
-        """A task for each subject of the family, by its context, with the capabilities that it needs and no others."""
+        """A task for each subject of the family, by its context, with the capabilities that it needs and no others.
+
+        Who is to be handed what another context opened begins as that one.
+        """
         denials = [denial for scenario in family for denial in self.derived.denials[scenario.name]]
         contexts = {context for denial in denials for context in (denial.subject, denial.control)}
         caps = {cap for scenario in family for cap in scenario.capabilities}
         login, comm = self.cluster.client().login, family[0].family[:15]
-        return {each: login(each, uid=USER, gid=USER, caps=caps, comm=comm) for each in sorted(contexts)}
+        first = {each: self.derived.opener if family[0].foreign else each for each in sorted(contexts)}
+        return {each: login(first[each], uid=USER, gid=USER, caps=caps, comm=comm) for each in first}
 
     def lay(self, family: Sequence[Scenario]) -> dict[str, Place]:
         """Fresh directories, with what each scenario finds there, labelled and owned as it says; its place by name."""
@@ -134,6 +138,9 @@ def test_operation(world: World, name: str) -> None:
         pytest.skip(barred[FAMILIES[name][0].name])
     places, cast = world.lay(family), world.cast(family)
     fds = {each.name: world.opened(each, places[each.name], cast.values()) for each in family}
+    for context, task in cast.items():
+        if task.context != context:
+            task.setcon(context)
     before, mark = world.picture(places, family), world.cluster.mark()
 
     refused = [

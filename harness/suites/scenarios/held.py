@@ -15,6 +15,7 @@ from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, capability,
 
 # include/uapi/linux/fs.h, include/uapi/asm-generic/ioctls.h
 _FIGETBSZ, _GETFLAGS, _SETFLAGS, _SETVERSION = 2, 0x80086601, 0x40086602, 0x40087602
+_FIONBIO = 0x5421
 _FSGETXATTR, _TCGETS = 0x801C581F, 0x5401
 _NODUMP = 0x40
 _IN_ACCESS, _IN_MODIFY, _IN_DONT_FOLLOW = 1, 2, 0x02000000
@@ -35,6 +36,7 @@ def rows() -> Iterator[Scenario]:
             yield _unmappable(tclass)
     yield from _maps()
     yield from _leases()
+    yield from _foreign()
     for tclass in FORMAT:
         yield from _watches(tclass)
         yield from _marks(tclass)
@@ -122,6 +124,21 @@ def _maps() -> Iterator[Scenario]:
         "mprotect-dirtied", "mmap", "execmod", "file", lambda t, fd: t.mprotect(fd, _RX, mmap.MAP_PRIVATE, True),
         params={"access": "rx"},
     )  # fmt: skip
+
+
+def _foreign() -> Iterator[Scenario]:
+    """What another context opened has to be usable, whatever is asked of the file then (file_has_perm)."""
+    reading: dict[str, Any] = {"foreign": True, "opens": os.O_RDWR}
+    yield _held("foreign-read", "read", "token", "file", lambda t, fd: t.pread(fd, 4, 0), **reading)
+    yield _held("foreign-write", "write", "token", "file", lambda t, fd: t.pwrite(fd, b"x", 0), **reading)
+    yield _held("foreign-list", "readdir", "names", "dir", lambda t, fd: t.readdir(fd, plus=False), foreign=True)
+    yield _held("foreign-flock", "flock", "flock", "file", lambda t, fd: t.flock(fd, fcntl.LOCK_SH), **reading)
+    yield _held("foreign-getlk", "flock", "getlk", "file", lambda t, fd: t.getlk(fd, fcntl.F_WRLCK), **reading)
+    yield _held("foreign-owner", "fcntl", "owner", "file", lambda t, fd: t.fcntl(fd, fcntl.F_GETOWN), **reading)
+    yield _held("foreign-ioctl", "ioctl", "free", "file", lambda t, fd: t.ioctl(fd, _FIONBIO), **reading)
+    for op in ("mmap", "mprotect"):
+        act = _mapping(op, mmap.PROT_READ, mmap.MAP_SHARED)
+        yield _held(f"foreign-{op}", "mmap", op, "file", act, params={"access": "r"}, **reading)
 
 
 def _leases() -> Iterator[Scenario]:

@@ -71,8 +71,9 @@ class Scenario:
     `mode`, the xattr `kept` and `data`. `asks` are queries besides those of the row, `then` rows that `act` needs
     besides its own. `becomes` is the role of the label that is asked for. `opens`: the task opens the object with
     these flags, then it is relabelled to `moved`, which `act` is judged by; `rejudged` is what a descriptor is asked
-    again. `answers` is the errno for who passes all checks; 0: it is done. `whole`: what is asked of directories is
-    denied too, which another class's row has done where it is not.
+    again. `foreign`: it opens the object under another context, and takes its own only then. `answers` is the errno for
+    who passes all checks; 0: it is done. `whole`: what is asked of directories is denied too, which another class's
+    row has done where it is not.
     """
 
     name: str
@@ -92,13 +93,14 @@ class Scenario:
     becomes: str = "new"
     opens: int | None = None
     rejudged: str = ""
+    foreign: bool = False
     answers: int = 0
     whole: bool = True
 
     def checks(self) -> tuple[access.Check, ...]:
         """The queries of the operation itself, in the kernel's order, then those that `asks` names."""
         walks = self.walk and self.opens is None
-        own = access.expected(self.op, self.case, self.tclass, walk=walks, **self.params)
+        own = access.expected(self.op, self.case, self.tclass, walk=walks, stranger=self.foreign, **self.params)
         asked = [check for check in own if check.perms]
         if self.opens is not None:
             asked = [_moved(check) for check in asked if not check.optional or check.perms == {self.rejudged}]

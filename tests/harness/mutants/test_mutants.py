@@ -1,5 +1,6 @@
 """Each planted bug is caught by the checker that it names, by that one only, and only while it is there."""
 
+import fcntl
 import os
 import re
 from collections.abc import Callable
@@ -93,6 +94,16 @@ def command(scene: Any) -> None:
             scene.user.ioctl(fd, number)
 
 
+def hold(scene: Any) -> None:
+    """A task opens a file, takes another context, and goes on with it."""
+    task = scene.cluster.client().login(scene.people.admin, uid=0, caps="all")
+    fd = task.open(f"{scene.home}/held", os.O_CREAT | os.O_RDWR)
+    task.flock(fd, fcntl.LOCK_SH)
+    task.setcon("system_u:system_r:user_t:s0")
+    task.flock(fd, fcntl.LOCK_UN)
+    task.logout()
+
+
 def write(scene: Any) -> None:
     """A file that gets its first bytes, and stays open: to close it is to ask for its objects again."""
     scene.user.pwrite(scene.user.open(f"{scene.home}/file", os.O_CREAT | os.O_WRONLY), b"bytes", 0)
@@ -128,6 +139,7 @@ WORKLOADS: dict[str, Callable[[Any], None]] = {
     "stale_label": relabel,
     "no_validatetrans": unspecial,
     "any_command": command,
+    "forget_opener": hold,
     "trust_claim": transition,
     "parent_label": transition,
     "keep_old_label": set_label,
