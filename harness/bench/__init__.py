@@ -9,6 +9,8 @@ In reading order:
     recording           the same with the history on and off
     avc                 the access vector cache and the Python security server, against libsepol
     modules             a mediated operation against the number of registered modules
+    boot, clean         clusters of containers and namespaces: ready, and clean for the next test
+    workers             all suites by two workers against one
     judging, tiles      events a second that the checkers judge, and histories of any length to judge
     clusters, driver    clusters whose client node drives load itself; that node's process
     work, tracing       the operations, as the driver runs them; the rpcs that one is made of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.bench.clusters import Clusters
@@ -15,6 +15,8 @@ class Bench:
 
     clusters: Clusters
     effort: Effort
+    # Takes the reason why something is not measured.
+    skip: Callable[[str], None] = lambda _reason: None
 
 
 @dataclass(frozen=True, slots=True)

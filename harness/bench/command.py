@@ -54,7 +54,7 @@ def bench(quick: bool, full: bool, only: tuple[str, ...], rounds: int | None, co
         with Clusters() as clusters:
             for name in only or BENCHMARKS:
                 with console.status(name):
-                    results[name] = list(BENCHMARKS[name].run(Bench(clusters, effort)))
+                    results[name] = list(BENCHMARKS[name].run(Bench(clusters, effort, console.print)))
                 table.show(console, BENCHMARKS[name].title, results[name], before.get(name, ()))
     finally:
         # What was measured before an error or Ctrl-C is worth keeping.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 # Gives the seconds that `count` repetitions took.
 Run = Callable[[int], float]
+# Gives the seconds that one took, of what takes seconds.
+Once = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,16 @@ class Ratio:
 
 def turns(systems: Mapping[str, Run], effort: Effort) -> dict[str, Samples]:
     """Each system's samples: they take turns, A B C then C B A, after one turn each to warm up and to find a count."""
-    counts = {name: _count(run, effort.turn_s) for name, run in systems.items()}
+    return _taken(systems, {name: _count(run, effort.turn_s) for name, run in systems.items()}, effort)
+
+
+def single(systems: Mapping[str, Once], effort: Effort) -> dict[str, Samples]:
+    """The same of what takes seconds: a turn is one repetition, and whoever asks has warmed up."""
+    repeated = {name: lambda _count, once=once: once() for name, once in systems.items()}
+    return _taken(repeated, dict.fromkeys(systems, 1), effort)
+
+
+def _taken(systems: Mapping[str, Run], counts: Mapping[str, int], effort: Effort) -> dict[str, Samples]:
     taken: dict[str, list[float]] = {name: [] for name in systems}
     for number in range(effort.rounds):
         for name in list(systems)[:: -1 if number % 2 else 1]:

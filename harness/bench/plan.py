@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.bench import avc, judging, modules, operations, recording
+from harness.bench import avc, boot, clean, judging, modules, operations, recording, workers
 from harness.bench.bench import Bench, Row
 
 __all__ = ["BENCHMARKS", "Benchmark", "Row"]
@@ -25,4 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "avc": Benchmark("one decision: hit and miss against libsepol", avc.run),
     "modules": Benchmark("one mediated operation, by registered modules", modules.run),
     "judging": Benchmark("events judged a second, by the length of the history", judging.run),
+    "boot": Benchmark("a cluster ready: containers against trivial ones, namespaces against processes", boot.run),
+    "clean": Benchmark("a used cluster clean for the next test", clean.run),
+    "workers": Benchmark("all suites: two workers against one", workers.run),
 }
