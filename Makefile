@@ -47,4 +47,6 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelproof needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@# Compiled once, also where PYTHONDONTWRITEBYTECODE is set: each node would do so at each start.
+	$(BIN)/python -m compileall -q sepol lsm ldlm rpc host mds oss client harness proto/labelproof
 	@touch $@

@@ -54,3 +54,20 @@ def test_a_turn_is_filled() -> None:
     measure.turns({"fast": run}, Effort(rounds=1, turn_s=0.1))
 
     assert counts[-1] == 1000
+
+
+def test_what_takes_seconds_is_done_once_a_turn() -> None:
+    """No warming up and no counting: as many repetitions as rounds, in alternating order."""
+    asked: list[str] = []
+
+    def system(name: str) -> measure.Once:
+        def once() -> float:
+            asked.append(name)
+            return 2.0
+
+        return once
+
+    taken = measure.single({"a": system("a"), "b": system("b")}, Effort(rounds=3))
+
+    assert asked == ["a", "b", "b", "a", "a", "b"]
+    assert taken["a"].seconds == (2.0, 2.0, 2.0)
