@@ -11,7 +11,7 @@ from harness import choices
 from harness.clusters import ClusterError
 from harness.clusters.compose import Compose
 from harness.containers import certs
-from harness.containers.labels import PROJECT
+from harness.containers.labels import PROJECT, SERVICE
 from harness.policy import Policy
 from harness.profile import PROFILES
 
@@ -70,6 +70,24 @@ def test_runs_take_a_project_over(up, tmp_path, monkeypatch, there) -> None:
     states = there.api.containers(all=True, filters={"label": f"{PROJECT}={project.name}"})
     assert [one["State"] for one in states] == ["running"] * 5
     assert (tmp_path / "run1" / "history" / "oss1.jsonl").stat().st_size > 0
+
+
+def test_what_a_killed_run_left_goes_on(up, tmp_path, monkeypatch, there) -> None:
+    """A node that it had paused, and one that it had killed: the next run finds the cluster whole."""
+    project = up(oss=1, client=1)
+    monkeypatch.setenv("LABELPROOF_CLUSTER", project.name)
+    monkeypatch.setenv("LABELPROOF_SECRETS", project.environment["LABELPROOF_SECRETS"])
+    monkeypatch.setenv("LABELPROOF_NODES", "oss=1,client=1")
+    label = {"label": f"{PROJECT}={project.name}"}
+    by_service = {one["Labels"][SERVICE]: one["Id"] for one in there.api.containers(filters=label)}
+    there.api.pause(by_service["oss"])
+    there.api.kill(by_service["client"])
+
+    cluster = started(choices.spec(None, "disabled", 1), tmp_path / "run1")
+    cluster.client().login(None, uid=0, caps="all").mkdir("/d")
+    cluster.stop()
+
+    assert [one["State"] for one in there.api.containers(all=True, filters=label)] == ["running"] * 3
 
 
 def test_a_project_of_another_size(up, tmp_path, monkeypatch) -> None:
