@@ -5,7 +5,8 @@ In reading order:
     judge        CHECKERS, the causal order, Judge for slices, judge() and summary() for whole histories
     propagation  labels: stored, copied, told; `promises` what an answer says is done
     mediation    decisions and hooks; `decisions` recomputes one, `about` says what it is really about,
-                 `methods` which checks an rpc owes, `openers` who opened a descriptor, `earned` what an answer needs
+                 `methods` which checks an rpc owes, `openers` who opened a descriptor, `earned` what an answer needs,
+                 `privileges` what a capability makes up for
     identity     subjects and walk tickets
     audit        AVC lines
     counts       the numbers of what was judged

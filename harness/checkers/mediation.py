@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from harness.checkers import decisions, methods
 from harness.checkers.about import Unknown
 from harness.checkers.earned import Earned
+from harness.checkers.privileges import Privileges
 from harness.checkers.verdict import Checker
 from harness.model import access
 from harness.model.fs import Event
@@ -22,8 +23,8 @@ _REFUSED = frozenset({1, 13})  # EPERM, EACCES
 class Mediation(Checker):
     """Findings on decisions: false-scontext, false-tcontext, false-tclass, wrong-policy, unexpected-allow,
     unexpected-deny, denied-set, permissive, reason, stale. On rpcs: hook-missing, check-missing, check-extra,
-    check-order, case, acted-while-denied, done-while-denied, checked-after-acting, label-removed, contract. On
-    operations: unasked.
+    check-order, case, acted-while-denied, done-while-denied, checked-after-acting, label-removed, unprivileged,
+    contract. On operations: unasked.
 
     `confirmed` counts the decisions that the second engine agreed with.
     """
@@ -36,11 +37,13 @@ class Mediation(Checker):
         self.confirmed = 0
         self._decisions = decisions.Decisions(world)
         self._earned = Earned(world)
+        self._privileges = Privileges(world)
 
     def ahead(self, events: Sequence[Event]) -> None:
         self._decisions.ask_ahead(events)
 
     def feed(self, event: Event) -> None:
+        self._privileges.feed(event)
         match event["e"]:
             case "avc":
                 self._after_acting(event)
@@ -127,6 +130,10 @@ class Mediation(Checker):
         for kind, because, expected, actual in wrong:
             self.find(kind, because, event, rpc.recv, expected=expected, actual=actual)
         self._ignored(event, rpc, way)
+        lacking = self._privileges.lacking(rpc) if self.world.mode(event["n"]) else None
+        if lacking:
+            because = f"{event['method']} on {event['n']} did to {_object(rpc)} what only {lacking} makes up for"
+            self.find("unprivileged", because, event, rpc.recv, expected=f"capability {{ {lacking} }}", actual="none")
         fitting = {way.case for wrong, way in problems if not wrong} or {way.case}
         if event.get("case") not in fitting:
             because = f"{event['method']} on {event['n']} says it was the case {event.get('case')}"

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from harness.checkers.methods import attributes, names, opened
 from harness.checkers.methods.asked import Asked, Method, Way, one
-from harness.checkers.methods.attributes import SEEKING
+from harness.checkers.methods.attributes import ACLS, SEEKING
 from harness.checkers.openers import moved, stranger
 from harness.model import access
 from harness.model.world import Rpc, World
 
-__all__ = ["SEEKING", "Way", "ways"]
+__all__ = ["ACLS", "SEEKING", "Way", "ways"]
 
 
 def ways(world: World, rpc: Rpc) -> list[Way]:

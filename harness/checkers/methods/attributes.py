@@ -11,7 +11,7 @@ from harness.model.world import LABEL
 
 # Operations that may ask where an open file ends.
 SEEKING = frozenset({"write", "pwrite", "lseek", "copy_file_range"})
-_ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
 _SETATTRS = ("attr", "now", "truncate", "ftruncate")
 
 
@@ -50,7 +50,7 @@ def _xattr_checks(asked: Asked, op: str, case: str, tclass: str) -> tuple[access
 
 
 def _xattr_case(op: str, name: str) -> str:
-    if name in _ACLS:
+    if name in ACLS:
         return "acl"
     if name == LABEL and op != "getxattr":
         return "label"
