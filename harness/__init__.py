@@ -9,7 +9,7 @@ In reading order:
     bench, scale                                         what labels and the history cost; many clients, simulated
     model, checkers                                      the judges, who know nothing of the cluster's code
     mutants                                              planted bugs, each of which a judge has to catch
-    history, judgement, pool                             reading what was recorded; clusters with their judges
+    history, bulk, judgement, pool                       reading what was recorded; clusters with their judges
     asked, subtree, watch, autopsy, logs                 in pytest: a test's cluster and folder, what goes on around it
     workers                                              how many processes may share the tests
     suites, collector, runner                            the tests, what pytest says of them, one run of all
