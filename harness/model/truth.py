@@ -7,7 +7,7 @@ truly have the other label, at a version that the file itself may never have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -40,8 +40,9 @@ class Truth:
 
     def confirm(self, fid: str, version: int) -> None:
         """The label of this version is acknowledged."""
-        for stored in self._labels.get(fid, ()):
-            stored.sure |= stored.version == version
+        found = _last(self._labels.get(fid, ()), lambda stored: stored.version == version)
+        if found:
+            found.sure = True
 
     def tell(self, fid: str | None) -> None:
         """Whoever set the file's label knows by now that it is set."""
@@ -51,7 +52,7 @@ class Truth:
 
     def told_by(self, fid: str, seq: int) -> int | None:
         """The version of the label that somebody knew by `seq` to be set; nobody may take the file for older then."""
-        found = _last(s for s in self._told.get(fid, ()) if s.seq <= seq)
+        found = _last(self._told.get(fid, ()), lambda stored: stored.seq <= seq)
         return found.version if found else None
 
     def give(self, node: str, fid: str, version: int, label: str | None) -> None:
@@ -86,14 +87,14 @@ class Truth:
     def version_at(self, fid: str, seq: int, node: str = "") -> int | None:
         """The version of the label that the file, or its object on the server, had by `seq`, whichever is newer; None
         for one that was not seen by then."""
-        found = (_last(s for s in stored if s.seq <= seq) for stored in self._both(fid, node))
+        found = [_last(history, lambda stored: stored.seq <= seq) for history in self._both(fid, node)]
         return max((stored.version for stored in found if stored), default=None)
 
     def at(self, fid: str, version: int, node: str = "") -> tuple[str | None] | None:
         """The label at a version, in a tuple of one; None if neither the file nor its object there ever had it."""
         for history in self._both(fid, node):
-            if stored := _last(s for s in history if s.version == version):
-                return (stored.label,)
+            if found := _last(history, lambda stored: stored.version == version):
+                return (found.label,)
         return None
 
     def since(self, fid: str, seq: int) -> set[str | None]:
@@ -108,8 +109,8 @@ class Truth:
         return self._objects.get(fid, {}).get(node, []), self._labels.get(fid, [])
 
 
-def _last(stored: Iterable[Stored]) -> Stored | None:
-    return max(stored, key=lambda one: one.seq, default=None)
+def _last(history: Sequence[Stored], fits: Callable[[Stored], bool]) -> Stored | None:
+    return next((stored for stored in reversed(history) if fits(stored)), None)
 
 
 def _since(history: Sequence[Stored], seq: int) -> set[str | None]:
