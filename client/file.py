@@ -15,6 +15,8 @@ from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_READ, MAY_WRITE, Opened
 from rpc import Caller
 
+# What one object may hold, as the servers have it (mds/stripes.py, oss/ost.py); the largest offset there is.
+OBJECT_BYTES_MAX, OFFSET_MAX = 1 << 40, (1 << 63) - 1
 # RLIMIT_NOFILE's usual value; 0 to 2 are left to what they always are.
 FD_FIRST, FD_MAX = 3, 1024
 
@@ -45,6 +47,11 @@ class OpenFile:
     signal: int = 0
     # The way to it from the root, if that is known.
     path: bytes | None = None
+
+    @property
+    def bytes_max(self) -> int:
+        """What the file may hold (struct super_block, s_maxbytes); of what has no objects any offset will do."""
+        return OBJECT_BYTES_MAX * len(self.osts) if self.osts else OFFSET_MAX
 
     def accessed(self, now_ns: int) -> None:
         """It was read from (include/linux/fs.h, file_accessed); close tells the server."""

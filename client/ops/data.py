@@ -7,7 +7,7 @@ import os
 
 from client.args import U32, Offset
 from client.ctx import Ctx
-from client.file import OpenFile
+from client.file import OFFSET_MAX, OpenFile
 from client.mdc import Place
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
@@ -17,6 +17,7 @@ async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
     file = access(ctx, fd, MAY_READ)
     async with file.moving:
+        in_range(file.pos, length)
         data = await bytes_of(ctx, file, file.pos, length)
         file.pos += len(data)
     return data
@@ -29,6 +30,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
     """
     file = access(ctx, fd, MAY_WRITE)
     async with file.moving:
+        in_range(file.pos, len(data))
         at = await end_of(ctx, file) if data and file.flags & os.O_APPEND else file.pos
         written = await ctx.osc(file).write(at, data)
         file.pos = at + written
@@ -38,12 +40,14 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2)."""
     file = access(ctx, fd, MAY_READ)
+    in_range(offset, length)
     return await bytes_of(ctx, file, offset, length)
 
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
     """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
     file = access(ctx, fd, MAY_WRITE)
+    in_range(offset, len(data))
     at = await end_of(ctx, file) if file.flags & os.O_APPEND else offset
     return await ctx.osc(file).write(at, data)
 
@@ -58,7 +62,7 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
             base = file.pos if whence == os.SEEK_CUR else 0
         else:
             raise OSError(errno.EINVAL, f"argument 'whence' is {whence}, not SEEK_SET, SEEK_CUR or SEEK_END")
-        if not 0 <= base + offset < 1 << 63:
+        if not 0 <= base + offset <= file.bytes_max:
             raise OSError(errno.EINVAL, f"argument 'offset' leads to {base + offset}")
         file.pos = base + offset
     return file.pos
@@ -70,6 +74,12 @@ async def bytes_of(ctx: Ctx, file: OpenFile, offset: int, length: int) -> bytes:
     if length:
         file.accessed(ctx.node.clock.mono_ns())
     return data
+
+
+def in_range(offset: int, length: int) -> None:
+    """EINVAL for what would reach beyond the largest offset that there is (fs/read_write.c, rw_verify_area)."""
+    if offset + length > OFFSET_MAX:
+        raise OSError(errno.EINVAL, f"{length} bytes from {offset} reach beyond {OFFSET_MAX}")
 
 
 def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:

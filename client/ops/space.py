@@ -8,14 +8,13 @@ import stat
 
 from client.args import U32, Offset
 from client.ctx import Ctx
-from client.file import OpenFile
-from client.ops.data import access, end_of
+from client.file import OFFSET_MAX, OpenFile
+from client.ops.data import access, end_of, in_range
 from client.osc import IO_BYTES_MAX
 from lsm.hooks import MAY_READ, MAY_WRITE
 
 # include/uapi/linux/falloc.h
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
-OFFSET_MAX = (1 << 63) - 1
 
 
 async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 = 0) -> None:
@@ -46,6 +45,8 @@ async def copy_file_range(
     _may_copy(source, target)
     at = source.pos if offset is None else offset
     onto = target.pos if to_offset is None else to_offset
+    if onto >= target.bytes_max:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     if source.entry.fid == target.entry.fid:
         length = min(length, max(0, await end_of(ctx, ctx.file(fd)) - at))
         if at < onto + length and onto < at + length:
@@ -66,12 +67,14 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a target of O_APPEND."""
     source, target = ctx.file(fd), ctx.file(to)
     source.opened_for(MAY_READ)
+    at = source.pos if offset is None else offset
+    in_range(at, length)
     target.opened_for(MAY_WRITE)
     if target.flags & os.O_APPEND:
         raise OSError(errno.EINVAL, "sendfile does not append")
     if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
-    at, onto = source.pos if offset is None else offset, target.pos
+    onto = target.pos
     copied = part = await _copied(ctx, fd, to, at, onto, length) if length else 0
     while part and copied < length and source.entry.fid == target.entry.fid:
         # What was just written may be behind the end that the read met (fs/splice.c, splice_direct_to_actor).

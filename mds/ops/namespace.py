@@ -57,7 +57,9 @@ class Namespace(Base):
             raise OSError(errno.EINVAL, f"no device number: {req.rdev:#x}")
         regular = kind == stat.S_IFREG
         call.takes("regular" if regular else "special", walk=True)
-        op, rdev = ("mknod_regular", 0) if regular else ("mknod", req.rdev)
+        # A fifo or a socket has no number (fs/inode.c, init_special_inode).
+        rdev = req.rdev if stat.S_ISCHR(kind) or stat.S_ISBLK(kind) else 0
+        op = "mknod_regular" if regular else "mknod"
         return await self._make(
             call, req.name, Wish(op, kind | stat.S_IMODE(req.mode), req.umask, _claim(req), rdev=rdev)
         )

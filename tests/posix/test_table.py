@@ -1,0 +1,149 @@
+"""What random sequences seldom meet, a table: limits, kinds of nodes, flags of rename, sizes of attributes, leases."""
+
+import fcntl
+import os
+import stat
+
+import pytest
+from posixdiff.generate import ALWAYS
+from posixdiff.steps import Step
+
+RW, RO = os.O_RDWR | ALWAYS, os.O_RDONLY | ALWAYS
+PATH = os.O_PATH | os.O_NOFOLLOW
+LIST = "system.posix_acl_access"
+# A signal that is ignored unless somebody asks for it: who holds a lease is told by it that it has to go.
+QUIET = 17
+LONG = "n" * 255
+
+
+def step(operation: str, task: str = "owner", /, **args) -> Step:
+    return Step(task, operation, args)
+
+
+def opened(path: str = "f", flags: int = RW, into: int = 0, task: str = "owner") -> Step:
+    return step("open", task, path=path, flags=flags, mode=0o644, into=into)
+
+
+MADE = opened(flags=RW | os.O_CREAT)
+LINK = step("symlink", target="f", path="l")
+DIRS = [step("mkdir", path="d", mode=0o755), step("mkdir", path="d/e", mode=0o755)]
+
+
+def lease(kind: int, fd: int = 0, task: str = "owner") -> Step:
+    return step("fcntl", task, fd=fd, cmd=fcntl.F_SETLEASE, arg=kind)
+
+
+def left(fd: int = 0, task: str = "owner") -> Step:
+    return step("fcntl", task, fd=fd, cmd=fcntl.F_GETLEASE)
+
+
+QUIETLY = step("fcntl", fd=1, cmd=fcntl.F_SETSIG, arg=QUIET)
+
+CASES: dict[str, list[Step]] = {
+    "a link's own place": [
+        MADE, LINK, opened("l", PATH, 1), step("fstat", fd=1), step("chmod", fd=1, mode=0o600),
+        step("getxattr", fd=1, name="user.a"), step("fcntl", fd=1, cmd=fcntl.F_GETFL), step("read", fd=1, length=1),
+        step("linkfd", fd=1, to="m"), step("lstat", path="m"), step("reopen", fd=1, flags=RO, into=2),
+        step("fcntl", fd=1, cmd=fcntl.F_SETFL, arg=os.O_APPEND), step("flock", fd=1, operation=2),
+        step("fcntl", fd=1, cmd=fcntl.F_SETLEASE, arg=0), step("fcntl", fd=1, cmd=fcntl.F_GETOWN),
+    ],
+    "a link without its place": [MADE, LINK, opened("l", RW | os.O_NOFOLLOW, 1), opened("l", RO | os.O_DIRECTORY, 1)],
+    **{
+        f"mknod {kind:o}": [
+            step("mknod", task, path="n", mode=kind | 0o644, rdev=0x103) for task in ("owner", "root", "root")
+        ]
+        for kind in (
+            0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK,
+            0o30000
+        )
+    },
+    **{
+        f"rename flags {flags}": [
+            MADE, *DIRS, opened("g", RW | os.O_CREAT, 1), step("rename", path="f", to="f", flags=flags),
+            step("rename", path="d", to="d/e", flags=flags), step("rename", path="d/e", to="d", flags=flags),
+            step("rename", path="f", to="g", flags=flags), step("rename", path="f", to="h", flags=flags),
+            step("rename", path="d", to="h", flags=flags), step("rename", "root", path="d/e", to="g", flags=flags),
+            step("rename", path="gone", to="g", flags=flags), step("rename", path="d/..", to="x", flags=flags),
+            step("rename", path="d/.", to="x", flags=flags),
+        ]
+        for flags in range(9)
+    },
+    "names that are too long": [
+        step("mkdir", path=LONG, mode=0o755), step("mkdir", path=LONG + "n", mode=0o755),
+        step("lstat", path=LONG + "n"),
+        step("symlink", target="t" * 4095, path="long"), step("symlink", target="t" * 4096, path="longer"),
+        step("symlink", target="", path="none"), step("stat", path="long"), step("readlink", path="long"),
+        step("lstat", path="/".join(["."] * 2047)), step("lstat", path="/".join(["."] * 2049)),
+        step("rename", path=LONG, to=LONG + "n"), opened(LONG + "n", RW | os.O_CREAT), opened("", RO),
+    ],
+    "links behind links": [
+        MADE, *[step("symlink", target=f"l{n - 1}" if n else "f", path=f"l{n}") for n in range(42)],
+        step("stat", path="l39"), step("stat", path="l40"), opened("l39", RO, 1), opened("l40", RO, 1),
+        step("symlink", target="round", path="round"), step("stat", path="round"), step("lstat", path="round"),
+        opened("round", RW | os.O_CREAT, 1), step("access", path="round", mode=0),
+        step("mkdir", path="round", mode=0o755),
+    ],
+    "attributes by their size": [
+        MADE, step("setxattr", fd=0, name="user.a", value=b"12345"),
+        *[step("getxattr", fd=0, name="user.a", size=size) for size in (0, 1, 4, 5, 6)],
+        *[step("listxattr", fd=0, size=size) for size in (0, 1, 6, 7, 8)],
+        step("getxattr", fd=0, name="user.b", size=1), step("getxattr", fd=0, name="user."),
+        step("getxattr", fd=0, name="user." + "n" * 250), step("getxattr", fd=0, name="user." + "n" * 251),
+        step("getxattr", fd=0, name=""), step("setxattr", fd=0, name="user.a", value=b"6", flags=3),
+        step("setxattr", fd=0, name="user.b", value=b"6", flags=3),
+        step("setxattr", fd=0, name="user.a", value=b"", flags=1),
+        step("setxattr", fd=0, name="user.b", value=b"", flags=2),
+        step("setxattr", fd=0, name="user.a", value=b"", flags=4),
+        step("setxattr", fd=0, name="user.c", value=b"x" * 65537), step("setxattr", fd=0, name="none", value=b""),
+    ],
+    "lists that are none": [
+        MADE, LINK, step("setxattr", path="l", name=LIST, value=b"\2\0\0\0", follow=False),
+        step("setxattr", path="l", name=LIST, value=b"\2\0\0", follow=False),
+        step("setxattr", path="l", name=LIST, value=b"\1\0\0\0", follow=False),
+        step("setxattr", "other", path="f", name=LIST, value=b"\2\0\0"),
+        step("setxattr", "other", path="f", name=LIST, value=b""),
+        step("removexattr", path="l", name=LIST, follow=False), step("getxattr", path="l", name=LIST, follow=False),
+        step("removexattr", "other", path="f", name=LIST), step("removexattr", path="f", name=LIST),
+        step("getxattr", path="f", name=LIST),
+    ],
+    "sizes": [
+        MADE, step("truncate", path="f", length=1 << 62), step("ftruncate", fd=0, length=-1),
+        step("truncate", path="gone", length=0), step("lseek", fd=0, offset=-1, whence=0),
+        step("lseek", fd=0, offset=5, whence=9), step("pwrite", fd=0, data=b"x", offset=(1 << 63) - 1),
+        step("fallocate", fd=0, mode=0, offset=(1 << 63) - 1, length=1),
+        step("fallocate", fd=0, mode=0, offset=0, length=0),
+        step("fallocate", fd=0, mode=2, offset=0, length=1), step("pread", fd=0, length=1, offset=(1 << 63) - 1),
+        step("pread", fd=0, length=0, offset=(1 << 63) - 1), step("pwrite", fd=0, data=b"", offset=(1 << 63) - 1),
+        step("pread", fd=9, length=1, offset=(1 << 63) - 1),
+        step("lseek", fd=0, offset=(1 << 63) - 1, whence=0), step("lseek", fd=0, offset=1 << 40, whence=0),
+        step("copy_file_range", fd=0, to=0, length=1, offset=(1 << 63) - 1, to_offset=0),
+        step("copy_file_range", fd=0, to=0, length=1, offset=0, to_offset=(1 << 63) - 1),
+        step("copy_file_range", fd=0, to=0, length=0, offset=0, to_offset=0),
+        step("copy_file_range", fd=0, to=0, length=0, offset=0, to_offset=(1 << 63) - 1),
+        step("sendfile", fd=0, to=0, length=1, offset=(1 << 63) - 1),
+    ],
+    "a read lease": [
+        MADE, opened(flags=RO, into=1), QUIETLY, lease(fcntl.F_RDLCK, 1), step("close", fd=0),
+        lease(fcntl.F_RDLCK, 1), left(1),
+        opened(flags=RO, into=2, task="member"), lease(fcntl.F_RDLCK, 2, "member"), lease(fcntl.F_RDLCK, 2, "root"),
+        opened(flags=os.O_WRONLY | ALWAYS, into=2, task="root"), left(1), lease(fcntl.F_RDLCK, 1), left(1),
+        lease(fcntl.F_UNLCK, 1), lease(fcntl.F_UNLCK, 1), left(1),
+        opened(flags=os.O_WRONLY | ALWAYS, into=2, task="root"),
+    ],
+    "a lease and what is no file": [
+        *DIRS, opened("d", RO, 0), lease(fcntl.F_RDLCK), lease(3), opened("d", RO, 0, "other"), lease(0, task="other"),
+        step("fcntl", fd=0, cmd=fcntl.F_GETLEASE),
+    ],
+    "who gets signals": [
+        MADE, step("fcntl", fd=0, cmd=fcntl.F_GETOWN), step("fcntl", fd=0, cmd=fcntl.F_GETSIG),
+        step("fcntl", fd=0, cmd=fcntl.F_SETSIG, arg=65), step("fcntl", fd=0, cmd=fcntl.F_SETSIG, arg=10),
+        step("fcntl", fd=0, cmd=fcntl.F_GETSIG), step("fcntl", fd=0, cmd=fcntl.F_SETOWN, arg=(1 << 31) - 1),
+        step("fcntl", fd=0, cmd=fcntl.F_SETOWN, arg=0), step("fcntl", fd=0, cmd=fcntl.F_GETOWN),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_cluster_does_what_linux_does_at_the_edges(pair, case):
+    """Each step of the case ends as on ext4 and leaves the same."""
+    assert (found := pair.run(CASES[case])) is None, str(found)
