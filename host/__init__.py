@@ -11,6 +11,7 @@ In reading order:
   app.py     what a role brings: its services, its start and stop
   serve.py   an app over gRPC: bind, serve, health
   main.py    a node process: configuration on stdin, one ready line on stdout, gone with its parent
+  memory.py  how that process treats its memory
   secrets.py, standalone.py, lives.py  a node of a container: its role's keys, its name, what each run begins it with
   health.py  the image's HEALTHCHECK
 
