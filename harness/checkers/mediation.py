@@ -7,6 +7,7 @@ request is decided as a local one would be).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.checkers import decisions, methods
 from harness.checkers.about import Unknown
@@ -105,13 +106,20 @@ class Mediation(Checker):
         self.judged += 1
         if event["status"] in _REFUSED:
             self._refused(event, rpc)
-        found = methods.ways(self.world, rpc)
+        found = self._ways(event, rpc)
         if not found:
             return
         if event["status"] == 0:
             self._complete(event, rpc, found)
         else:
             self._begun(event, rpc, found)
+
+    def _ways(self, event: Event, rpc: Rpc) -> list[methods.Way]:
+        """The ways that the rpc may have gone, under the capabilities of its node's policy."""
+        found, policy = methods.ways(self.world, rpc), self.world.policy(event["n"])
+        if policy is None or "open_perms" in policy.facts.policycaps:
+            return found
+        return [replace(way, checks=access.without_open(way.checks)) for way in found]
 
     def _refused(self, event: Event, rpc: Rpc) -> None:
         opened = bool(rpc.avcs) and rpc.avcs[-1]["hook"] == "file_open" and rpc.recv["method"] == "Mds/Open"

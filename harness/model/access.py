@@ -104,6 +104,11 @@ def expected(
     return _expected(op, case, given, walk)
 
 
+def without_open(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The checks under a policy without the capability `open_perms`, which asks `open` of nobody."""
+    return tuple(replace(check, perms=check.perms - {"open"}) for check in checks)
+
+
 def firings(checks: tuple[Check, ...]) -> dict[tuple[str, str], int]:
     """How often each (hook, role) must fire for these checks. Queries of one hook in a row are one firing, but each
     inode_permission is one of its own."""

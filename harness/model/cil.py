@@ -183,7 +183,9 @@ class _Reader:
     def _context(self, node: Node) -> Context:
         assert isinstance(node, list)
         user, role, kind = _words(node[:3])
-        return Context(user, role, kind, self._range(node[3]) if len(node) > 3 else None)
+        # Of a policy without levels libsepol writes a range all the same, by the name of the one level that there is.
+        levels = self.facts.mls and len(node) > 3
+        return Context(user, role, kind, self._range(node[3]) if levels else None)
 
     def _range(self, node: Node) -> Range:
         assert isinstance(node, list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from harness.model import labels
 from harness.policytools.loaded import FILE_CLASSES, Loaded, Query
@@ -12,6 +13,9 @@ from harness.profile import Profile
 KEEP = "search write add_name remove_name read open getattr"
 LAY_OUT = f"{KEEP} create relabelfrom relabelto"
 MANAGE = "load_policy setenforce setbool"
+_ADMINISTERS = " append link open read rename unlink write relabelfrom relabelto"
+# What a metadata server asks of an OST in its own name, besides in that of whom it acts for.
+_SERVES = "getattr open setattr write relabelfrom relabelto unlink"
 
 
 def granted(profile: Profile, policy: Loaded) -> Profile:
@@ -26,6 +30,11 @@ def granted(profile: Profile, policy: Loaded) -> Profile:
             key = (query.source.split(":")[2], query.target.split(":")[2], query.tclass)
             rules[key] = rules.get(key, frozenset()) | lack
     return replace(profile, grants=tuple(_allow(*key, rules[key]) for key in sorted(rules)))
+
+
+def has_filesystem(policy: Loaded) -> bool:
+    """Whether the policy labels our filesystem. One that does not had no reason to say what may live there."""
+    return "lustre" in policy.model.facts.fs_use
 
 
 def _allow(source: str, target: str, tclass: str, perms: frozenset[str]) -> str:
@@ -46,18 +55,21 @@ def _needs(profile: Profile, policy: Loaded) -> Iterator[Query]:
     for label in (*own, *profile.directories.values()):
         yield Query.of(admin, label, "dir", LAY_OUT)
         yield Query.of(label, fs, "filesystem", "associate")
-    yield from _looks(profile, policy)
+    yield from _looks(profile, policy, fs)
 
 
-def _looks(profile: Profile, policy: Loaded) -> Iterator[Query]:
-    """The administrator looks at everything that anybody made, and relabels files."""
+def _looks(profile: Profile, policy: Loaded, fs: str) -> Iterator[Query]:
+    """The administrator makes and looks at everything, and relabels files; the servers keep their bytes."""
     kinds = {(profile.relabel, "file")} | {(label, tclass) for label in profile.fscreate for tclass in FILE_CLASSES}
     for label in profile.directories.values():
-        for subject in (profile.user, profile.admin):
-            for tclass in FILE_CLASSES:
-                made = labels.of_new_object(policy.model, subject, label, tclass, "f")
-                if made is not None:
-                    kinds.add((made.label, tclass))
+        for subject, tclass, name in product((profile.user, profile.admin), FILE_CLASSES, profile.names):
+            made = labels.of_new_object(policy.model, subject, label, tclass, name)
+            if made is not None:
+                kinds.add((made.label, tclass))
+    servers = str(policy.tables.initial_sids["kernel"])
     for label, tclass in sorted(kinds):
-        more = " open read write relabelfrom relabelto" if tclass == "file" else ""
-        yield Query.of(profile.admin, label, tclass, f"getattr{more}")
+        yield Query.of(profile.admin, label, tclass, f"create getattr{_ADMINISTERS if tclass == 'file' else ''}")
+        if tclass == "file":
+            yield Query.of(servers, label, tclass, _SERVES)
+        if not has_filesystem(policy):
+            yield Query.of(label, fs, "filesystem", "associate")

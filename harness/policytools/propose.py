@@ -6,7 +6,7 @@ gives the same profile: every choice is by a measure, then by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,10 @@ _CAPS = "chown fowner dac_override dac_read_search sys_admin mknod"
 _SUBJECTS_MAX, _NAMES_MAX = 6, 4
 # Of equals, the one that a person would have looked for first.
 _ROOT, _DENIED = "root_t", "etc_t"
+
+
+# Directory types by their place in the profile, and file types that somebody handles freely.
+_Places = tuple[dict[str, str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class _Person:
 
 
 def propose(loaded: Loaded) -> Profile:
-    """Raises ValueError where the policy has nobody who creates files by a transition, or nobody to administer it."""
+    """Raises ValueError where the policy has no two domains, nobody who keeps files, or nothing that is denied him."""
     return _Search(loaded).proposal()
 
 
@@ -64,6 +68,9 @@ class _Search:
         for source, target, tclass in self._tables.type_rules.types["typetransition"]:
             if tclass == "file":
                 self._transitions.setdefault(source, set()).add(target)
+
+    def _without(self, what: str) -> ValueError:
+        return ValueError(f"policy {self._policy.name}: {what}; write the profile by hand (docs/policy.md)")
 
     def proposal(self) -> Profile:
         admin = self._admin()
@@ -130,6 +137,10 @@ class _Search:
             asked = (Query.of(person.context, target or person.context, c, perms) for _, target, c, perms in rights)
             return sum(map(len, self._policy.missing(asked)))
 
+        if not self._all:
+            raise self._without(
+                f"besides {self._kernel.type}, no type of a user's roles may fork, so that none is a domain"
+            )
         for people in (self._logins, self._all):
             best = min(people, key=lambda person: (lacks(person), not person.own, person.context))
             if not lacks(best):
@@ -137,40 +148,44 @@ class _Search:
         return best
 
     def _user(self, admin: _Person) -> tuple[_Person, dict[str, str], list[str]]:
-        """Who creates by transitions and handles what he made; the one with the fewest rights over directories."""
-        found = []
-        for person in self._logins:
-            if person.type == admin.type or person.type not in self._transitions:
-                continue
-            if self._policy.may(person.context, self._security, "security", "load_policy"):
-                continue
-            places, kept = self._places(person)
-            if len(places) > 1 and self._policy.may(person.context, person.context, "process", "setfscreate"):
-                rights = len(self._where(person, "add_name", self._tables.types, _low(person)))
-                found.append((not person.own, -min(len(places), 3), rights, person.context, person, places, kept))
-        if not found:
-            raise ValueError(
-                f"policy {self._policy.name}: no login creates files by a type_transition and may handle them;"
-                " write the profile by hand (docs/policy.md)"
-            )
-        *_, person, places, kept = min(found, key=lambda item: item[:4])
-        return person, places, kept
+        """Who creates by transitions and handles what he made; the one with the fewest rights over directories.
 
-    def _places(self, person: _Person) -> tuple[dict[str, str], list[str]]:
+        Where nobody does, somebody whose files have the type of their directory, which is then that of all.
+        """
+        for places_of in (self._places, self._plain_places):
+            for people in (self._logins, self._all):
+                if found := list(self._users(people, admin, places_of)):
+                    *_, person, places, kept = min(found, key=lambda item: item[:4])
+                    return person, places, kept
+        raise self._without("nobody but the administrator may create files, choose their labels and handle them")
+
+    def _users(
+        self, people: Iterable[_Person], admin: _Person, places_of: Callable[[_Person], _Places]
+    ) -> Iterator[tuple[bool, int, int, str, _Person, dict[str, str], list[str]]]:
+        """Each who will do, with what he is measured by in front."""
+        for person in people:
+            if person.type == admin.type or self._policy.may(person.context, self._security, "security", "load_policy"):
+                continue
+            if not self._policy.may(person.context, person.context, "process", "setfscreate"):
+                continue
+            places, kept = places_of(person)
+            if places:
+                rights = len(self._where(person, "add_name", self._tables.types, _low(person)))
+                yield not person.own, -min(len(places), 3), rights, person.context, person, places, kept
+
+    def _places(self, person: _Person) -> _Places:
         """Directory types by what a new file gets there, and the file types that the person handles freely."""
-        low = _low(person)
+        low, targets = _low(person), self._transitions.get(person.type, set())
         handled: dict[str, str] = {}
-        for kind in sorted(self._transitions[person.type]):
+        for kind in sorted(targets):
             made = labels.of_new_object(self._policy.model, person.context, person.label(kind, low), "file", "f")
             new = made.label.split(":")[2] if made else ""
             if new and new != kind and self._handles(person, kind, new, low):
                 handled[kind] = new
         kept = list(dict.fromkeys(handled.values()))
-        inherit = [
-            kind
-            for kind in kept
-            if kind not in self._transitions[person.type] and self._handles(person, kind, kind, low)
-        ]
+        inherit = [kind for kind in kept if kind not in targets and self._handles(person, kind, kind, low)]
+        if handled and not inherit:
+            inherit = self._inheriting(person)
         if not handled or not inherit:
             return {}, []
         ranked = sorted(handled, key=lambda kind: (-self._named(person.type, kind), kind))
@@ -178,14 +193,25 @@ class _Search:
         places |= {f"also {kind}": kind for kind in ranked[1:2]}
         return places, kept
 
+    def _plain_places(self, person: _Person) -> _Places:
+        """Without transitions."""
+        kept = self._inheriting(person)
+        return ({"inherit": kept[0], "transition": kept[-1]}, kept) if kept else ({}, [])
+
+    def _inheriting(self, person: _Person) -> list[str]:
+        """The types whose directories the person keeps, and the files of that type in them."""
+        low, targets = _low(person), self._transitions.get(person.type, set())
+        kinds = [kind for kind in self._tables.types if kind not in targets]
+        kinds = self._where(person, KEEP, sorted(kinds), low, user=person.user)
+        return [kind for kind in kinds if self._handles(person, kind, kind, low)]
+
     def _handles(self, person: _Person, directory: str, kind: str, low: str) -> bool:
         label, parent = person.label(kind, low), person.label(directory, low)
         asked = (
             Query.of(person.context, parent, "dir", KEEP),
             Query.of(person.context, label, "file", _HANDLE),
-            Query.of(label, self._fs, "filesystem", "associate"),
         )
-        return not any(self._policy.missing(asked))
+        return not any(self._policy.missing(asked)) and self._may_live([label])[0]
 
     def _named(self, source: str, target: str) -> int:
         return sum(key[:2] == (source, target) for key in self._tables.type_rules.named)
@@ -194,7 +220,7 @@ class _Search:
         """A directory where the user may look but not add names, and the administrator may do both."""
         best = self._best((user, "search"), (admin, LAY_OUT), known=_DENIED, forbidden=(user, "add_name"), low=low)
         if best is None:
-            raise ValueError(f"policy {self._policy.name}: {user.context} may add names in every directory")
+            raise self._without(f"there is no directory that {user.context} may search and not add names to")
         return best
 
     def _root(self, user: _Person, admin: _Person) -> str:
@@ -218,15 +244,21 @@ class _Search:
         if forbidden is not None:
             taken = set(self._where(*forbidden, kinds, low))
             kinds = [kind for kind in kinds if kind not in taken]
-        lacking = self._policy.missing(
-            Query.of(f"{user}:object_r:{kind}{low}", self._fs, "filesystem", "associate") for kind in kinds
-        )
-        return next((kind for kind, lack in zip(kinds, lacking, strict=True) if not lack), None)
+        may_live = self._may_live(f"{user}:object_r:{kind}{low}" for kind in kinds)
+        return next((kind for kind, may in zip(kinds, may_live, strict=True) if may), None)
 
-    def _where(self, person: _Person, perms: str, kinds: Iterable[str], low: str) -> list[str]:
-        kinds = list(kinds)
+    def _may_live(self, objects: Iterable[str]) -> list[bool]:
+        """Whether objects with these labels may be on the filesystem; of one that the policy has no label for, all."""
+        asked = [Query.of(label, self._fs, "filesystem", "associate") for label in objects]
+        if not grants.has_filesystem(self._policy):
+            return [True] * len(asked)
+        return [not lack for lack in self._policy.missing(asked)]
+
+    def _where(self, person: _Person, perms: str, kinds: Iterable[str], low: str, user: str = "") -> list[str]:
+        """The types of which the person has these rights over directories; those of `user`, else of the system's."""
+        kinds, user = list(kinds), user or self._kernel.user
         lacking = self._policy.missing(
-            Query.of(person.context, f"{self._kernel.user}:object_r:{kind}{low}", "dir", perms) for kind in kinds
+            Query.of(person.context, f"{user}:object_r:{kind}{low}", "dir", perms) for kind in kinds
         )
         return [kind for kind, lack in zip(kinds, lacking, strict=True) if not lack]
 
