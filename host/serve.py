@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import sys
 import zlib
 from collections.abc import Callable, Sequence
-from importlib import metadata
+from itertools import chain
+from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -102,8 +104,9 @@ def versions() -> dict[str, str]:
 
 
 def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        # A source tree that is only on the path: nobody wrote down which version it is.
-        return "not installed"
+    """As the folder of its metadata says by its name (PEP 376): to read what is in there, importlib.metadata imports as
+    much as a fourteenth of all that a node does, and each node starts anew."""
+    places = (Path(place).glob(f"{distribution}-*.dist-info") for place in sys.path if place)
+    found = next(chain.from_iterable(places), None)
+    # None: a source tree that is only on the path, and nobody wrote down which version it is.
+    return found.name.removesuffix(".dist-info").partition("-")[2] if found else "not installed"

@@ -1,7 +1,9 @@
 import asyncio
 import errno
 import json
+import platform
 from dataclasses import replace
+from importlib import metadata
 
 import pytest
 
@@ -217,3 +219,13 @@ def test_admission_follows_the_policy(bench, boot, nobody) -> None:
     assert before == "mds0 has no policy"
     assert (admission.ready(), admission.sepol()) == (None, "1:targeted:33:d1")
     assert [m.name for m in admission.framework.modules] == ["capability", "selinux"]
+
+
+def test_versions_are_those_installed() -> None:
+    """As pip would tell them, without what it takes to ask as pip does."""
+    found = versions()
+
+    assert found == {
+        "labelproof": metadata.version("labelproof"), "python": platform.python_version(),
+        "grpc": metadata.version("grpcio"), "protobuf": metadata.version("protobuf"),
+    }  # fmt: skip

@@ -18,7 +18,7 @@ VICTIMS = ("controller", "worker", "both")
 PROGRAMS = ("pytest", "labelproof run")
 WORKERS = 2
 SPAN_S = 12.0
-END_S_MAX = 90.0
+END_S_MAX = 180.0
 TESTS = """\
 import time
 import pytest

@@ -4,7 +4,7 @@ import pytest
 from killing import Ground, nothing_left
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_killed_run_leaves_nothing(ground: Ground) -> None:
     """Containers, networks, volumes, namespaces with their rules and queues, mounts, folders, processes."""
     ground.killed()
