@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -126,7 +126,15 @@ def _one(verdicts: list[Verdict]) -> Verdict:
     worst = checkers.merge(verdicts)
     if worst.valid != "valid":
         return worst
-    return Verdict("valid", ", ".join(verdict.because for verdict in verdicts), checker=worst.checker)
+    return Verdict("valid", _summed([verdict.because for verdict in verdicts]), checker=worst.checker)
+
+
+def _summed(said: Sequence[str]) -> str:
+    """`3 judged` and `4 judged` are 7; other words stand beside each other."""
+    counts = [text.removesuffix(" judged") for text in said]
+    if all(count.isdecimal() for count in counts):
+        return f"{sum(map(int, counts))} judged"
+    return ", ".join(said)
 
 
 def _plain(said: Verdict | Finding) -> dict[str, Any]:

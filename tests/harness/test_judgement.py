@@ -22,8 +22,11 @@ def test_the_worst_verdict_stands_for_all() -> None:
 
 
 def test_valid_ones_say_all() -> None:
-    """Each cluster's own words."""
-    assert judgement.merged([GOOD, GOOD]).verdicts[0].because == "3 judged, 3 judged"
+    """What was counted adds up; other words are each cluster's own."""
+    quiet = Judgement((Verdict("valid", "there was nothing to judge", checker="audit"),))
+
+    assert judgement.merged([GOOD, GOOD]).verdicts[0].because == "6 judged"
+    assert judgement.merged([GOOD, quiet]).verdicts[0].because == "3 judged, there was nothing to judge"
 
 
 def test_an_outcome_travels_as_json() -> None:
