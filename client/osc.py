@@ -14,6 +14,7 @@ from client.file import OpenFile
 from client.mdc import RESENDS
 from client.stripe import Run
 from labelproof.v1 import oss_pb2 as pb
+from lsm.hooks import MAY_READ
 from rpc import Caller, definite
 from rpc.status import failure
 
@@ -28,6 +29,8 @@ class Osc:
     def __init__(self, file: OpenFile, caller: Caller) -> None:
         self._file = file
         self._caller = caller
+        # Whether a server asked MAC again, as label or policy have moved since the open.
+        self.judged = False
 
     async def read(self, at: int, length: int) -> bytes:
         """Up to `length` bytes from `at`, holes as zeros; less only at the end of the file, or of IO_BYTES_MAX."""
@@ -58,6 +61,13 @@ class Osc:
 
         await self._each(self._runs(at, len(data)), send)
         return len(data)
+
+    async def ask(self, mask: int) -> None:
+        """Whether MAY_READ or MAY_WRITE is still allowed, by an access to no bytes at all."""
+        if mask == MAY_READ:
+            await self._send(0, "read", pb.ReadRequest(token=self._file.token))
+        else:
+            await self._send(0, "write", pb.WriteRequest(token=self._file.token))
 
     async def allocate(self, at: int, length: int, *, zero: bool, grow: bool) -> None:
         """Room for a range, or zeros in its place; what an object has of a range lies in one piece there."""
@@ -97,7 +107,9 @@ class Osc:
 
     async def _send(self, number: int, rpc: str, request: Any) -> Any:
         ost = self._file.mount.ost(self._file.osts[number])
-        return await getattr(ost, rpc)(request, self._caller, retry=RESENDS)
+        reply = await getattr(ost, rpc)(request, self._caller, retry=RESENDS)
+        self.judged = self.judged or (rpc in ("read", "write") and reply.judged)
+        return reply
 
     async def _each(
         self, runs: Sequence[Run], send: Callable[[Run], Coroutine[Any, Any, Any]]

@@ -111,6 +111,8 @@ class Walk:
         target = await self._names.readlink(last.parent, last.name, link)
         if not target:
             raise _error(errno.ENOENT, last.name)
+        # What a link says is walked anew, from where it stands (fs/namei.c, link_path_walk).
+        self._searched.clear()
         onward = await self._along(last.dirs, target)
         return replace(onward, slash=onward.slash or last.slash)
 

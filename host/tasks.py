@@ -81,9 +81,11 @@ class Tasks:
 
         EINVAL: no such attribute, or not a context; EACCES: the policy says no (security/selinux/hooks.c).
         """
-        if attr not in ATTRS or (attr == "current" and value is None):
+        if attr not in ATTRS:
             raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(ATTRS))}")
         mediator.check("setprocattr", attr, value)
+        if attr == "current" and value is None:
+            raise OSError(errno.EINVAL, "a task cannot be without a context")
         if attr == "exec":
             task.exec = value
             return

@@ -27,6 +27,10 @@ async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 =
         raise OSError(errno.EINVAL, f"a range of {length} bytes from {offset}")
     if mode not in (0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
         raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
+    file.opened_for(MAY_WRITE)
+    if not stat.S_ISREG(file.entry.mode):
+        number = errno.ESPIPE if stat.S_ISFIFO(file.entry.mode) else errno.ENODEV
+        raise OSError(number, "only a regular file has space to set aside")
     access(ctx, fd, MAY_WRITE)
     if offset + length > OFFSET_MAX:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
@@ -71,6 +75,8 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     in_range(at, length)
     target.opened_for(MAY_WRITE)
     if target.flags & os.O_APPEND:
+        await _asked(ctx, fd, MAY_READ, 1)
+        await _asked(ctx, to, MAY_WRITE, 1)
         raise OSError(errno.EINVAL, "sendfile does not append")
     if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
@@ -111,6 +117,31 @@ def _may_copy(source: OpenFile, target: OpenFile) -> None:
 
 
 async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:
-    """Reads, then writes, each under its own checks; no more than one rpc's worth a stripe."""
-    data = await ctx.osc(access(ctx, fd, MAY_READ)).read(at, min(length, IO_BYTES_MAX))
-    return await ctx.osc(access(ctx, to, MAY_WRITE)).write(onto, data)
+    """Reads, then writes, each under its own checks; no more than one rpc's worth a stripe.
+
+    The kernel asks for both ends, and then again as the bytes go through a pipe: read write, write read write
+    (fs/read_write.c, fs/splice.c, do_splice_direct). So does this where anything is asked at all, which the servers
+    tell: label or policy have moved since the open.
+    """
+    source = ctx.osc(access(ctx, fd, MAY_READ))
+    data = await source.read(at, min(length, IO_BYTES_MAX))
+    if not data:
+        await _asked(ctx, to, MAY_WRITE, 1)
+        return 0
+    if source.judged:
+        await _asked(ctx, to, MAY_WRITE, 2)
+        await _asked(ctx, fd, MAY_READ, 1)
+        return await ctx.osc(access(ctx, to, MAY_WRITE)).write(onto, data)
+    target = ctx.osc(access(ctx, to, MAY_WRITE))
+    written = await target.write(onto, data)
+    await _asked(ctx, to, MAY_WRITE, 2 * target.judged)
+    return written
+
+
+async def _asked(ctx: Ctx, fd: int, mask: int, times: int) -> None:
+    """One access more to no bytes, and another as long as anybody is asked for it."""
+    for _ in range(times):
+        osc = ctx.osc(access(ctx, fd, mask))
+        await osc.ask(mask)
+        if not osc.judged:
+            return

@@ -21,9 +21,9 @@ async def getxattr(
     ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True, size: U32 = 0
 ) -> bytes:
     """getxattr(2). Absent is ENODATA; empty is an empty value; ERANGE for one longer than `size`, if that is given."""
-    _check_name(name)
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
+        _check(name)
         ctx.guard.check("getxattr", object=target.entry, name=name)
     request = pb.GetxattrRequest(place=target.place.message, name=name)
     label = (await ctx.send("getxattr", request, target.place.ticket)).label
@@ -37,13 +37,11 @@ async def setxattr(
     follow: bool = True,
 ) -> None:  # fmt: skip
     """setxattr(2); for a label this is the relabel. `flags` XATTR_CREATE or XATTR_REPLACE."""
-    if flags & ~(XATTR_CREATE | XATTR_REPLACE):
-        raise OSError(errno.EINVAL, f"xattr flags {flags:#x}")
-    _check_name(name)
-    if len(value) > VALUE_BYTES_MAX:
-        raise OSError(errno.E2BIG, f"a value of {len(value)} bytes; {VALUE_BYTES_MAX} are the most")
+    # One byte more than fits says enough.
+    value = value[: VALUE_BYTES_MAX + 1]
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
+        _check(name, value, flags)
         ctx.guard.check("setxattr", object=target.entry, name=name, value=value)
     request = pb.SetxattrRequest(place=target.place.message, name=name, value=value, flags=flags)
     await ctx.send("setxattr", request, target.place.ticket)
@@ -64,18 +62,23 @@ async def removexattr(
     ctx: Ctx, name: str, path: Path | None = None, fd: int | None = None, follow: bool = True
 ) -> None:
     """removexattr(2); a label never goes."""
-    _check_name(name)
     target = await ctx.target(path, fd, follow=follow)
     if target.entry is not None:
+        _check(name)
         ctx.guard.check("removexattr", object=target.entry, name=name)
     request = pb.RemovexattrRequest(place=target.place.message, name=name)
     await ctx.send("removexattr", request, target.place.ticket)
 
 
-def _check_name(name: str) -> None:
-    """Known before the path is looked at (fs/xattr.c, import_xattr_name)."""
+def _check(name: str, value: bytes = b"", flags: int = 0) -> None:
+    """What can be no name and no value, known once the object is found (fs/xattr.c, path_setxattr); the server says the
+    same of an object that only it has found."""
+    if flags & ~(XATTR_CREATE | XATTR_REPLACE):
+        raise OSError(errno.EINVAL, f"xattr flags {flags:#x}")
     if not 0 < len(name.encode()) <= NAME_BYTES_MAX:
         raise OSError(errno.ERANGE, f"the name of an xattr has 1 to {NAME_BYTES_MAX} bytes")
+    if len(value) > VALUE_BYTES_MAX:
+        raise OSError(errno.E2BIG, f"a value of {len(value)} bytes; {VALUE_BYTES_MAX} are the most")
 
 
 def _fitting(answer: T, length: int, size: int) -> T:

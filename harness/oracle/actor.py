@@ -19,7 +19,7 @@ class NotThere(Exception):
 class Map:
     """A file mapped into memory; `dirtied`: it was written to through the mapping."""
 
-    fd: Fd
+    fd: int
     flags: int
     dirtied: bool = False
 
@@ -32,6 +32,8 @@ class Actor:
     top: str
     fds: dict[str, Fd] = field(default_factory=dict)
     maps: dict[str, Map] = field(default_factory=dict)
+    # Whether memory was written to, which may be a file's.
+    poked: bool = False
 
     def path(self, step: Step, name: str = "path") -> str:
         """A path of the step, in the case's directory. NotThere for one outside of it."""

@@ -74,8 +74,9 @@ def _unfit(kernel: Kernel, result: Mapping[str, Any] | None) -> str:
 
 def _step(kernel: Kernel, case: str, number: int, told: Mapping[str, Any], done: Done) -> Iterator[Outcome]:
     step = told["step"]
-    if done.skipped:
-        yield Skipped(case, number, step["op"], done.skipped)
+    broken = "the runner of the cases itself failed at it" if told.get("errno", 0) in (None, -1) else ""
+    if done.skipped or broken:
+        yield Skipped(case, number, step["op"], done.skipped or broken)
         return
     head = f"{case}, step {number} ({described(step)})"
 

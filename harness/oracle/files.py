@@ -8,7 +8,7 @@ import os
 import stat
 from typing import Any
 
-from harness.oracle.actor import Actor, Map, Op, Ops, flags
+from harness.oracle.actor import ANY, Actor, Map, Op, Ops, flags
 from harness.oracle.folder import Step
 
 _BYTES = 100
@@ -21,10 +21,10 @@ def _create(actor: Actor, step: Step) -> None:
     actor.task.close(actor.task.open(actor.path(step), os.O_WRONLY | os.O_CREAT | os.O_EXCL, step.get("mode", 0o644)))
 
 
-def _cat(actor: Actor, step: Step) -> str:
+def _cat(actor: Actor, step: Step) -> Any:
     fd = actor.task.open(actor.path(step), os.O_RDONLY)
     try:
-        return bytes(actor.call("read", fd=fd.n, length=_BYTES)).decode()
+        return _content(actor, bytes(actor.call("read", fd=fd.n, length=_BYTES)))
     finally:
         actor.task.close(fd)
 
@@ -43,8 +43,12 @@ def _close(actor: Actor, step: Step) -> None:
     actor.task.close(fd)
 
 
-def _read(actor: Actor, step: Step) -> str:
-    return bytes(actor.call("pread", fd=actor.fd(step).n, length=_BYTES, offset=0)).decode()
+def _read(actor: Actor, step: Step) -> Any:
+    return _content(actor, bytes(actor.call("pread", fd=actor.fd(step).n, length=_BYTES, offset=0)))
+
+
+def _content(actor: Actor, data: bytes) -> Any:
+    return ANY if actor.poked else data.decode()
 
 
 def _mknod(actor: Actor, step: Step) -> None:
@@ -112,7 +116,8 @@ def _reopen(actor: Actor, step: Step) -> None:
 def _mmap(actor: Actor, step: Step) -> None:
     fd = actor.fd(step)
     actor.task.mmap(fd, step["prot"], step["mflags"])
-    actor.maps[step.get("map", "m")] = Map(fd, step["mflags"])
+    # A mapping keeps the file open (struct vm_area_struct, vm_file).
+    actor.maps[step.get("map", "m")] = Map(actor.task.dup(fd), step["mflags"])
 
 
 def _mprotect(actor: Actor, step: Step) -> None:
@@ -121,8 +126,9 @@ def _mprotect(actor: Actor, step: Step) -> None:
 
 
 def _poke(actor: Actor, step: Step) -> None:
-    """A byte of memory, which nobody is asked for; there is none behind a mapping here."""
-    actor.map(step).dirtied = True
+    """A byte of memory, which nobody is asked for; there is none behind a mapping here, so what files hold from now on
+    cannot be compared."""
+    actor.map(step).dirtied = actor.poked = True
 
 
 FILES: Ops = {

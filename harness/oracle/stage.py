@@ -129,17 +129,30 @@ def _write(task: Task, path: str, data: bytes, mode: int) -> None:
 
 
 def _file(task: Task, _top: str, path: str, item: Step) -> None:
-    _write(task, path, item.get("data", CONTENT).encode(), item.get("mode", 0o666))
+    _write(task, path, item.get("data", CONTENT).encode(), _given(item.get("mode", 0o666)))
 
 
 def _program(task: Task, _top: str, path: str, item: Step) -> None:
     """What stands in the file matters to who runs it, and nobody here does."""
-    _write(task, path, b"#!program\n", item.get("mode", 0o755))
+    _write(task, path, b"#!program\n", _given(item.get("mode", 0o755)))
+
+
+def _given(mode: int) -> int:
+    """What is left of a file's mode as its maker gives it to its owner (fs/open.c, chown_common)."""
+    return mode & ~stat.S_ISUID & ~(stat.S_ISGID if mode & stat.S_IXGRP else 0)
+
+
+def _directory(task: Task, _top: str, path: str, item: Step) -> None:
+    """mkdir(2) takes no set-id bits."""
+    mode = item.get("mode", 0o777)
+    task.mkdir(path, mode)
+    if mode & (stat.S_ISUID | stat.S_ISGID):
+        task.chmod(path, mode)
 
 
 # `t` of a setup -> how such an object is made, by the runner under the uid that is to own it
 _LAID: dict[str, Callable[[Task, str, str, Step], object]] = {
-    "dir": lambda task, top, path, item: task.mkdir(path, item.get("mode", 0o777)),
+    "dir": _directory,
     "file": _file,
     "prog": _program,
     "script": _program,

@@ -12,11 +12,15 @@ _LABEL = dict.fromkeys(("l", "label", "ctx"), (str, type(None)))
 _CONTEXT = dict.fromkeys(("scontext", "tcontext", "tclass"), (str,))
 # What a case calls an open file or a mapping.
 _CALLED = dict.fromkeys(("fd", "src", "dst", "map"), (str, int))
-_NUMBER = dict.fromkeys(
-    ("uid", "gid", "rflags", "xflags", "n", "size", "cmd", "prot", "mflags", "mask", "errno"), (int,)
-)
+_NUMBER = dict.fromkeys(("uid", "gid", "rflags", "xflags", "n", "size", "cmd", "prot", "mflags", "mask"), (int,))
 # access(2)'s mode is a letter, a boolean's new value a number or its digit.
-_EITHER = {"mode": (int, str), "val": (int, str), "explicit": (int, bool), "s": (int, float)}
+_EITHER = {
+    "mode": (int, str),
+    "val": (int, str),
+    "explicit": (int, bool),
+    "s": (int, float),
+    "errno": (int, type(None)),
+}
 _KINDS: Mapping[str, tuple[type, ...]] = {**_TEXT, **_LABEL, **_CONTEXT, **_CALLED, **_NUMBER, **_EITHER}
 _WORDS = {str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "nothing"}
 # What a kind of object cannot be laid without.

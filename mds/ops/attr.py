@@ -12,7 +12,6 @@ from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Obj, Subject, acl, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
-from lsm.modules.capability import NUMBER
 from mds import inodes, privs
 from mds.inodes import Inode
 from mds.ops.base import Base, Leased
@@ -180,9 +179,9 @@ def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
     """chmod without a set-gid that is not the caller's to give; chown's loss of set-id (fs/attr.c, fs/open.c)."""
     kept = inode.mode & ~(privs.given_away(call, inode) if _chowns(req) else 0)
     mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else kept
-    if mode & stat.S_ISGID and (req.HasField("mode") or mode != inode.mode):
+    if req.HasField("mode") or mode != inode.mode:
         gid = req.gid if req.HasField("gid") and req.gid != NO_ID else inode.gid
-        if not call.subject.in_group(gid) and not call.lsm.capable(NUMBER["fsetid"]):
+        if not vfs.may_set_gid(call.lsm, gid):
             mode &= ~stat.S_ISGID
     return mode
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 import struct
 
 from host.store import Txn
@@ -29,6 +30,7 @@ FIONREAD, FIBMAP, FIGETBSZ = 0x541B, 1, 2
 FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX = 0x5421, 0x5452, 0x5451, 0x5450
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 FS_IOC_GETVERSION, FS_IOC_FSGETXATTR = 0x80087601, 0x801C581F
+FS_IOC_SETVERSION, FIOQSIZE, FIFREEZE, FITHAW = 0x40087602, 0x5460, 0xC0045877, 0xC0045878
 # Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. The others are a matter of a capability.
 FLAGS_KEPT, FLAGS_GUARDED = FLAGS_INHERITED, FS_IMMUTABLE_FL | FS_APPEND_FL
 IN_ALL_EVENTS = 0xFFF
@@ -138,24 +140,31 @@ class File(Fcntl):
     # --- ioctl -------------------------------------------------------------------------------------------------
 
     def _commanded(self, txn: Txn, call: Call, inode: Inode, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
-        if req.cmd == FIBMAP and not call.lsm.capable(NUMBER["sys_rawio"]):
-            raise PermissionError(errno.EPERM, "FIBMAP needs CAP_SYS_RAWIO")
+        self._may_command(call, inode, req.cmd)
         if req.cmd == FS_IOC_SETFLAGS:
             _with_flags(inode)
             self._set_flags(txn, call, inode, req.arg)
             return mds_pb2.IoctlReply()
-        if req.cmd in (FIONBIO, FIOCLEX, FIONCLEX):
+        if req.cmd in (FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX):
             return mds_pb2.IoctlReply()
-        values = {FIGETBSZ: BLOCK_BYTES, FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
-        if inode.is_file:
-            values[FIONREAD] = inode.size
         if req.cmd in (FS_IOC_GETFLAGS, FS_IOC_GETVERSION):
             _with_flags(inode)
-        if req.cmd in values:
-            return mds_pb2.IoctlReply(value=values[req.cmd])
         if req.cmd == FS_IOC_FSGETXATTR:
             return mds_pb2.IoctlReply(data=struct.pack("=5I8x", 0, 0, 0, 0, 0))
-        raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: {req.cmd:#x}")
+        values = _values(inode)
+        if req.cmd not in values:
+            raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: {req.cmd:#x}")
+        return mds_pb2.IoctlReply(value=values[req.cmd])
+
+    def _may_command(self, call: Call, inode: Inode, cmd: int) -> None:
+        """EPERM for what is root's or the owner's, of those commands that no file here carries out (fs/ioctl.c)."""
+        needed = {FIFREEZE: "sys_admin", FITHAW: "sys_admin"} | ({FIBMAP: "sys_rawio"} if inode.is_file else {})
+        if cmd in needed and not call.lsm.capable(NUMBER[needed[cmd]]):
+            raise PermissionError(errno.EPERM, f"needs CAP_{needed[cmd].upper()}")
+        if cmd in (FIFREEZE, FITHAW):
+            raise OSError(errno.EOPNOTSUPP, "the filesystem cannot be frozen")
+        if cmd == FS_IOC_SETVERSION and not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set the version")
 
     def _set_flags(self, txn: Txn, call: Call, inode: Inode, flags: int) -> None:
         """FS_IOC_SETFLAGS, by the owner (fs/ioctl.c, vfs_fileattr_set)."""
@@ -187,6 +196,16 @@ def _watch_case(mask: int, mark: Mark) -> str:
     marked = "" if mark == Mark.INODE else mark.name.lower()
     words = (marked, "perm" if mask & FAN_PERM else "", "reads" if mask & FS_READS else "")
     return "-".join(filter(None, words)) or "watch"
+
+
+def _values(inode: Inode) -> dict[int, int]:
+    """The numbers that commands tell, by what the inode is."""
+    values = {FIGETBSZ: BLOCK_BYTES, FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
+    if inode.is_file or stat.S_ISFIFO(inode.mode):
+        values[FIONREAD] = inode.size
+    if inode.is_file or inode.is_dir:
+        values[FIOQSIZE] = inode.size
+    return values
 
 
 def _with_flags(inode: Inode) -> None:

@@ -22,12 +22,26 @@ from mds.ops.base import Base
 from mds.relabels import Relabel, labelled
 from rpc import Call
 
-# include/uapi/linux/xattr.h
+# include/uapi/linux/xattr.h, limits.h
 XATTR_CREATE, XATTR_REPLACE = 1, 2
+NAME_CHARS_MAX = 255
+VALUE_BYTES_MAX = 65536
+
+Request = mds_pb2.GetxattrRequest | mds_pb2.SetxattrRequest | mds_pb2.RemovexattrRequest
 
 
 class Label(Base):
-    """Setxattr of a label that a module here keeps."""
+    """Setxattr of a label that a module here keeps, and what all operations on xattrs begin with."""
+
+    def found(self, txn: Txn, call: Call, req: Request) -> Inode:
+        """The object; then whether name and value can be such at all (fs/xattr.c, path_setxattr: in this order)."""
+        inode: Inode = self._mdt.find(txn, call, req.place)
+        if isinstance(req, mds_pb2.SetxattrRequest) and req.flags & ~(XATTR_CREATE | XATTR_REPLACE):
+            raise OSError(errno.EINVAL, f"xattr flags {req.flags:#x}: XATTR_CREATE and XATTR_REPLACE are known")
+        self._check_name(req.name)
+        if isinstance(req, mds_pb2.SetxattrRequest) and len(req.value) > VALUE_BYTES_MAX:
+            raise OSError(errno.E2BIG, f"a value of {len(req.value)} bytes; {VALUE_BYTES_MAX} are the most")
+        return inode
 
     async def _relabel(self, call: Call, req: mds_pb2.SetxattrRequest) -> mds_pb2.SetxattrReply:
         call.takes("label")
@@ -64,7 +78,7 @@ class Label(Base):
 
     def _wanted(self, txn: Txn, call: Call, req: mds_pb2.SetxattrRequest) -> tuple[Inode, Relabel]:
         """The whole check, and the relabel that it allows, with the label as its module will keep it."""
-        inode = self._mdt.find(txn, call, req.place)
+        inode = self.found(txn, call, req)
         obj = self._mdt.obj(inode)
         vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
         old = inode.labels.get(req.name)
@@ -72,6 +86,14 @@ class Label(Base):
         canonical = dict(call.framework.overriders("inode_setsecurity"))[self._mdt.modules[req.name]]
         new: str = canonical(call.subject, obj, req.name, req.value)
         return inode, Relabel(inode.fid, req.name, old, new.encode(), inode.label_version + 1)
+
+    @staticmethod
+    def _check_name(name: str) -> None:
+        """ERANGE, EINVAL for what can be no name."""
+        if not name or len(name.encode()) > NAME_CHARS_MAX:
+            raise OSError(errno.ERANGE, f"the name of an xattr has 1 to {NAME_CHARS_MAX} bytes")
+        if "\0" in name:
+            raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
 
     def _set(self, txn: Txn, call: Call, inode: Inode, relabel: Relabel) -> mds_pb2.SetxattrReply:
         inodes.set_xattr(txn, inode.fid, relabel.name, relabel.new)

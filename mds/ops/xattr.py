@@ -12,12 +12,10 @@ from lsm import acl, dac, vfs
 from lsm.modules.capability import NUMBER
 from mds import filecaps, inodes
 from mds.inodes import Inode
-from mds.ops.label import XATTR_CREATE, XATTR_REPLACE, Label, check_flags
+from mds.ops.label import Label, check_flags
 from rpc import Call
 
 # include/uapi/linux/limits.h
-NAME_CHARS_MAX = 255
-VALUE_BYTES_MAX = 65536
 LIST_BYTES_MAX = 65536
 
 # What handlers take by its prefix; of system.* two names only.
@@ -36,14 +34,13 @@ class Xattr(Label):
 
     async def getxattr(self, call: Call, req: mds_pb2.GetxattrRequest) -> mds_pb2.GetxattrReply:
         """A value; absent where there is none. A label that is not stored reads as what the inode counts as."""
-        self._check_name(req.name)
         call.takes(_case(req.name))
         if req.name == filecaps.XATTR:
             await self._catch_up(call, req.place)
         with self._mdt.store.op(call) as txn:
-            inode = self._mdt.find(txn, call, req.place)
+            inode = self.found(txn, call, req)
             vfs.run("getxattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
-            _check_kept(req.name, inode)
+            self._check_kept(req.name, inode)
             value = inodes.xattr(txn, inode.fid, req.name)
             if req.name in self._mdt.modules:
                 shown = dict(call.framework.overriders("inode_getsecurity"))[self._mdt.modules[req.name]]
@@ -66,25 +63,23 @@ class Xattr(Label):
 
     async def setxattr(self, call: Call, req: mds_pb2.SetxattrRequest) -> mds_pb2.SetxattrReply:
         """Sets a value. E2BIG for a large one, EEXIST and ENODATA by the flags, after the checks."""
-        self._check_name(req.name)
-        _check_value(req)
         if req.name in self._mdt.modules:
             return await self._relabel(call, req)
-        if req.name in UNSETTABLE:
-            raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
         call.takes(_case(req.name))
         async with self._mdt.locked(call, req.place):
             if req.name in (*acl.NAMES, filecaps.XATTR):
                 await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
-                inode = self._mdt.find(txn, call, req.place)
+                inode = self.found(txn, call, req)
                 obj = self._mdt.obj(inode)
                 # A list is read before anything is asked, and whether it makes sense is a question for after.
                 wanted = acl.read(req.value) if req.name in acl.NAMES and req.value else ()
                 if req.name == filecaps.XATTR:
                     req.value = filecaps.converted(req.value)
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
-                _check_kept(req.name, inode)
+                self._check_kept(req.name, inode)
+                if req.name in UNSETTABLE:
+                    raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
                 if req.name in acl.NAMES:
                     moved = self._set_acl(txn, call, inode, req.name, wanted)
                 else:
@@ -102,15 +97,14 @@ class Xattr(Label):
 
     async def removexattr(self, call: Call, req: mds_pb2.RemovexattrRequest) -> mds_pb2.SetxattrReply:
         """Removes one; ENODATA if there is none. A label never goes: its module refuses."""
-        self._check_name(req.name)
         call.takes(_case(req.name))
         async with self._mdt.locked(call, req.place):
             if req.name == filecaps.XATTR:
                 await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
-                inode = self._mdt.find(txn, call, req.place)
+                inode = self.found(txn, call, req)
                 vfs.run("removexattr", call.lsm, object=self._mdt.obj(inode), name=req.name)
-                _check_kept(req.name, inode)
+                self._check_kept(req.name, inode)
                 moved = True
                 if req.name in acl.NAMES:
                     moved = self._set_acl(txn, call, inode, req.name, ())
@@ -142,27 +136,20 @@ class Xattr(Label):
         inodes.set_xattr(txn, inode.fid, name, new)
         return old != new or mode != inode.mode
 
+    def _check_kept(self, name: str, inode: Inode) -> None:
+        """EOPNOTSUPP for what no handler takes, or a module's label that is not kept here, EINVAL for a bare prefix: known
+        only after the checks (fs/xattr.c, xattr_resolve_name)."""
+        if name in PREFIXES:
+            raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
+        listed = name in acl.NAMES and not stat.S_ISLNK(inode.mode)
+        if not (name.startswith(PREFIXES) or listed) or (name in LABELS and name not in self._mdt.modules):
+            raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
+
     def _changed(self, txn: Txn, call: Call, inode: Inode, *, moved: bool) -> mds_pb2.SetxattrReply:
         if moved:
             inodes.update(txn, inode.fid, ctime_ns=self._mdt.now())
         call.fid = inode.fid
         return mds_pb2.SetxattrReply(label_version=inode.label_version)
-
-    def _check_name(self, name: str) -> None:
-        """EOPNOTSUPP for a module's label that is not kept here; ERANGE, EINVAL for what can be no name."""
-        if not name or len(name.encode()) > NAME_CHARS_MAX:
-            raise OSError(errno.ERANGE, f"the name of an xattr has 1 to {NAME_CHARS_MAX} bytes")
-        if name in LABELS and name not in self._mdt.modules:
-            raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
-        if "\0" in name:
-            raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
-
-
-def _check_value(req: mds_pb2.SetxattrRequest) -> None:
-    if req.flags & ~(XATTR_CREATE | XATTR_REPLACE):
-        raise OSError(errno.EINVAL, f"xattr flags {req.flags:#x}: XATTR_CREATE and XATTR_REPLACE are known")
-    if len(req.value) > VALUE_BYTES_MAX:
-        raise OSError(errno.E2BIG, f"a value of {len(req.value)} bytes; {VALUE_BYTES_MAX} are the most")
 
 
 def _check_room(txn: Txn, inode: Inode, name: str) -> None:
@@ -170,16 +157,6 @@ def _check_room(txn: Txn, inode: Inode, name: str) -> None:
     names = {*inodes.xattr_names(txn, inode.fid), name}
     if sum(len(each.encode()) + 1 for each in names) > LIST_BYTES_MAX:
         raise OSError(errno.ENOSPC, f"{inode.fid} has no room for another xattr name")
-
-
-def _check_kept(name: str, inode: Inode) -> None:
-    """EOPNOTSUPP for what no handler takes, EINVAL for a bare prefix; known only after the checks (fs/xattr.c,
-    xattr_resolve_name)."""
-    if name in PREFIXES:
-        raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
-    namespace = name.startswith(PREFIXES)
-    if not namespace and (name not in acl.NAMES or stat.S_ISLNK(inode.mode)):
-        raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
 
 
 def _case(name: str) -> str:

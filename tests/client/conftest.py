@@ -102,6 +102,8 @@ class World:
         self.osts = [f"oss{n}" for n in range(osts)]
         self.objects: dict[tuple[str, int], bytearray] = {}
         self.size_asked_of_mds = 0
+        # Tokens of files whose label has moved since they were opened.
+        self.moved: set[bytes] = set()
         self.handles: dict[bytes, Inode] = {}
         self._oid = 0
         self.root = self.inode(stat.S_IFDIR | 0o777)
@@ -250,7 +252,7 @@ class World:
         handle = b"h%d" % len(self.handles)
         self.handles[handle] = inode
         return mds_pb2.OpenReply(
-            attr=self._attr(inode), ticket=self._ticket(inode, caller), handle=handle, created=created, token=b"token",
+            attr=self._attr(inode), ticket=self._ticket(inode, caller), handle=handle, created=created, token=b"token %d" % inode.fid.oid,
             layout=context_pb2.Layout(stripe_size=STRIPE, osts=self.osts),
         )  # fmt: skip
 
@@ -300,13 +302,13 @@ class World:
     def _oss_read(self, node: str, request: Any, caller: Any) -> Any:
         data = self.objects.get((node, request.stripe), bytearray())
         part = bytes(data[request.offset : request.offset + request.length])
-        return oss_pb2.ReadReply(data=part, size=len(data))
+        return oss_pb2.ReadReply(data=part, size=len(data), judged=request.token in self.moved)
 
     def _oss_write(self, node: str, request: Any, caller: Any) -> Any:
         data = self.objects.setdefault((node, request.stripe), bytearray())
         data.extend(bytes(max(0, request.offset - len(data))))
         data[request.offset : request.offset + len(request.data)] = request.data
-        return oss_pb2.WriteReply(size=len(data))
+        return oss_pb2.WriteReply(size=len(data), judged=request.token in self.moved)
 
     def _oss_fallocate(self, node: str, request: Any, caller: Any) -> Any:
         return oss_pb2.WriteReply()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 
 import pytest
 
@@ -26,6 +27,43 @@ def test_a_range_is_copied_by_reads_and_writes(client, world, fd):
 
     assert client("copy_file_range", fd=fd, to=to, length=4, offset=2, to_offset=0) == 4
     assert world.calls == ["Read", "Write"]
+
+
+@pytest.mark.parametrize("call", ["copy_file_range", "sendfile"])
+@pytest.mark.parametrize(
+    ("moved", "calls"),
+    [
+        ("", "Read Write"), ("from", "Read Write Read Write"), ("to", "Read Write Write Write"),
+        ("from to", "Read Write Write Read Write"),
+    ],
+)  # fmt: skip
+def test_a_copy_between_files_that_were_relabelled_is_asked_as_by_the_kernel(client, world, fd, call, moved, calls):
+    """Both ends before it begins, and all of it again as the bytes go through a pipe; otherwise nobody is."""
+    to = client("open", path="/g", flags=RW)["fd"]
+    client("pread", fd=fd, length=1, offset=0), client("pwrite", fd=to, data=b"x", offset=0)
+    tokens = dict(zip(("from", "to"), (request.token for request in world.requests[-2:]), strict=True))
+    world.moved = {tokens[name] for name in moved.split()}
+    world.calls.clear()
+
+    assert client(call, fd=fd, to=to, length=4, offset=2) == 4
+    assert world.calls == calls.split()
+
+
+def test_a_copy_at_the_end_asks_for_the_target_too(client, world, fd):
+    to = client("open", path="/g", flags=RW)["fd"]
+    world.refuse["Oss/Write"] = [PermissionError(errno.EACCES, "relabelled")]
+
+    assert failed(client, "copy_file_range", fd=fd, to=to, length=4, offset=400) == errno.EACCES
+
+
+def test_only_regular_files_have_space(client, world):
+    """ESPIPE for a fifo, ENODEV for a device (fs/open.c, vfs_fallocate)."""
+    world.make("/p", stat.S_IFIFO | 0o666)
+    world.make("/c", stat.S_IFCHR | 0o666)
+
+    for path, number in (("/p", errno.ESPIPE), ("/c", errno.ENODEV)):
+        fd = client("open", path=path, flags=os.O_RDWR)["fd"]
+        assert failed(client, "fallocate", fd=fd, length=1) == number
 
 
 @pytest.mark.parametrize(

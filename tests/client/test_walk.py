@@ -71,6 +71,19 @@ def test_links_on_the_way_and_at_the_end_are_followed(client, world, target):
     assert client("open", path="/m")["fid"] == client("stat", path="/a/b/f")["fid"]
 
 
+def test_what_a_link_says_is_walked_anew(client, world):
+    """`..` costs search in the directory of the link once more, as link_path_walk begins again there."""
+    world.make("/d", DIR)
+    world.make("/d/l", LINK, "../f")
+    world.make("/f")
+    client("stat", path="/")
+    world.calls.clear()
+
+    client("stat", path="/d/l")
+
+    assert world.calls == ["Lookup", "Getattr", "Readlink", "Lookup", "Getattr"]
+
+
 def test_an_absolute_target_begins_at_the_root_again(client, world):
     world.make("/a", DIR)
     world.make("/b", DIR)

@@ -125,7 +125,7 @@ def test_a_task_becomes_another_subject(tasks, task) -> None:
     assert task.subject.digest != before
 
 
-@pytest.mark.parametrize(("attr", "value"), [("current", None), ("prev", "x"), ("uid", "x"), ("", "x")])
+@pytest.mark.parametrize(("attr", "value"), [("prev", "x"), ("uid", "x"), ("", "x")])
 def test_an_attribute_that_a_task_cannot_set(tasks, task, attr, value) -> None:
     """EINVAL, unasked."""
     module = Grants()
@@ -134,6 +134,16 @@ def test_an_attribute_that_a_task_cannot_set(tasks, task, attr, value) -> None:
         tasks.setprocattr(task, attr, value, Mediator(Framework([module]), task.subject))
 
     assert (refused.value.errno, module.asked) == (errno.EINVAL, [])
+
+
+def test_a_task_cannot_be_without_a_context(tasks, task) -> None:
+    """EINVAL, after the module was asked (security/selinux/hooks.c, selinux_setprocattr)."""
+    module = Grants()
+
+    with pytest.raises(OSError, match="without a context") as refused:
+        tasks.setprocattr(task, "current", None, Mediator(Framework([module]), task.subject))
+
+    assert (refused.value.errno, len(module.asked)) == (errno.EINVAL, 1)
 
 
 def test_a_denied_setprocattr_changes_nothing(tasks, task) -> None:

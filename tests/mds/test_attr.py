@@ -106,8 +106,8 @@ def test_xattrs_are_set_got_listed_and_removed(run):
     [
         ("user.x", bytes(65537), 0, errno.E2BIG), ("user.x", b"", 4, errno.EINVAL), ("user.", b"", 0, errno.EINVAL),
         ("user.a\0b", b"", 0, errno.EINVAL), ("user." + "x" * 251, b"", 0, errno.ERANGE),
-        ("other.x", b"", 0, errno.EOPNOTSUPP), ("security.SMACK64", b"_", 0, errno.EOPNOTSUPP),
-        ("security.ima", b"", 0, errno.EOPNOTSUPP), ("system.posix_acl_access", b"\2", 0, errno.EINVAL),
+        ("other.x", b"", 0, errno.EOPNOTSUPP), ("security.SMACK64", b"_", 0, errno.EPERM),
+        ("security.ima", b"", 0, errno.EPERM), ("system.posix_acl_access", b"\2", 0, errno.EINVAL),
         ("trusted.x", b"", 0, errno.EPERM), ("security.other", b"", 0, errno.EPERM),
     ],
 )  # fmt: skip
@@ -119,6 +119,32 @@ def test_xattrs_that_cannot_be_set(run, name, value, flags, error):
 
         await refused(world.user().setxattr("/f", name, value, flags), error)
         assert await world.user().listxattr("/f") == [XATTR]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("name", ["security.SMACK64", "security.ima"])
+def test_xattrs_that_nobody_can_set(run, name):
+    """Not even who has the capability for it: a label that no module here keeps, and what nobody has measured."""
+
+    async def scenario(world):
+        await world.user().create("/f")
+
+        await refused(world.admin().setxattr("/f", name, b"_"), errno.EOPNOTSUPP)
+        assert await world.user().listxattr("/f") == [XATTR]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("name", "flags"), [("user.x", 4), ("", 0), ("user." + "x" * 251, 0)])
+def test_the_object_is_found_before_name_and_flags_are_looked_at(run, name, flags):
+    """ENOENT, and the directory's own refusal, come before what is wrong with the rest of the call."""
+
+    async def scenario(world):
+        await world.admin().mkdir("/d", 0o700)
+
+        await refused(world.user().setxattr("/gone", name, b"", flags), errno.ENOENT)
+        await refused(world.user().setxattr("/d/f", name, b"", flags), errno.EACCES)
 
     run(scenario)
 

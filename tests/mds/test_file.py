@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import stat
 
 import pytest
 
@@ -107,6 +108,33 @@ def test_an_ioctl_asks_by_its_command(run, cmd, perms, error):
             await request
         if perms is not None:
             assert asked(world)[before:] == ([("file_ioctl", perms)] if perms else [])
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "path", "error"),
+    [
+        (0x5452, "/f", 0), (0x5460, "/p", errno.ENOTTY), (0x541B, "/p", 0), (1, "/f", errno.EPERM),
+        (0x541B, "/d", errno.ENOTTY), (1, "/d", errno.ENOTTY), (0x40087602, "/f", errno.ENOTTY),
+    ],
+)  # fmt: skip
+def test_commands_that_the_object_has_to_know(run, cmd, path, error):
+    """FIOASYNC of any file, FIOQSIZE of what has a size (a fifo has none), FIONREAD of what can be read, FIBMAP of what has blocks."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        await user.mkdir("/d")
+        name, ticket = await user.name("/p")
+        await user.mds("mknod", mds_pb2.MknodRequest(name=name, mode=stat.S_IFIFO | 0o666), ticket)
+        opened = await user.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        request = user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd))
+
+        if error:
+            await refused(request, error)
+        else:
+            await request
 
     run(scenario)
 

@@ -128,9 +128,9 @@ def test_mac_is_asked_again_when_the_policy_moved(run):
     """A token of this label and policy needs no decision; of an older policy it does."""
 
     async def scenario(world):
-        await world.write(0, b"x")
+        assert not (await world.write(0, b"x")).judged
         assert world.events("avc") == []
-        await world.write(0, b"x", token=world.token(policy_seqno=0))
+        assert (await world.write(0, b"x", token=world.token(policy_seqno=0))).judged
 
         assert [(e["hook"], e["requested"]) for e in world.events("avc")] == [("file_permission", ["write"])]
 

@@ -451,12 +451,12 @@ class Selinux(Hooks):
         return self.server.sid_to_context(self.server.initial_sid(name))
 
     def _parse(self, value: bytes, *, defer: bool = False) -> int:
-        """A context from a caller: one trailing NUL is accepted; what does not parse or is not valid is EINVAL.
+        """A context from a caller, which ends at its first NUL; what does not parse or is not valid is EINVAL.
 
         With `defer`, what a policy might know one day gets a SID all the same (security_context_to_sid_force).
         """
         try:
-            return self.server.context_to_sid(value.removesuffix(b"\0").decode("utf-8"), defer=defer)
+            return self.server.context_to_sid(value.partition(b"\0")[0].decode("utf-8"), defer=defer)
         except (ContextError, UnicodeDecodeError) as error:
             raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 

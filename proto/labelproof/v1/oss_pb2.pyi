@@ -37,12 +37,14 @@ class ReadRequest(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., stripe: _Optional[int] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class ReadReply(_message.Message):
-    __slots__ = ("data", "size")
+    __slots__ = ("data", "size", "judged")
     DATA_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     size: int
-    def __init__(self, data: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+    judged: bool
+    def __init__(self, data: _Optional[bytes] = ..., size: _Optional[int] = ..., judged: _Optional[bool] = ...) -> None: ...
 
 class WriteRequest(_message.Message):
     __slots__ = ("token", "stripe", "offset", "data")
@@ -73,12 +75,14 @@ class FallocateRequest(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., stripe: _Optional[int] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ..., zero: _Optional[bool] = ..., grow: _Optional[bool] = ...) -> None: ...
 
 class WriteReply(_message.Message):
-    __slots__ = ("size", "receipt")
+    __slots__ = ("size", "judged", "receipt")
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     size: int
+    judged: bool
     receipt: _context_pb2.Receipt
-    def __init__(self, size: _Optional[int] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
+    def __init__(self, size: _Optional[int] = ..., judged: _Optional[bool] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class SetLabelRequest(_message.Message):
     __slots__ = ("fid", "stripe", "label", "label_version", "entry")

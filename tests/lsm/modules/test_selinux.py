@@ -369,7 +369,7 @@ def test_who_is_not_the_owner_learns_nothing(relabel, task) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\0", b"garbage", HOME.encode() + b"\n", HOME.encode() + b"\0\0", b"\xff", UNKNOWN, b"u:r:t:s0"]
+    "value", [b"", b"\0", b"garbage", HOME.encode() + b"\n", b"\0" + HOME.encode(), b"\xff", UNKNOWN, b"u:r:t:s0"]
 )
 def test_what_is_no_context_is_einval(relabel, value) -> None:
     """After relabelfrom, before anything about the new label."""
@@ -378,9 +378,10 @@ def test_what_is_no_context_is_einval(relabel, value) -> None:
     assert (refused.errno, refused.checks) == (errno.EINVAL, ["home_t file { relabelfrom }"])
 
 
-def test_a_trailing_nul_is_accepted_and_the_text_canonical(relabel, framework, task, thing) -> None:
-    """setxattr(2) with the C string's NUL; s0:c3,c1,c2 reads back as s0:c1.c3."""
-    value = b"user_u:object_r:home_t:s0:c3,c1,c2\0"
+@pytest.mark.parametrize("rest", [b"", b"\0", b"\0\0", b"\0x"])
+def test_text_ends_at_its_first_nul_and_is_canonical(relabel, framework, task, thing, rest) -> None:
+    """setxattr(2) with the C string's NUL, whatever is behind it; s0:c3,c1,c2 reads back as s0:c1.c3."""
+    value = b"user_u:object_r:home_t:s0:c3,c1,c2" + rest
     subject = task("user_u:user_r:user_t:s0-s0:c0.c15")
 
     kept = Mediator(framework, subject).labels("inode_setsecurity", thing("home_t"), XATTR, value)
