@@ -137,8 +137,10 @@ class Xattr(Label):
         return old != new or mode != inode.mode
 
     def _check_kept(self, name: str, inode: Inode) -> None:
-        """EOPNOTSUPP for what no handler takes, or a module's label that is not kept here, EINVAL for a bare prefix: known
-        only after the checks (fs/xattr.c, xattr_resolve_name)."""
+        """EOPNOTSUPP for what no handler takes, or a module's label that is not kept here, EINVAL for a bare prefix.
+
+        Known only after the checks (fs/xattr.c, xattr_resolve_name).
+        """
         if name in PREFIXES:
             raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
         listed = name in acl.NAMES and not stat.S_ISLNK(inode.mode)

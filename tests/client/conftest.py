@@ -252,7 +252,8 @@ class World:
         handle = b"h%d" % len(self.handles)
         self.handles[handle] = inode
         return mds_pb2.OpenReply(
-            attr=self._attr(inode), ticket=self._ticket(inode, caller), handle=handle, created=created, token=b"token %d" % inode.fid.oid,
+            attr=self._attr(inode), ticket=self._ticket(inode, caller), handle=handle, created=created,
+            token=b"token %d" % inode.fid.oid,
             layout=context_pb2.Layout(stripe_size=STRIPE, osts=self.osts),
         )  # fmt: skip
 

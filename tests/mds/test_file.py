@@ -120,7 +120,7 @@ def test_an_ioctl_asks_by_its_command(run, cmd, perms, error):
     ],
 )  # fmt: skip
 def test_commands_that_the_object_has_to_know(run, cmd, path, error):
-    """FIOASYNC of any file, FIOQSIZE of what has a size (a fifo has none), FIONREAD of what can be read, FIBMAP of what has blocks."""
+    """FIOASYNC of any file, FIOQSIZE of what has a size, FIONREAD of what can be read, FIBMAP of what has blocks."""
 
     async def scenario(world):
         user = world.user()
