@@ -54,6 +54,12 @@ def owner_or_capable(m: Mediator, obj: Obj) -> bool:
     return m.subject.uid == obj.uid or m.capable(NUMBER["fowner"])
 
 
+def may_set_gid(m: Mediator, gid: int) -> bool:
+    """Whether a set-gid bit is the subject's to give (fs/inode.c, in_group_or_capable): setattr_prepare asks and
+    setattr_copy asks again, whatever the new mode is."""
+    return m.subject.in_group(gid) or m.capable(NUMBER["fsetid"])
+
+
 def sticky(m: Mediator, parent: Obj, obj: Obj) -> bool:
     """fs/namei.c, check_sticky: whether the sticky bit of `parent` keeps the subject from removing `obj`."""
     if not parent.mode & stat.S_ISVTX or m.subject.uid in (obj.uid, parent.uid):

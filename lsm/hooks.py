@@ -13,7 +13,7 @@ The first argument is always the subject; the first Obj after it gives the firin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -43,10 +43,20 @@ class Mark(IntEnum):
 
 
 class Opened(NamedTuple):
-    """What an open file remembers of the moment it was opened (struct file_security_struct)."""
+    """What an open file remembers of the moment it was opened (struct file_security_struct).
+
+    `labels` per module, where they are known: a label that moved and came back is the one that it was.
+    """
 
     version: int
     seqno: int
+    labels: Mapping[str, str | None] | None = None
+
+    def moved(self, obj: Obj, module: str) -> bool:
+        """Whether the object has another label by now."""
+        if self.version == obj.version or self.labels is None:
+            return self.version != obj.version
+        return self.labels.get(module) != obj.labels.get(module)
 
 
 class Hooks:

@@ -172,13 +172,7 @@ def _setattr_prepare(m: Mediator, p: P) -> None:
     if attrs & {"mode", "atime_set", "mtime_set"} and not dac.owner_or_capable(m, obj):
         m.refuse_dac(obj, ("setattr",), errno.EPERM, "setattr_prepare")
     if "mode" in attrs:
-        may_set_gid(m, new["gid"] if "gid" in attrs else obj.gid)
-
-
-def may_set_gid(m: Mediator, gid: int) -> bool:
-    """Whether a set-gid bit is the subject's to give (fs/inode.c, in_group_or_capable): setattr_prepare asks and
-    setattr_copy asks again, whatever the new mode is."""
-    return m.subject.in_group(gid) or m.capable(NUMBER["fsetid"])
+        dac.may_set_gid(m, new["gid"] if "gid" in attrs else obj.gid)
 
 
 def _chgrp_ok(m: Mediator, obj: Obj, gid: int) -> bool:

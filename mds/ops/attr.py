@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Obj, Subject, acl, vfs
+from lsm import Obj, Subject, acl, dac, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from mds import inodes, privs
 from mds.inodes import Inode
@@ -181,7 +181,7 @@ def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
     mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else kept
     if req.HasField("mode") or mode != inode.mode:
         gid = req.gid if req.HasField("gid") and req.gid != NO_ID else inode.gid
-        if not vfs.may_set_gid(call.lsm, gid):
+        if not dac.may_set_gid(call.lsm, gid):
             mode &= ~stat.S_ISGID
     return mode
 

@@ -163,7 +163,7 @@ class File(Fcntl):
             raise PermissionError(errno.EPERM, f"needs CAP_{needed[cmd].upper()}")
         if cmd in (FIFREEZE, FITHAW):
             raise OSError(errno.EOPNOTSUPP, "the filesystem cannot be frozen")
-        if cmd == FS_IOC_SETVERSION and not vfs.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+        if cmd == FS_IOC_SETVERSION and not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set the version")
 
     def _set_flags(self, txn: Txn, call: Call, inode: Inode, flags: int) -> None:

@@ -232,7 +232,7 @@ class Open(Base):
         self, txn: Txn, call: Call, inode: Inode, mask: int, *, path: bool = False
     ) -> tuple[Inode, Handle]:  # fmt: skip
         """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
-        opened = Opened(inode.label_version, self._mdt.node.policy.seqno)
+        opened = Opened(inode.label_version, self._mdt.node.policy.seqno, self._mdt.obj(inode).labels)
         handle = self._mdt.handles.open(call.peer.node, call.subject, inode.fid, mask, opened, path=path)
         txn.undo(lambda: self._mdt.handles.close(handle))
         if handle.writes and inode.is_file and inode.size_valid:

@@ -127,7 +127,7 @@ class Xattr(Label):
         mode = inode.mode
         if wanted and name == acl.ACCESS:
             mode = inode.mode & ~0o777 | acl.mode_of(wanted)
-            if not call.subject.in_group(inode.gid) and not call.lsm.capable(NUMBER["fsetid"]):
+            if not dac.may_set_gid(call.lsm, inode.gid):
                 mode &= ~stat.S_ISGID
             inodes.update(txn, inode.fid, mode=mode, mode_at_ns=self._mdt.now())
         if not wanted or (name == acl.ACCESS and acl.is_mode(wanted)):

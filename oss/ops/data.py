@@ -34,7 +34,7 @@ class Data(Base):
             o, _ = self._allowed(txn, call, token, wanted, MAY_READ)
             data = self._ost.files.read(o.fid, o.stripe, req.offset, req.length, o.size)
         await self._ost.store.settled()
-        return oss_pb2.ReadReply(data=data, size=o.size, judged=self._moved(o, token))
+        return oss_pb2.ReadReply(data=data, size=o.size, judged=self._moved(call, o, token))
 
     async def write(self, call: Call, req: oss_pb2.WriteRequest) -> oss_pb2.WriteReply:
         """Writes all of it, making the object with its labels first. EFBIG beyond what an object may hold."""
@@ -55,7 +55,7 @@ class Data(Base):
                 if req.data:
                     self._ost.files.write(o.fid, o.stripe, req.offset, req.data, o.size)
                 call.fid = o.fid
-                reply = txn.keep(oss_pb2.WriteReply(size=grown.size, judged=self._moved(o, token)))
+                reply = txn.keep(oss_pb2.WriteReply(size=grown.size, judged=self._moved(call, o, token)))
         await self._ost.store.committed(call.transno)
         return reply
 
@@ -125,14 +125,13 @@ class Data(Base):
         """The object, after MAC was asked as for an open file; the labels that count are those stored here."""
         o, stored = self._ost.object_or(txn, wanted)
         obj, opener = o.obj(self._ost.modules), self._ost.node.seal.opener(call, token)
+        opened = Opened(token.entry.label_version, token.policy_seqno, wanted.obj(self._ost.modules).labels)
         held = obj if opener is None else replace(obj, opener=opener)
-        vfs.run("file", call.lsm, object=held, mask=mask, opened=_opened(token))
+        vfs.run("file", call.lsm, object=held, mask=mask, opened=opened)
         return o, stored
 
-    def _moved(self, o: Object, token: context_pb2.Token) -> bool:
-        """Whether label or policy are others than when the token was given."""
-        return _opened(token) != Opened(o.obj(self._ost.modules).version, self._ost.node.policy.seqno)
-
-
-def _opened(token: context_pb2.Token) -> Opened:
-    return Opened(token.entry.label_version, token.policy_seqno)
+    def _moved(self, call: Call, o: Object, token: context_pb2.Token) -> bool:
+        """Whether label, policy or who asks may be others than when the token was given."""
+        then, now = (token.entry.label_version, token.policy_seqno), self._ost.node.policy.seqno
+        moved = then != (o.obj(self._ost.modules).version, now)
+        return moved or self._ost.node.seal.opener(call, token) is not None

@@ -529,6 +529,14 @@ def test_an_open_file_is_asked_again_only_when_something_moved(world, server, ma
     assert relabelled.checks == reloaded.checks == [f"home_t file {{ {perms} }}"]
 
 
+@pytest.mark.parametrize(("then", "asked"), [("home_t", []), ("secret_t", ["home_t file { read }"])])
+def test_a_label_that_came_back_is_the_one_that_it_was(world, server, then, asked) -> None:
+    """The kernel compares SIDs: how often the file was relabelled meanwhile does not matter."""
+    opened = Opened(1, server.seqno, {"selinux": f"user_u:object_r:{then}:s0"})
+
+    assert world("file", mask=MAY_READ, opened=opened).checks == asked
+
+
 def test_no_such_operation() -> None:
     """A word that is no row of the table is a KeyError."""
     with pytest.raises(KeyError):

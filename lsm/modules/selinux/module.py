@@ -149,7 +149,7 @@ class Selinux(Hooks):
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
         """Nothing while label, policy and who asks are those of the open (selinux_file_permission)."""
-        if opened != Opened(obj.version, self.server.seqno) or self._foreign(subject, obj):
+        if opened.seqno != self.server.seqno or opened.moved(obj, self.name) or self._foreign(subject, obj):
             yield from self._held(subject, obj, *wanted.of_mask(stat.S_ISDIR(obj.mode), mask))
 
     def file_lock(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
