@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from harness.results import Exit
-
 from tests.harness.oracle.conftest import CASES
 
 KERNEL = CASES.parent / "kernel"
