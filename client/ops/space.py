@@ -73,11 +73,7 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     source.opened_for(MAY_READ)
     at = source.pos if offset is None else offset
     in_range(at, length)
-    target.opened_for(MAY_WRITE)
-    if target.flags & os.O_APPEND:
-        await _asked(ctx, fd, MAY_READ, 1)
-        await _asked(ctx, to, MAY_WRITE, 1)
-        raise OSError(errno.EINVAL, "sendfile does not append")
+    await _may_be_sent_to(ctx, fd, to)
     if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
     onto = target.pos
@@ -116,6 +112,20 @@ def _may_copy(source: OpenFile, target: OpenFile) -> None:
         raise OSError(errno.EBADF, "a copy goes where it is told, not to the end")
 
 
+async def _may_be_sent_to(ctx: Ctx, fd: int, to: int) -> None:
+    """EBADF and EINVAL for a target, which are known once the source was asked for (fs/read_write.c, do_sendfile)."""
+    target = ctx.file(to)
+    try:
+        target.opened_for(MAY_WRITE)
+    except OSError:
+        await _asked(ctx, fd, MAY_READ, 1)
+        raise
+    if target.flags & os.O_APPEND:
+        await _asked(ctx, fd, MAY_READ, 1)
+        await _asked(ctx, to, MAY_WRITE, 1)
+        raise OSError(errno.EINVAL, "sendfile does not append")
+
+
 async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:
     """Reads, then writes, each under its own checks; no more than one rpc's worth a stripe.
 
@@ -140,7 +150,7 @@ async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -
 
 async def _asked(ctx: Ctx, fd: int, mask: int, times: int) -> None:
     """One access more to no bytes, and another as long as anybody is asked for it."""
-    for _ in range(times):
+    for _ in range(times if stat.S_ISREG(ctx.file(fd).entry.mode) else 0):
         osc = ctx.osc(access(ctx, fd, mask))
         await osc.ask(mask)
         if not osc.judged:

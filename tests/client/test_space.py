@@ -49,6 +49,20 @@ def test_a_copy_between_files_that_were_relabelled_is_asked_as_by_the_kernel(cli
     assert world.calls == calls.split()
 
 
+@pytest.mark.parametrize(
+    ("flags", "number", "calls"),
+    [(os.O_RDONLY, errno.EBADF, ["Read"]), (RW | os.O_APPEND, errno.EINVAL, ["Read", "Write"])],
+)
+def test_what_cannot_be_sent_is_asked_for_first(client, world, fd, flags, number, calls):
+    """The kernel asks for the source, and for a target that appends, before it looks at the target's flags."""
+    world.make("/g")
+    to = client("open", path="/g", flags=flags)["fd"]
+    world.calls.clear()
+
+    assert failed(client, "sendfile", fd=fd, to=to, length=4) == number
+    assert world.calls == calls
+
+
 def test_a_copy_at_the_end_asks_for_the_target_too(client, world, fd):
     to = client("open", path="/g", flags=RW)["fd"]
     world.refuse["Oss/Write"] = [PermissionError(errno.EACCES, "relabelled")]
