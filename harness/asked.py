@@ -23,12 +23,12 @@ _POLICIES: pytest.StashKey[dict[tuple[str, str], Policy]] = pytest.StashKey()
 def setting(config: pytest.Config, name: str) -> str:
     """Option, environment, ini key, the project's settings, default: the first that is given."""
     given = (
-        config.getoption(f"--labelproof-{name}"),
-        os.environ.get(f"LABELPROOF_{name.upper()}"),
-        config.getini(f"labelproof_{name}"),
-        settings.load(Path.cwd()).values.get(name),
+        lambda: config.getoption(f"--labelproof-{name}"),
+        lambda: os.environ.get(f"LABELPROOF_{name.upper()}"),
+        lambda: config.getini(f"labelproof_{name}"),
+        lambda: settings.load(Path.cwd()).values.get(name),
     )
-    return str(next((value for value in given if value not in {None, ""}), options.SETTINGS[name][1]))
+    return str(next((value for ask in given if (value := ask()) not in {None, ""}), options.SETTINGS[name][1]))
 
 
 class Asked:

@@ -72,10 +72,14 @@ def fitting(wanted: Wanted, runtime: str) -> tuple[int, str | None]:
 def usual(runtime: str) -> int:
     """How many there are where nobody says: whole suites on clusters of processes or containers gain by it.
 
-    A simulator's history has to repeat, a debugger sees one process, and a project that runs already is one cluster.
+    One more than the cores, as a test waits for disks and for nodes that start. A simulator's history has to repeat, a
+    debugger sees one process, and a project that runs already is one cluster: there it is none.
     """
-    number, _ = fitting("auto", runtime) if runtime in SPREAD else (0, None)
-    return min(number, USUAL_MAX) if number > 1 else 0
+    cores = len(os.sched_getaffinity(0))
+    if runtime not in SPREAD or cores == 1:
+        return 0
+    number, _ = fitting(min(cores + 1, USUAL_MAX), runtime)
+    return number if number > 1 else 0
 
 
 def parsed(text: str) -> Wanted:

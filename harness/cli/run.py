@@ -44,7 +44,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only tests whose name matches (as pytest's -k).")
 @click.option(
     "-n", "--workers", "many", metavar="N",
-    help="Processes that share the tests; or auto.  [default: for whole suites one a core, else 0]",
+    help="Processes that share the tests; or auto.  [default: for whole suites one more than the cores, else 0]",
 )  # fmt: skip
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Fail where something is not as in this baseline.")
 @click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write what the run did as a baseline.")

@@ -25,7 +25,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITES = ("create_labels", "mediation", "lustre_selinux", "lifecycle")
+# The longest tests come first: workers that share them are then done together.
+SUITES = ("lifecycle", "create_labels", "mediation", "lustre_selinux")
 FOLDER = Path(__file__).resolve().parent
 INI = FOLDER / "pytest.ini"
 

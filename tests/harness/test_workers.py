@@ -76,10 +76,12 @@ def test_what_is_no_number_is_refused() -> None:
     ("runtime", "number"), [("processes", 4), ("netns", 4), ("sim", 0), ("inprocess", 0), ("compose", 0)]
 )
 def test_nobody_says_how_many(machine, runtime: str, number: int) -> None:
-    """One a core for clusters that stand side by side, and no more than are worth their start."""
+    """One more than the cores for clusters that stand side by side, and no more than are worth their start."""
     machine(cores=6, free_mib=64000)
-
     assert workers.usual(runtime) == number
+
+    machine(cores=2, free_mib=64000)
+    assert workers.usual(runtime) == min(number, 3)
 
 
 def test_one_worker_alone_is_none(machine) -> None:
