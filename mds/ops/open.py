@@ -271,13 +271,22 @@ class Open(Base):
     def _token(self, inode: Inode, handle: Handle) -> bytes:
         token = context_pb2.Token(
             fid=fid_message(inode.fid), subject=handle.opener.digest, rights=handle.mask,
-            policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS, entry=self.entry(inode),
-            layout=inodes.layout(inode), task=task_digest(handle.opener),
+            policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS,
+            entry=self.entry(self._as_opened(inode, handle.opened)), layout=inodes.layout(inode),
+            task=task_digest(handle.opener),
             opener=[context_pb2.Label(name=n, value=v.encode()) for n, v in handle.opener.labels.items()],
         )  # fmt: skip
-        # As of the open: a label set since then is asked for again.
-        token.entry.label_version = handle.opened.version
         return self._mdt.node.seal.token(token)
+
+    def _as_opened(self, inode: Inode, opened: Opened) -> Inode:
+        """With labels and their version as of the open, so that an OST asks again after a relabel since then."""
+        then = opened.labels or {}
+        labels = {
+            xattr: value.encode("utf-8", "surrogateescape")
+            for xattr, module in self._mdt.modules.items()
+            if (value := then.get(module)) is not None
+        }
+        return replace(inode, labels=labels, label_version=opened.version)
 
     # --- close and readdir -------------------------------------------------------------------------------------
 

@@ -53,6 +53,23 @@ def test_giving_up_o_append_asks_write_and_changes_what_the_file_is_judged_by(ru
     run(scenario)
 
 
+@pytest.mark.parametrize("flags", [0, os.O_APPEND, os.O_NOATIME])
+def test_other_flags_do_not_make_a_file_one_that_was_opened_with_its_label_of_now(run, flags):
+    """The token of F_SETFL is as of the open too: after a relabel the OST asks again, and MAC says no."""
+
+    async def scenario(world):
+        user = world.user()
+        opened = await user.open("/f", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        await user.write(opened, 0, b"abcd")
+        await world.admin().relabel("/f", "ro_t")
+
+        opened.token = (await fcntl(user, opened, F_SETFL, flags)).token
+
+        assert "ro_t" in str(await refused(user.write(opened, 0, b"x"), errno.EACCES))
+
+    run(scenario)
+
+
 def test_a_lease_asks_lock_and_is_told(run):
     """F_SETLEASE asks {lock} of the file, F_GETLEASE nothing; what is given up is gone, and once only."""
 
