@@ -47,7 +47,8 @@ class Leases:
         if any(type == F_WRLCK or lease.becomes == F_UNLCK for lease in others):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         mine = held.get(handle)
-        pending = mine.becomes if mine is not None and mine.becomes == F_UNLCK else None
+        # A read lease is all that a reader waits for; else what it is to become stands (fs/locks.c, lease_modify).
+        pending = None if mine is None or (type == mine.becomes == F_RDLCK) else mine.becomes
         self._held.setdefault(fid, {})[handle] = Lease(type, pending, mine.until_ns if mine else 0)
         self._wake(fid)
 

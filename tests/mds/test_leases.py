@@ -62,6 +62,17 @@ def test_a_writer_wants_more_than_a_reader_did(leases):
     assert leases.broken(FILE, write=True, now_ns=5)
 
 
+def test_a_write_lease_taken_anew_does_not_undo_that_it_is_to_give_way(leases):
+    """Else its holder would keep a reader waiting for as long as it goes on asking (fs/locks.c, lease_modify)."""
+    leases.take(FILE, A, F_WRLCK, 0)
+    leases.broken(FILE, write=False, now_ns=0)
+
+    leases.take(FILE, A, F_WRLCK, BREAK_NS - 1)
+
+    assert leases.told(FILE, A, BREAK_NS - 1) == F_RDLCK
+    assert not leases.broken(FILE, write=False, now_ns=BREAK_NS)
+
+
 @pytest.mark.parametrize(("write", "becomes"), [(True, F_UNLCK), (False, F_RDLCK)])
 def test_nobody_keeps_others_waiting_for_ever(leases, write, becomes):
     """After lease-break-time the lease is what it had to become (fs/locks.c, time_out_leases)."""
