@@ -49,8 +49,9 @@ class Fcntl(Open):
         obj = self._mdt.held(call, inode, handle)
         vfs.run("setfl", call.lsm, object=obj, drops_append=drops, flags=flags)
         appends = MAY_APPEND if flags & os.O_APPEND and handle.mask else 0
-        handle = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
-        return mds_pb2.FcntlReply(token=self._token(inode, handle) if inode.is_file else b"")
+        changed = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
+        txn.undo(lambda: self._mdt.handles.change(changed, handle.mask))
+        return mds_pb2.FcntlReply(token=self._token(inode, changed) if inode.is_file else b"")
 
     async def _set_lease(self, call: Call, req: mds_pb2.FcntlRequest) -> mds_pb2.FcntlReply:
         """F_SETLEASE. EAGAIN: others have the file open, or a lease is in the way, or there was none to give up."""
@@ -62,7 +63,7 @@ class Fcntl(Open):
                 handle = self._mdt.handle(call, req.handle)
                 obj = self._mdt.held(call, self._mdt.inode(txn, handle.fid), handle)
                 vfs.run("setlease", call.lsm, object=obj, cmd=req.arg)
-                self._lease(handle, req.arg)
+            self._lease(handle, req.arg)
         return mds_pb2.FcntlReply()
 
     def _lease(self, handle: Handle, type: int) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 import mds.ops.base
 from labelproof.v1 import mds_pb2
+from lsm import vfs
+from lsm.hooks import MAY_APPEND
 
 
 async def refused(awaitable, number: int) -> OSError:
@@ -85,6 +87,25 @@ def test_a_lease_asks_lock_and_is_told(run):
         await lease(user, opened, F_UNLCK)
         assert await left(user, opened) == F_UNLCK
         await refused(lease(user, opened, F_UNLCK), errno.EAGAIN)
+
+    run(scenario)
+
+
+def test_what_was_not_asked_for_is_not_had(run, monkeypatch):
+    """Complete mediation holds for what is in memory too: no lease, and a handle that is as it was."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f", os.O_RDWR)
+        for op in ("setlease", "setfl"):
+            monkeypatch.setitem(vfs.OPS, op, ())
+
+        await refused(lease(user, opened, F_WRLCK), errno.EACCES)
+        await refused(fcntl(user, opened, F_SETFL, os.O_APPEND), errno.EACCES)
+
+        held = world.mdt.handles.get(opened.handle, "client0", user.subject)
+        assert (len(world.mdt.leases), held.mask & MAY_APPEND) == (0, 0)
 
     run(scenario)
 
