@@ -64,7 +64,7 @@ class File(Fcntl):
             vfs.run("ioctl", call.lsm, object=self._mdt.held(call, inode, handle), cmd=req.cmd)
             reply = self._commanded(txn, call, inode, req)
         await self._mdt.store.settled()
-        if req.cmd == FIONREAD and inode.is_file and not inode.size_valid:
+        if req.cmd in (FIONREAD, FIOQSIZE) and inode.is_file and not inode.size_valid:
             reply.value = (await self._mdt.osts.glimpse(inode, call)).size
         return reply
 

@@ -139,6 +139,22 @@ def test_commands_that_the_object_has_to_know(run, cmd, path, error):
     run(scenario)
 
 
+@pytest.mark.parametrize("cmd", [0x541B, 0x5460])
+def test_sizes_are_those_of_now_while_the_file_is_written(run, cmd):
+    """FIONREAD and FIOQSIZE: the OSTs know how long a file is that is open for writing, and are asked."""
+
+    async def scenario(world):
+        user = world.admin()
+        opened = await user.open("/f", os.O_CREAT | os.O_RDWR)
+        await user.write(opened, 0, b"abcdef")
+
+        reply = await user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd))
+
+        assert reply.value == 6
+
+    run(scenario)
+
+
 def test_flags_are_the_owners_and_are_kept(run):
     """FS_IOC_SETFLAGS is read back; another user is EPERM, a flag that needs a capability as well."""
 
