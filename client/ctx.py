@@ -114,7 +114,7 @@ class Ctx:
     async def patiently(self, rpc: str, request: Message, ticket: bytes = b"", *, wait: bool = True) -> Any:
         """As send; while a lease on the file is in the way (EWOULDBLOCK) it is asked again, unless not to `wait`.
 
-        A server waits for some seconds at a time, and for no more than lease-break-time in all.
+        A server waits for some seconds at a time, and for no more than lease-break-time for one lease.
         """
         while True:
             try:

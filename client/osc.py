@@ -29,7 +29,7 @@ class Osc:
     def __init__(self, file: OpenFile, caller: Caller) -> None:
         self._file = file
         self._caller = caller
-        # Whether a server asked MAC again, as label or policy have moved since the open.
+        # Whether a server asked MAC again at a read or write, as label, policy or context have moved since the open.
         self.judged = False
 
     async def read(self, at: int, length: int) -> bytes:

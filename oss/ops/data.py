@@ -1,4 +1,4 @@
-"""Data for a token: the MDT decided at open; MAC is asked again when label or policy have moved since."""
+"""Data for a token: the MDT decided at open; MAC is asked again when label, policy or the task's context have moved."""
 
 from __future__ import annotations
 
