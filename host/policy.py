@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from lsm.framework import Framework
 from lsm.hooks import Hooks
@@ -136,7 +137,10 @@ def _known(names: Sequence[str]) -> dict[str, type[Hooks]]:
     return known
 
 
+@lru_cache(maxsize=2)
 def _parsed(name: str, digest: str, packed: bytes) -> Policy:
+    """The one in force and the one before are kept: a policy that comes back, as one does that was only tried, is not
+    read again. OSError(EINVAL)."""
     try:
         unpack = zlib.decompressobj()
         cil = unpack.decompress(packed, CIL_BYTES_MAX)

@@ -90,6 +90,20 @@ def test_another_policy_over_it(loaded, packed, changes) -> None:
     assert changes == [("load", USER, 2)]
 
 
+def test_a_policy_that_comes_back_is_not_read_again(state, cil, monkeypatch) -> None:
+    """Neither is one that is loaded over itself; another one is read."""
+    read = []
+    parse = host_policy.Policy.parse
+    monkeypatch.setattr(host_policy.Policy, "parse", lambda text, digest: read.append(digest) or parse(text, digest))
+    texts = {digest: zlib.compress(f"{cil}; {digest}\n".encode()) for digest in ("mine", "tried")}
+
+    for digest in ("mine", "tried", "tried", "mine"):
+        state.load("targeted", digest, 33, texts[digest], enforcing=True, by=KERNEL)
+
+    assert read == ["mine", "tried"]
+    assert state.digest == "mine"
+
+
 def test_booleans(loaded, changes) -> None:
     """A boolean is in force at once, whatever the AVC held."""
     assert not may_write(loaded)
