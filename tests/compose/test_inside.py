@@ -31,10 +31,8 @@ def begun(environ, tmp_path: Path, store: Store) -> Iterator:
 
     def begin(*words: str) -> subprocess.Popen:
         command = [sys.executable, "-P", "-c", MAIN, "--store", str(store.root), *words]
-        # A shell's background jobs ignore Ctrl-C; this one is not to inherit that.
         process = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # no threads
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )  # fmt: skip
         running.append(process)
         return process
