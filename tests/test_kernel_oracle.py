@@ -51,6 +51,7 @@ def test_the_kernel_gets_policy_disk_and_cases_and_its_result_is_kept(lab, more,
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads((lab.folder / f"{result}.json").read_text()) == {"results": []}
     assert (lab.seen / "policy").read_bytes()[:4] == b"\x8c\xff\x7c\xf9"
+    assert int((lab.seen / "disk").read_text().split()[0]) > 0
     assert (lab.seen / "cases.json").read_bytes() == (lab.folder / "cases.json").read_bytes()
     assert ("--permissive" in (lab.seen / "init").read_text()) == bool(more)
 
