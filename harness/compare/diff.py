@@ -53,7 +53,7 @@ def compare(
         tuple((item, entry) for item, entry in excused if entry is not None),
         tuple(entry for entry in valid if id(entry) not in used and entry.concerns(both)),
         expired,
-        len(both),
+        len(both.keys() - {OUTSIDE}),
         after.decisions,
     )
 
