@@ -28,7 +28,7 @@ EVENT is one of
 Examples:
   labelproof why denied op706
   labelproof why denied mds0:7182 --run 3fa2c1 --json
-  labelproof why denied "$(grep hush_t .labelproof/runs/latest/audit.log | head -1)"
+  labelproof why denied "$(grep -rh --include=audit.log hush_t .labelproof/runs/latest/ | head -1)"
 """
 _LABEL = """\b
 Examples:

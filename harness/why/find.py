@@ -86,7 +86,7 @@ def _made_as(story: Story, fid: str, path: str) -> bool:
 def _of_op(stories: Sequence[Story], op: str) -> list[Denial]:
     known = [story for story in stories if op in story.ops]
     if not known:
-        raise LookupError(f"no operation {op} in this run; history/harness.jsonl has their names")
+        raise LookupError(f"no operation {op} in this run; the history's harness.jsonl has their names")
     found = [Denial(story, avc) for story in known for avc in story.avcs if avc["denied"] and avc.get("op") == op]
     if not found:
         end = known[0].ends.get(op, {})

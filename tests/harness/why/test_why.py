@@ -130,7 +130,7 @@ def test_names_of_events(stories: list[Story], denied: Denied, folder: Path) -> 
     ("arguments", "code", "said"),
     [
         (["denied", "what"], 2, "names no event; give node:index"),
-        (["denied", "op999"], 5, "no operation op999 in this run; history/harness.jsonl has their names"),
+        (["denied", "op999"], 5, "no operation op999 in this run; the history's harness.jsonl has their names"),
         (["denied", "mds0:999999"], 5, "names no denial"),
         (["denied", "mds0#999999"], 5, "names no denial"),
         (["label", "/nonesuch"], 5, "no object '/nonesuch'"),
