@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import choices
+from harness import choices, suites
 from harness.cli import command, errors
 from harness.clusters import RUNTIMES, ClusterError
 from harness.results import Exit
@@ -95,7 +95,7 @@ def test_list(labelproof: Command, recorded: Path) -> None:
 
     assert code == 0
     assert {row["name"] for row in found["runtimes"]} == set(RUNTIMES)
-    assert [row["name"] for row in found["suites"]] == ["create_labels", "mediation", "lustre_selinux", "lifecycle"]
+    assert [row["name"] for row in found["suites"]] == list(suites.SUITES)
     assert {row["name"] for row in found["checkers"]} >= {"propagation", "mediation", "identity", "audit"}
     assert found["runs"][0]["id"] in people
 
@@ -166,7 +166,7 @@ def test_a_damaged_policy_of_a_run_is_one_line(labelproof: Command, stored: Path
 
 
 BAD = [
-    (["run", "nonesuch"], Exit.NOTHING, "no suite or path 'nonesuch'; the suites are create_labels, mediation"),
+    (["run", "nonesuch"], Exit.NOTHING, f"no suite or path 'nonesuch'; the suites are {', '.join(suites.SUITES)}"),
     (["run", "--runtime", "warp"], Exit.USAGE, "no runtime 'warp'; there are processes, "),
     (["run", "--policy", "nonesuch"], Exit.USAGE, "no policy 'nonesuch': give targeted, mls, or the path"),
     (["run", "--policy", "cut.33"], Exit.USAGE, "cut.33"),
