@@ -8,6 +8,7 @@ from typing import Any
 import sepol
 from harness import calls
 from harness.clusters import Cluster
+from harness.nodes import ClientNode
 
 Question = dict[str, Any]
 
@@ -18,9 +19,17 @@ def answer(cluster: Cluster, question: Question) -> Any:
 
 
 def _exec(cluster: Cluster, question: Question) -> Any:
-    client = cluster.client(question["node"])
+    client = _client(cluster, question["node"])
     _require_context(cluster, question["login"]["context"])
     return calls.call(client, question["login"], question["name"], question["args"])
+
+
+def _client(cluster: Cluster, name: str) -> ClientNode:
+    """Raises LookupError, with the clients that there are."""
+    clients = [node for node, found in cluster.nodes.items() if found.role == "client"]
+    if name not in clients:
+        raise LookupError(f"no client {name!r} in this cluster; there are {', '.join(clients)}")
+    return cluster.client(name)
 
 
 def _fault(cluster: Cluster, question: Question) -> list[str]:

@@ -353,6 +353,7 @@ def test_a_cluster_stays_up_between_commands(program: Command, tmp_path: Path) -
         again = program(*execute, ADMIN, "--", "mkdir", "/x")
         seen = program(*execute, ADMIN, "--json", "--", "stat", "/x")
         wrong = program(*execute, "nonsense", "--", "stat", "/")
+        nobody = program("cluster", "exec", "demo", "client9", "--context", ADMIN, "--", "stat", "/")
         twice = program("cluster", "up", "demo")
         status = json.loads(program("cluster", "status", "--json")[1])
     finally:
@@ -363,6 +364,10 @@ def test_a_cluster_stays_up_between_commands(program: Command, tmp_path: Path) -
     assert again == (Exit.FAILED, "", "mkdir /x: File exists (EEXIST)\n")
     assert json.loads(seen[1])["mode"] & 0o777 == 0o700
     assert (wrong[0], "give user:role:type:level" in wrong[2]) == (Exit.USAGE, True)
+    assert nobody[::2] == (
+        Exit.NOTHING,
+        "labelproof: no client 'client9' in this cluster; there are client0, client1\n",
+    )
     assert (twice[0], "up already" in twice[2]) == (Exit.USAGE, True)
     assert status == [json.loads(up[1])]
     assert list((tmp_path / "s" / "clusters").iterdir()) == []
