@@ -27,7 +27,7 @@ def _exported(variable: str) -> Callable[[click.Context, click.Parameter, str | 
 _OPTIONS = (
     click.option(
         "--runtime", default="processes", envvar="LABELPROOF_RUNTIME", show_default=True, metavar="R",
-        help="How nodes run: processes, inprocess, or sim.",
+        help="How nodes run: processes, inprocess, sim, netns, docker or compose.",
     ),
     click.option(
         "--policy", default="targeted", envvar="LABELPROOF_POLICY", show_default=True, metavar="NAME-OR-FILE",

@@ -24,7 +24,7 @@ against it under a real SELinux policy, and judges every label and every decisio
 libsepol.
 
 \b
-  labelproof run                             both suites on a cluster of processes
+  labelproof run                             all suites on a cluster of processes
   labelproof run --policy mls --seed 7       another policy, the same random choices each time
   labelproof run tests/test_labels.py        tests of your own, with the fixtures labelproof_*
   labelproof run --policy policy.33 --profile site.toml    your site's own compiled policy
@@ -120,12 +120,20 @@ def run(arguments: list[str]) -> int:
         error.show()
         return Exit.USAGE
     except click.ClickException as error:
-        return _say(Exit.USAGE, error.format_message())
+        return _say(Exit.USAGE, _with_remedy(error))
     except (click.Abort, KeyboardInterrupt):
         return _say(Exit.INTERRUPTED, "interrupted")
     except Exception as error:  # noqa: BLE001  # the edge: what is not explained is ours, and says so
         return _failed(error, _debugging(arguments))
     return found if isinstance(found, int) else Exit.PASSED
+
+
+def _with_remedy(error: click.ClickException) -> str:
+    """Click says what is wrong; what to do about it stands behind a semicolon or is a question, or is added."""
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    if "; " in text or text.endswith("?") or context is None:
+        return text
+    return f"{text.rstrip('.')}; see `{context.command_path} --help`"
 
 
 def _failed(error: Exception, debug: bool) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -85,6 +86,30 @@ def test_each_command_explains_itself(labelproof: Command, words: list[str]) -> 
 
     assert code == 0
     assert out.startswith(f"Usage: labelproof {' '.join(words)}")
+
+
+@pytest.mark.parametrize("words", [["run"], ["cluster", "up"]])
+def test_help_names_every_runtime(labelproof: Command, words: list[str]) -> None:
+    """Whatever a cluster may be made of."""
+    help_of_runtime = labelproof(*words, "--help")[1].partition("--runtime R")[2].partition("[default")[0]
+
+    assert set(RUNTIMES) <= set(re.findall(r"\w+", help_of_runtime))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["cases", "gone"], "Path 'gone' does not exist; see `labelproof cases --help`"),
+        (["why", "denied"], "Missing argument 'EVENT'; see `labelproof why denied --help`"),
+        (["run", "--runtim"], "No such option '--runtim'. Did you mean '--runtime'?"),
+        (["policy", "test"], "give one test file or more; --help shows what is in one"),
+    ],
+)
+def test_what_click_refuses_has_a_remedy(labelproof: Command, words: list[str], told: str) -> None:
+    """Its own, or the command's help; once."""
+    code, _, err = labelproof(*words)
+
+    assert (code, err.endswith(f"{told}\n")) == (Exit.USAGE, True), err
 
 
 def test_list(labelproof: Command, recorded: Path) -> None:
