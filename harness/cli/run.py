@@ -30,7 +30,8 @@ Examples:
   labelproof run -n auto tests/labels    as many workers as this machine carries, each with clusters of its own
   labelproof run --keep                  the cluster stays up, for `labelproof cluster exec`
 
-Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, history/, audit.log, policy/, logs/.
+Writes .labelproof/runs/<time>-<id>/: results.json, report.html, junit.xml, logs/;
+and of each cluster history/, audit.log, policy/: with workers in folders cluster-gw0-1/ ...
 """
 
 
