@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import sepol
-from harness import choices, clusters, results, runner, store
+from harness import choices, clusters, results, runner, store, suites
 from harness.clusters import ClusterError
 from harness.results import Exit, Test
 from harness.runner import RunOptions, RunResult
@@ -214,7 +214,7 @@ def test_what_cannot_be_run_is_refused_before_anything_is_made(
     home: Store, runtimes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unknown suite, runtime that cannot run, full disk, missing libsepol: no run is left behind."""
-    with pytest.raises(LookupError, match="no suite or path 'nonesuch'; the suites are create_labels, mediation"):
+    with pytest.raises(LookupError, match="no suite or path 'nonesuch'; the suites are " + ", ".join(suites.SUITES)):
         runner.run(RunOptions(["nonesuch"]), home, Heard())
     with pytest.raises(runner.Unavailable, match="runtime absent: no engine answers; start one"):
         run(home, PASSING, runtime="absent")
