@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from rich.markup import escape
 from harness import clusters
 from harness.cli import context
 from harness.cli.context import Shared
+from harness.clusters import owner
 from harness.oracle import compare, folder, known, replay, report
 from harness.oracle.folder import Case, Kernel
 from harness.oracle.report import Report
@@ -82,12 +82,15 @@ def _observed(home: Store, cases: Path, told: Kernel, chosen: list[Case], runtim
     home.prepare()
     mode = "permissive" if told.permissive else "enforcing"
     spec = ClusterSpec(policy=folder.policy(cases, home.cache), mode=mode, root_context=WORK, oss=1, client=1)
-    with tempfile.TemporaryDirectory(prefix="labelproof-oracle-") as run_dir:
-        cluster = kind.start(spec, Path(run_dir))
+    scratch = owner.make("oracle")
+    try:
+        cluster = kind.start(spec, scratch / "run")
         try:
             return replay.run(cluster, chosen)
         finally:
             cluster.stop()
+    finally:
+        owner.remove(scratch)
 
 
 def _print(console: Console, found: Report, told: Kernel) -> None:

@@ -1,10 +1,14 @@
 """labelproof oracle: agreement with the kernel, each kind of difference, rules for what is known, and bad input."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from harness.clusters import owner
+from harness.oracle import replay
+from harness.oracle.replay import Observed
 from harness.results import Exit
 
 
@@ -29,6 +33,23 @@ def test_over_processes(oracle, one) -> None:
         Exit.PASSED,
         "ext4-enforcing: 1 cases, 1 compared in 1 steps and 5 checks: all agree",
     )
+
+
+def test_what_it_keeps_meanwhile_has_an_owner(oracle, one, monkeypatch, tmp_path) -> None:
+    """So that `labelproof prune` finds it, should this process be killed; otherwise nothing is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen: list[bool] = []
+
+    def looking(*_words) -> list[Observed]:
+        seen.extend(owner.alive(path) for path in tmp_path.glob("labelproof-*"))
+        return []
+
+    monkeypatch.setattr(replay, "run", looking)
+    oracle(one("rename-secret"))
+
+    assert seen
+    assert all(seen)
+    assert not list(tmp_path.glob("labelproof-*"))
 
 
 def _errno(case, result) -> None:
