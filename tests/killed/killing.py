@@ -32,7 +32,7 @@ def test_broken(labelproof_client, labelproof_cluster, labelproof_dir, clients, 
     faults = [kind("oss0") for kind in FAULTS.values()]
     able = [fault for fault in faults if fault.available(labelproof_cluster) is None]
     with able[(n + 12 * clients) % len(able)].on(labelproof_cluster):
-        time.sleep(0.2)  # to be killed in
+        time.sleep(1.0)  # to be killed in: 24 of them by two workers last as long as SPAN_S, boots not counted
 
 def test_sound(labelproof_client, labelproof_dir):
     labelproof_client.login("system_u:system_r:admin_t:s0-s0:c0.c15", uid=0, caps="all").mkdir(f"{labelproof_dir}/d")
