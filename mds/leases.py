@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lsm import Fid
+from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 
 # /proc/sys/fs/lease-break-time, ns: so long a holder may keep others waiting.
 BREAK_NS = 45 * 10**9
-F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 Wake = Callable[[], None]
 

@@ -11,9 +11,9 @@ from client.ctx import Ctx
 from client.file import OpenFile
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import Mark
+from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 
 # include/uapi/linux/fcntl.h
-F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 FIONREAD = 0x541B
 IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000

@@ -10,8 +10,8 @@ from host.store import Txn
 from labelproof.v1 import mds_pb2
 from lsm import vfs
 from lsm.hooks import F_GETOWN_EX, F_SETOWN_EX, MAY_APPEND
+from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 from mds.handles import Handle
-from mds.leases import F_RDLCK, F_UNLCK, F_WRLCK
 from mds.ops.open import Open
 from rpc import Call
 

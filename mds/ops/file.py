@@ -14,6 +14,7 @@ from lsm import dac, vfs
 from lsm.hooks import FAN_PERM, FS_READS, MAY_READ, MAY_WRITE, Mark
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
+from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 from mds import inodes
 from mds.flocks import END_MAX, Lock, Waiter
 from mds.handles import Handle
@@ -22,8 +23,6 @@ from mds.ops.base import WAIT_S
 from mds.ops.fcntl import Fcntl
 from mds.ops.session import BLOCK_BYTES
 from rpc import Call
-
-F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 # include/uapi/asm-generic/ioctls.h, include/uapi/linux/fs.h
 FIONREAD, FIBMAP, FIGETBSZ = 0x541B, 1, 2
