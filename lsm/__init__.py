@@ -5,7 +5,7 @@ In reading order:
   hooks.py      the one table of hooks, by the kernel's families, each with its default
   framework.py  which modules are on and in which order; calls a hook, settles its decisions
   dac.py        owner, mode bits, lists, and the capabilities that override them
-  vfs.py        the kernel's VFS steps (DAC, structure) and the table operation -> ordered steps
+  vfs/          the kernel's VFS steps (DAC, structure) and the table operation -> ordered steps
   avc.py        the access vector cache
   acl.py        POSIX access control lists, which DAC honours
   audit.py      a decision as the kernel's own AVC line

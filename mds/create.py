@@ -21,7 +21,7 @@ PERMISSIONS = 0o7777
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a caller asks for: `op` of lsm/vfs.py ("tmpfile" has no name), mode with its type bits, before umask."""
+    """What a caller asks for: `op` of lsm/vfs ("tmpfile" has no name), mode with its type bits, before umask."""
 
     op: str
     mode: int
