@@ -123,7 +123,7 @@ class Audit(Checker):
         denied = frozenset(event.get("denied") or ())
         if denied and self._only_asked(event):
             contexts = event["scontext"], event["tcontext"], event["tclass"]
-            if policy.access(*contexts, ["audit_access"], mode).hushed:
+            if policy.hushes(*contexts, "audit_access", mode):
                 return frozenset()
         return denied - answer.hushed if denied else answer.told
 

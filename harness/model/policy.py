@@ -89,6 +89,10 @@ class Policy:
         by_command = ruling is not None and not ruling.allowed
         return Access(not denied or permissive, denied, permissive, hushed & denied, told, by_command)
 
+    def hushes(self, scontext: str, tcontext: str, tclass: str, permission: str, mode: Mode) -> bool:
+        """Whether a denial of the permission would not be audited, granted or not (avc_audit_required, auditdeny)."""
+        return permission in self._vectors(scontext, tcontext, tclass, frozenset({permission}), mode)[1]
+
     def ruling(self, scontext: str, tcontext: str, tclass: str, command: int, mode: Mode) -> Ruling | None:
         """What the rules on extended permissions say of the command of an ioctl; None: `ioctl` alone counts."""
         source, target = self._type_of(scontext), self._type_of(tcontext)
@@ -178,13 +182,16 @@ class Policy:
     def _vectors(
         self, scontext: str, tcontext: str, tclass: str, asked: frozenset[str], mode: Mode
     ) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """What is granted, what is not audited if it is denied, and what of `asked` is audited if it is granted."""
+        """What is granted, what is not audited if it is denied, and what of `asked` is audited if it is granted.
+
+        What the policy does not have and allows is not audited (security/selinux/ss/services.c, map_decision).
+        """
         answer = self._answer(scontext, tcontext, tclass, mode.booleans)
         known = self.facts.perms.get(tclass, frozenset())
         unknown = asked - known if self.facts.handle_unknown == "allow" else frozenset[str]()
         if answer is None:
             return unknown, frozenset(), frozenset()
-        return answer.allowed | unknown, known - answer.auditdeny, asked & answer.auditallow
+        return answer.allowed | unknown, (known - answer.auditdeny) | unknown, asked & answer.auditallow
 
     def _answer(
         self, scontext: str, tcontext: str, tclass: str, booleans: tuple[tuple[str, bool], ...]

@@ -8,7 +8,7 @@ rule of the given policy has a say. One compilation holds them all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sepol
 from harness import policy
@@ -60,7 +60,7 @@ class Denial:
 class Derived:
     """The policy, and what was added: labels by role, what a task may become, who opens what others are handed, and
     the denials of each scenario by its name. `barred`: scenarios that a constraint of the given policy leaves to
-    nobody, and what it forbids."""
+    nobody, or that it has no words for, and what it is that they lack. `silent`: access(2) is denied without record."""
 
     policy: policy.Policy
     labels: dict[str, str]
@@ -68,6 +68,7 @@ class Derived:
     opener: str
     denials: dict[str, list[Denial]]
     barred: dict[str, str]
+    silent: bool
 
 
 @dataclass(slots=True)
@@ -81,6 +82,25 @@ class _Text:
 
     def add(self, statement: str) -> None:
         self.lines.append(statement)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes of files that the policy has."""
+        return [tclass for tclass in FORMAT if tclass in self.facts.perms]
+
+    def asked(self, check: access.Check) -> access.Check:
+        """A check as this policy can be asked: with the permissions that it has, and `open` only under the capability
+        `open_perms` (security/selinux/hooks.c, open_file_to_av and selinux_inode_setattr)."""
+        known = self.facts.perms.get(check.tclass, frozenset[str]()) | _BY_COMMAND | _VALIDATED
+        silent = frozenset[str]() if "open_perms" in self.facts.policycaps else frozenset({"open"})
+        return replace(check, perms=(check.perms & known) - silent)
+
+    def unheard(self, check: access.Check) -> frozenset[str]:
+        """What a check asks that this policy does not have, and therefore denies."""
+        if self.facts.handle_unknown == "allow" or check.optional:
+            return frozenset()
+        known = self.facts.perms.get(check.tclass, frozenset[str]())
+        return check.perms - known - _BY_COMMAND - _VALIDATED
 
     def subject(self, grants: Sequence[tuple[access.Check, Types]], new: str, missing: Missing | None) -> str:
         """A subject type with just these grants but what is missing, and what everybody needs to get there; its
@@ -98,7 +118,7 @@ class _Text:
                 given[rule] = True
         for rule in given:
             self.add(rule)
-        for tclass in FORMAT:
+        for tclass in self.classes:
             self.add(f"(typetransition {name} {PREFIX}_parent_t {tclass} {grants[0][1][new]})")
         return context
 
@@ -141,9 +161,18 @@ def derive(base: policy.Policy, profile: Profile, scenarios: Sequence[Scenario])
         denials |= _denials(text, family, types)
     derived = policy.Policy.compile({"derived.cil": "\n".join([base.cil, *text.lines, ""])}, f"{base.name}-mediation")
     labels = {role: _object(profile, types[role]) for role in ROLES}
-    barred = dict(_barred(derived, denials, contexts | labels))
+    barred = dict(_unspoken(text, scenarios, denials))
+    open_ones = {name: found for name, found in denials.items() if name not in barred}
+    barred |= _barred(derived, text, open_ones, contexts | labels)
     labels["unlabeled"] = _object(profile, UNKNOWN)
-    return Derived(derived, labels, contexts["become"], contexts["opener"], denials, barred)
+    return Derived(derived, labels, contexts["become"], contexts["opener"], denials, barred, _silent(model))
+
+
+def _silent(model: Policy) -> bool:
+    """security/selinux/hooks.c, selinux_inode_permission: access(2) is audited as `audit_access` says, and a permission
+    that the policy does not have, but allows, says no (security/selinux/ss/services.c, map_decision)."""
+    facts = model.facts
+    return facts.handle_unknown == "allow" and "audit_access" not in facts.perms.get("file", frozenset())
 
 
 def families(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
@@ -158,7 +187,7 @@ def _declare(text: _Text, types: dict[str, str]) -> None:
     """The types of objects, and the rights of who lays them out and of the servers that keep them."""
     kernel, admin = text.facts.initial_sids["kernel"].type, _parts(text.profile.admin)[2]
     text.add(f"(typeattribute {SEALERS})")
-    for tclass in FORMAT:
+    for tclass in text.classes:
         text.add(f"(validatetrans {tclass} (or (neq t2 {types['sealed']}) (eq t3 {SEALERS})))")
     # A policy may give new objects their creator's role (default_role source).
     roles = dict.fromkeys(("object_r", _parts(text.profile.user)[1], _parts(text.profile.admin)[1]))
@@ -167,7 +196,7 @@ def _declare(text: _Text, types: dict[str, str]) -> None:
         for allowed in roles:
             text.add(f"(roletype {allowed} {types[role]})")
         for subject in dict.fromkeys((kernel, admin)):
-            for tclass in FORMAT:
+            for tclass in text.classes:
                 text.add(f"(allow {subject} {types[role]} ({tclass} (all)))")
         if role != "homeless":
             text.add(f"(allow {types[role]} {types['fs']} (filesystem (associate)))")
@@ -179,7 +208,7 @@ def _opener(text: _Text, types: Types) -> str:
     for check in _ARRIVAL:
         text.add(text.rule(OPENER, types, check, None))
     for role in ROLES:
-        for tclass in FORMAT:
+        for tclass in text.classes:
             text.add(f"(allow {OPENER} {types[role]} ({tclass} (all)))")
     text.add(f"(allow {OPENER} self (process (setcurrent)))")
     return context
@@ -187,22 +216,39 @@ def _opener(text: _Text, types: Types) -> str:
 
 def _denials(text: _Text, family: Sequence[Scenario], types: Types) -> dict[str, list[Denial]]:
     """One a permission that a scenario's own checks ask: where it is missing, the first that asks it says so."""
-    grants = [(check, _roles(scenario, types)) for scenario in family for check in (*_ARRIVAL, *scenario.needs())]
+    grants = [
+        (text.asked(check), _roles(scenario, types)) for scenario in family for check in (*_ARRIVAL, *scenario.needs())
+    ]
     control, new = text.subject(grants, family[0].becomes, None), family[0].becomes
     subjects: dict[Missing, str] = {}
     found: dict[str, list[Denial]] = {}
     for scenario in family:
-        for check, permission in _asked(scenario):
+        found[scenario.name] = []
+        for check, permission in _asked(scenario, text):
             missing = (check.source, check.target, permission)
             if missing not in subjects:
                 subjects[missing] = text.subject(grants, "homeless" if check.source == "new" else new, missing)
             denial = Denial(scenario, check, permission, subjects[missing], control)
-            found.setdefault(scenario.name, []).append(denial)
+            found[scenario.name].append(denial)
     return found
 
 
+def _unspoken(
+    text: _Text, scenarios: Iterable[Scenario], denials: Mapping[str, list[Denial]]
+) -> Iterator[tuple[str, str]]:
+    """Scenarios of classes and permissions that are younger than the policy, by what it does not have."""
+    for scenario in scenarios:
+        lacking = [(check.tclass, text.unheard(check)) for check in scenario.needs()]
+        if scenario.tclass not in text.facts.perms:
+            yield scenario.name, f"the policy has no class {scenario.tclass}"
+        elif found := next((f"{tclass} {{ {' '.join(sorted(perms))} }}" for tclass, perms in lacking if perms), ""):
+            yield scenario.name, f"the policy has no {found}, and denies what it does not have"
+        elif not denials[scenario.name]:
+            yield scenario.name, "the policy has no permission that this asks, and allows what it does not have"
+
+
 def _barred(
-    made: policy.Policy, denials: Mapping[str, list[Denial]], contexts: Mapping[str, str]
+    made: policy.Policy, text: _Text, denials: Mapping[str, list[Denial]], contexts: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Rules can be added, constraints not taken away: libsepol says whether the controls have what they were given."""
     with sepol.Worker(made.binary, name=made.name) as worker:
@@ -211,7 +257,8 @@ def _barred(
             roles = {**contexts, "new": contexts[scenario.becomes], "subject": control}
             roles["object"] = roles["object" if scenario.lays else "new"]
             rules = (_VALIDATED, _BY_COMMAND)
-            needs = [c for c in scenario.needs() if c.perms and c.source == "subject" and c.perms not in rules]
+            needs = [c for c in map(text.asked, scenario.needs()) if c.perms and c.source == "subject"]
+            needs = [check for check in needs if check.perms not in rules]
             answers = worker.decide([(control, roles[check.target], check.tclass) for check in needs])
             for check, answer in zip(needs, answers, strict=True):
                 lacking = check.perms - (answer.allowed if answer else frozenset())
@@ -220,10 +267,10 @@ def _barred(
                     yield name, f"a constraint of the policy forbids {control} {where}"
 
 
-def _asked(scenario: Scenario) -> Iterator[tuple[access.Check, str]]:
+def _asked(scenario: Scenario, text: _Text) -> Iterator[tuple[access.Check, str]]:
     """Each permission once, with the first check that asks it."""
     seen = set()
-    for check in scenario.checks():
+    for check in map(text.asked, scenario.checks()):
         for permission in sorted(check.perms):
             key = (check.source, check.target, permission)
             if not (check.optional or key in seen) and (scenario.whole or check.target not in _DIRECTORIES):

@@ -40,6 +40,14 @@ def test_unknown_class_and_permission_follow_handle_unknown(policy, enforcing):
     assert not policy.access(APP, PLAIN, "file", ["write", "watch"], enforcing).allowed
 
 
+def test_what_is_unknown_and_allowed_is_not_audited(policy, enforcing):
+    """Its auditdeny is off, whatever stands beside it; what is known is audited unless a rule says otherwise
+    (security/selinux/ss/services.c, map_decision)."""
+    assert policy.hushes(APP, PLAIN, "file", "watch", enforcing)
+    assert not policy.hushes(APP, PLAIN, "file", "write", enforcing)
+    assert policy.access(APP, PLAIN, "file", ["write", "watch"], enforcing).line == {"write"}
+
+
 def test_initial_sids_and_filesystems(policy):
     """Initial SIDs by name; a filesystem by fs_use, then genfscon, else unlabeled."""
     assert policy.initial_sid("kernel") == "u:r:kernel_t:s0-s2:c0.c4"
