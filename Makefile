@@ -4,8 +4,6 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # -P keeps the working directory off the module path: what is tested is what is installed.
 PY := $(BIN)/python -P
-# Where the environment forbids it, each of a cluster's processes would compile the whole tree anew.
-unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run compose-run test check format proto bench clean
 help:  ## what the words mean

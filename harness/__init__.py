@@ -19,6 +19,7 @@ In reading order:
     compare, why                                         what two runs did differently; denials and labels explained
     oracle                                               cases that a real kernel has run, on a cluster
     policytools                                          policies checked, compared, unit-tested; profiles proposed
+    owner                                                folders in the temporary folder, each with a living owner
     settings, doctor, standing, questions, cli           settings, the machine, a cluster that stays and is asked
 
 Nobody imports harness. `model` and `checkers` import of the rest of the tree only sepol; only `clusters` imports roles,

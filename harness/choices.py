@@ -13,6 +13,8 @@ from harness.profile import Profile
 from harness.spec import MODES, ROLES, ClusterSpec
 
 NODES = "LABELPROOF_NODES"
+# What a user types to get here, where that is not `labelproof run`: the nodes are found by it then.
+TYPED = "LABELPROOF_TYPED"
 
 
 def policy(name: str, cache: Path) -> Policy:
@@ -85,6 +87,6 @@ def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = 
 def exported(runtime: str) -> dict[str, str]:
     """What the environment says of a cluster on that runtime: the variables that are set, by option."""
     variables = {"nodes": NODES}
-    if runtime == compose.Compose.name:
+    if runtime == compose.Compose.name and TYPED not in os.environ:
         variables |= {"cluster": compose.CLUSTER, "secrets": compose.SECRETS}
     return {option: os.environ[name] for option, name in variables.items() if os.environ.get(name)}

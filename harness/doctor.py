@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 import sepol
-from harness import clusters, store
-from harness.clusters import debris, docker_image, engine, owner
+from harness import clusters, owner, store
+from harness.clusters import debris, docker_image, engine
 from harness.faults import inside
 from harness.results import Exit
 from harness.store import Store
@@ -132,8 +132,7 @@ def folders(home: Store) -> Iterator[Finding]:
 
 
 def leftovers(_home: Store) -> Iterator[Finding]:
-    candidates = Path(tempfile.gettempdir()).glob("labelproof-*.*.*.*")
-    dead = sorted(path for path in candidates if path.lstat().st_uid == os.getuid() and not owner.alive(path))
+    dead = owner.dead()
     if dead:
         yield Finding("leftovers", "warning", f"{len(dead)} folders of killed runs, as {dead[0]}", PRUNE)
     else:

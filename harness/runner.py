@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 import sepol
-from harness import choices, clusters, profile, recheck, report, results, store, suites
+from harness import choices, clusters, profile, recheck, report, results, store, suites, workers
 from harness.bulk import no_collector
 from harness.checkers import Verdict
 from harness.clusters import Cluster, evidence
@@ -92,7 +92,9 @@ def run(options: RunOptions, home: Store, listener: Listener) -> RunResult:
         raise LookupError(f"no test of {', '.join(t.name for t in targets)} matches -k {options.expression!r}")
     outcome = _complete(collector.outcome, made)
     found = _results(options, policy, seed, collector, outcome, time.monotonic() - begin, started)
-    replay = _command(options, " ".join(options.targets), seed)
+    named = " ".join(map(shlex.quote, options.targets))
+    spread = options.workers or usually(options.targets, options.runtime, options.expression)
+    replay = _command(options, named, seed, spread=bool(spread))
     found = replace(found, replay=replay)
     told = Told(made, found)
     with no_collector():
@@ -131,7 +133,7 @@ def _arguments(options: RunOptions, targets: Sequence[suites.Target], seed: int,
         f"--labelproof-run-dir={made.path}",
         f"--labelproof-runtime={options.runtime}", f"--labelproof-policy={options.policy}",
         f"--labelproof-lsm={options.lsm}", f"--labelproof-seed={seed}",
-        f"--labelproof-again={_command(replace(options, expression='', workers=0), '{}', seed)}",
+        f"--labelproof-again={_command(replace(options, expression=''), '{}', seed)}",
     ]  # fmt: skip
     if options.workers:
         arguments += ["-n", str(options.workers), "--dist", "load"]
@@ -254,16 +256,27 @@ def _refusal(made: Run) -> str:
     return errors[-1] if errors else f"see {made.path / 'logs' / 'pytest.log'}"
 
 
-def _command(options: RunOptions, targets: str, seed: int) -> str:
-    """The command that does the same again."""
-    words = [*filter(None, ["labelproof run", targets]), "--runtime", options.runtime, "--lsm", options.lsm]
+def usually(targets: Sequence[str], runtime: str, expression: str = "") -> int:
+    """How many workers where nobody says: our own suites as a whole are shared, a few tests are not.
+
+    LookupError for a target that there is not.
+    """
+    found = suites.find(targets or suites.SUITES)
+    whole = not expression and all(target.ours and "::" not in target.argument for target in found)
+    return workers.usual(runtime) if whole else 0
+
+
+def _command(options: RunOptions, targets: str, seed: int, *, spread: bool = False) -> str:
+    """The command that does the same again; `spread`: it says by how many workers, as it might be others."""
+    typed = os.environ.get(choices.TYPED, "labelproof run")
+    words = [*filter(None, [typed, targets]), "--runtime", options.runtime, "--lsm", options.lsm]
     if options.lsm != "disabled":
-        words += ["--policy", options.policy]
+        words += ["--policy", shlex.quote(options.policy)]
     if options.profile:
-        words += ["--profile", options.profile]
+        words += ["--profile", shlex.quote(options.profile)]
     if options.expression:
-        words += ["-k", f"'{options.expression}'"]
-    if options.workers:
+        words += ["-k", shlex.quote(options.expression)]
+    if spread:
         words += ["-n", str(options.workers)]
     for option, value in choices.exported(options.runtime).items():
         words += [f"--{option}", shlex.quote(value)]

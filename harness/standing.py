@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import sepol
-from harness import choices, clusters, questions
-from harness.clusters import Cluster, ClusterError, owner
+from harness import choices, clusters, owner, questions
+from harness.clusters import Cluster, ClusterError
 from harness.store import Run, Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")

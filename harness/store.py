@@ -6,6 +6,8 @@ cluster-2/ ...   the same of a second cluster, where the tests of one run asked 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
 import shutil
@@ -81,9 +83,15 @@ class Store:
         raise LookupError(f"no run {name!r} in {self.runs_folder}; `labelproof list runs` names them")
 
     def take(self, folder: Path) -> Run:
-        """Moves a run that was recorded elsewhere into the store; it is `latest` then. OSError if it is there."""
+        """Moves a run that was recorded elsewhere, on any disk, into the store; it is `latest` then.
+
+        OSError if it is there.
+        """
         self.prepare()
-        made = Run(folder.rename(self.runs_folder / folder.name))
+        made = Run(self.runs_folder / folder.name)
+        if made.path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(made.path))
+        shutil.move(folder, made.path)
         self._point_latest(made.id)
         return made
 

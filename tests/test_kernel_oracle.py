@@ -4,9 +4,11 @@ The real kernel and the runner are nobody's to install for a test; docs/oracle.m
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +56,15 @@ def test_the_kernel_gets_policy_disk_and_cases_and_its_result_is_kept(lab, more,
     assert int((lab.seen / "disk").read_text().split()[0]) > 0
     assert (lab.seen / "cases.json").read_bytes() == (lab.folder / "cases.json").read_bytes()
     assert ("--permissive" in (lab.seen / "init").read_text()) == bool(more)
+
+
+def test_what_it_keeps_meanwhile_has_an_owner(lab) -> None:
+    """So that `labelproof prune` finds it, should this be killed."""
+    lab.run()
+
+    assert re.search(r"cases (/\S+)/cases\.json", (lab.seen / "init").read_text())[1].startswith(
+        f"{tempfile.gettempdir()}/labelproof-kernel."
+    )
 
 
 def test_what_is_missing_is_named(lab) -> None:

@@ -73,6 +73,7 @@ def test_second(task, labelproof_history):
 
     assert code == 0, out
     assert "labelproof: judged 2 operations" in out
+    assert "denials" not in out
     assert "labelproof check" in out
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness import profile, values
+from harness import owner, profile, values
 from harness.bench.echo import EchoProcess
 from harness.bench.tracing import Waves
-from harness.clusters import owner
 from harness.clusters.cluster import Cluster
 from harness.clusters.processes import Processes
 from harness.policy import Policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -45,7 +46,8 @@ def compose(shared: Shared, as_stack: bool, given: str, nodes: str, words: tuple
     secrets = shared.home.root / "secrets"
     if not (secrets / certs.CA).exists():
         certs.make(secrets, "labelproof", {"mds": 1, "oss": 8, "client": 4})
-    return inside.run(words, shared.home, file, secrets, counts, _tell)
+    typed = f"labelproof compose -f {shlex.quote(given)}" if given else "labelproof compose"
+    return inside.run(words, typed, shared.home, file, secrets, counts, _tell)
 
 
 def _tell(runs: Sequence[Run], fallen: str | None) -> None:

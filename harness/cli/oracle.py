@@ -8,10 +8,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from harness import clusters
+from harness import clusters, owner
 from harness.cli import context
 from harness.cli.context import Shared
-from harness.clusters import owner
 from harness.oracle import compare, folder, known, replay, report
 from harness.oracle.folder import Case, Kernel
 from harness.oracle.report import Report
@@ -82,15 +81,12 @@ def _observed(home: Store, cases: Path, told: Kernel, chosen: list[Case], runtim
     home.prepare()
     mode = "permissive" if told.permissive else "enforcing"
     spec = ClusterSpec(policy=folder.policy(cases, home.cache), mode=mode, root_context=WORK, oss=1, client=1)
-    scratch = owner.make("oracle")
-    try:
+    with owner.owned("oracle") as scratch:
         cluster = kind.start(spec, scratch / "run")
         try:
             return replay.run(cluster, chosen)
         finally:
             cluster.stop()
-    finally:
-        owner.remove(scratch)
 
 
 def _print(console: Console, found: Report, told: Kernel) -> None:

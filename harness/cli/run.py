@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from harness import runner, standing, suites, workers
+from harness import runner, standing, workers
 from harness.cli import choice, context, report
 from harness.cli.context import Shared
 from harness.cli.diff import Baselines
@@ -80,13 +78,11 @@ def run(
     not the right one fails that test.
     """
     wanted = [*targets, *named] or shared.project.values.get("suites", [])
-    one = keep or save_baseline is not None or bool(expression) or not _whole_suites(wanted)
-    usual = 0 if one else workers.usual(runtime)
+    usual = 0 if keep or save_baseline else runner.usually(wanted, runtime, expression)
     number, fewer = workers.fitting(usual if many is None else workers.parsed(many), runtime)
     if save_baseline and number:
         raise ValueError("--save-baseline with -n: a baseline is written by one process, with every test; leave -n out")
-    quoted = [shlex.quote(word) for word in wanted]
-    options = RunOptions(quoted, runtime, policy, lsm, seed, keep, expression, profile, number)
+    options = RunOptions(wanted, runtime, policy, lsm, seed, keep, expression, profile, number)
     baselines = Baselines(baseline, save_baseline, common=bool(wanted or expression))
     screen = Screen(context.console(stderr=as_json), quiet=quiet or as_json, verbose=verbose)
     if fewer:
@@ -106,11 +102,6 @@ def run(
         screen.say(line)
     _hold(result, shared.home, screen)
     return Exit.FAILED if found and not found.same and result.exit is Exit.PASSED else result.exit
-
-
-def _whole_suites(wanted: Iterable[str]) -> bool:
-    """Whether nothing but our own suites is asked for, each as a whole."""
-    return all(target.ours and "::" not in target.argument for target in suites.find(wanted or suites.SUITES))
 
 
 def _hold(result: RunResult, home: Store, screen: Screen) -> None:

@@ -9,10 +9,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from harness import checkers, clusters, recheck, results, standing, suites
+from harness import checkers, clusters, owner, recheck, results, standing, suites
 from harness.cli import context
 from harness.cli.context import Shared
-from harness.clusters import debris, owner
+from harness.clusters import debris
 from harness.results import Exit
 from harness.store import Run, Store
 
@@ -75,7 +75,8 @@ def check(shared: Shared, run: str, only: tuple[str, ...], as_json: bool) -> int
 def prune(shared: Shared, keep: int, dry_run: bool, as_json: bool) -> None:
     """Remove old runs, and what killed runs left in the temporary folder and on the container engine."""
     runs = [run.id for run in shared.home.prune(keep, dry_run=dry_run)]
-    folders = [] if dry_run else [str(folder) for folder in owner.prune()]
+    look = owner.dead if dry_run else owner.prune
+    folders = [str(folder) for folder in look()]
     dead = [] if dry_run else _dead_clusters(shared.home)
     engine = debris.sweep(dry_run=dry_run)
     if as_json:

@@ -12,7 +12,8 @@ In reading order:
   netns.py       runtime `netns`: such processes as hosts of a network; netns_lab.py has the hosts, netns_links.py the
                  cables between them
   docker.py      runtime `docker`: a machine of containers (docker_machine.py), each with its node (docker_nodes.py) and
-                 a way for the harness to it (docker_near.py, docker_away.py); docker_image.py, docker_networks.py
+                 a way for the harness to it (docker_near.py, docker_away.py); docker_networks.py;
+                 docker_image.py: their image, of what docker_sources.py finds
   engine.py      the container engine and the labels of what is ours on it; reaper.py removes by label when the owner
                  dies, debris.py what dead owners left; mirror.py: copies of evidence that is elsewhere
   compose.py     runtime `compose`: nodes that run already, taken over (takeover.py) wherever they are (places.py), or
@@ -22,7 +23,7 @@ In reading order:
   real.py, loops.py     what real sockets need: keys, identities, the thread that speaks gRPC
   clean.py       a cluster made clean between two tests, and the proof
   history.py, evidence.py     the history files as they grow; stored labels and the merged audit log
-  owner.py, errors.py   folders with a living owner; a cluster that cannot be had, in one line
+  errors.py      a cluster that cannot be had, in one line
 
 A runtime is one file and one line in RUNTIMES.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.clusters import owner
+from harness import owner
 from harness.clusters.cluster import Cluster
 from harness.clusters.errors import ClusterError, remedied
 from harness.spec import ClusterSpec

@@ -10,7 +10,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from harness.clusters import evidence, history, owner
+from harness import owner
+from harness.clusters import evidence, history
 from harness.clusters.contacts import ADMIN, AGENT, NOBODY, Contacts
 from harness.clusters.history import HARNESS, Tail
 from harness.clusters.inforce import InForce, Rules, Who, caller
@@ -49,7 +50,7 @@ class Cluster:
         self._counts = {"op": 0, "task": 0}
         # Tasks that no test's end ends.
         self.lasting: set[str] = set()
-        self._stopped = False
+        self._stopped = self._closed = False
         self.faults = Injected(self)
         self.lives = Lives(machine, runtime)
         # Clients whose mounts are older than the server that they lead to.
@@ -186,6 +187,7 @@ class Cluster:
             self._machine.stop(list(self.nodes))
             self._fetch()
         finally:
+            self._closed = True  # at its nodes' addresses may be somebody else's from now on
             self._machine.close()
             self._recorder.close()
             owner.remove(self._data)
@@ -242,8 +244,8 @@ class Cluster:
         self._mounts[client, mount] = lsm
 
     def _fetch(self) -> None:
-        """Where the nodes keep their files elsewhere, brings our copies up to date."""
-        if isinstance(self._machine, Mirrored):
+        """Where the nodes keep their files elsewhere, brings our copies up to date: for the last time as it stops."""
+        if not self._closed and isinstance(self._machine, Mirrored):
             self._machine.fetch()
 
     # --- inside ---------------------------------------------------------------------------------------------------

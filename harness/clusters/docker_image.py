@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import math
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import harness
+from harness.clusters import docker_sources
+from harness.clusters.docker_sources import DOCKERFILE, ROOT
 from harness.clusters.engine import Engine, refusals
 from harness.clusters.errors import ClusterError
 
@@ -25,57 +26,45 @@ VARIABLE = "LABELPROOF_IMAGE"
 _KEPT_S = 3600
 # Of other trees: by then nobody works on those sources as they were.
 _KEPT_ELSEWHERE_S = 24 * 3600
-_ROOT = Path(harness.__file__).parents[1]
 
 
-def ready(engine: Engine, logs: Path, root: Path = _ROOT) -> str:
+def ready(engine: Engine, logs: Path, root: Path = ROOT) -> str:
     """The id or name of the image of the sources under `root`, built if the engine has none.
 
     ClusterError: it cannot be built; what the engine said is in `logs`/image.log.
     """
     if given := os.environ.get(VARIABLE):
         return given
-    sources = digest(root)
+    files = docker_sources.files(root)
+    sources = docker_sources.digest(files)
     tag = f"{REPOSITORY}:{sources}"
     if not _has(engine, tag):
         # Workers of one test session start together; the first builds, the others wait and find it.
-        with (root / "Dockerfile").open() as lock:
+        with files[DOCKERFILE].open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _has(engine, tag):
-                _build(engine, root, tag, sources, logs / "image.log")
+                _build(engine, root, files, tag, logs / "image.log")
     return tag
 
 
-def digest(root: Path = _ROOT) -> str:
-    """Of what nodes run: names and contents of what .dockerignore lets pass, but harness, which no node imports."""
-    from docker.utils.build import exclude_paths
-
-    if not (root / "Dockerfile").exists():
-        raise ClusterError(f"{root} has no Dockerfile; run from the sources, or set {VARIABLE} to an image")
-    patterns = [line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    paths = sorted(path for path in exclude_paths(str(root), [*patterns, "harness"]) if (root / path).is_file())
-    found = hashlib.sha256()
-    for path in paths:
-        content = (root / path).read_bytes()
-        found.update(f"{path}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16]
-
-
-def lacking(engine: Engine, root: Path = _ROOT) -> str | None:
+def lacking(engine: Engine, root: Path = ROOT) -> str | None:
     """The base image, where neither it nor the image of the sources is there; None: nothing has to be fetched."""
-    dockerfile = root / "Dockerfile"
-    base = re.search(r"^ARG BASE=(\S+)", dockerfile.read_text(), re.MULTILINE) if dockerfile.exists() else None
-    if base is None or _has(engine, base[1]) or _has(engine, f"{REPOSITORY}:{digest(root)}"):
+    try:
+        files = docker_sources.files(root)
+    except ClusterError:
+        return None
+    base = re.search(r"^ARG BASE=(\S+)", files[DOCKERFILE].read_text(), re.MULTILINE)
+    if base is None or _has(engine, base[1]) or _has(engine, f"{REPOSITORY}:{docker_sources.digest(files)}"):
         return None
     return base[1]
 
 
-def prune(engine: Engine, root: Path = _ROOT, *, elsewhere: bool = True, dry_run: bool = False) -> list[str]:
+def prune(engine: Engine, root: Path = ROOT, *, elsewhere: bool = True, dry_run: bool = False) -> list[str]:
     """Removes the images of other sources than those under `root` as they are, and returns their tags.
 
     What was built from an earlier state of them goes after an hour, what was built `elsewhere` after a day.
     """
-    current, now = f"{REPOSITORY}:{digest(root)}", time.time()
+    current, now = f"{REPOSITORY}:{docker_sources.digest(docker_sources.files(root))}", time.time()
     kept_s, else_s = {str(root): _KEPT_S}, _KEPT_ELSEWHERE_S if elsewhere else math.inf
     found = engine.api.images(filters={"label": SOURCES})
     old = [one for one in found if now - one["Created"] > kept_s.get(one["Labels"].get(TREE, ""), else_s)]
@@ -98,13 +87,14 @@ def _has(engine: Engine, tag: str) -> bool:
     return bool(engine.api.images(tag, quiet=True))
 
 
-def _build(engine: Engine, root: Path, tag: str, sources: str, log: Path) -> None:
+def _build(engine: Engine, root: Path, files: Mapping[str, Path], tag: str, log: Path) -> None:
     told: list[str] = []
-    with refusals("the image of the nodes cannot be built"):
-        labels = {SOURCES: sources, TREE: str(root)}
-        error = _heard(
-            engine.api.build(path=str(root), tag=tag, labels=labels, rm=True, forcerm=True, decode=True), told
+    labels = {SOURCES: tag.rpartition(":")[2], TREE: str(root)}
+    with refusals("the image of the nodes cannot be built"), docker_sources.packed(files) as context:
+        steps = engine.api.build(
+            fileobj=context, custom_context=True, tag=tag, labels=labels, rm=True, forcerm=True, decode=True
         )
+        error = _heard(steps, told)
         if error is None:
             prune(engine, root, elsewhere=False)
             return

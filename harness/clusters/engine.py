@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.clusters import owner
+from harness import owner
 from harness.clusters.errors import ClusterError
 from rpc.clock import boot_id
 

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from harness.clusters import owner
+from harness import owner
 
 FREEZE_S_MAX = 5.0
 _POLL_S = 0.001

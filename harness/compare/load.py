@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from harness import owner
 from harness.compare import baseline, normal
 from harness.compare.baseline import Baseline
 from harness.store import Run, Store
@@ -34,8 +34,8 @@ def two(before: str, after: str, home: Store) -> tuple[Baseline, Baseline]:
 
 def _at_once(first: Run, second: Run) -> tuple[Baseline, Baseline]:
     """The first run is read by another process, which hands it over as a baseline."""
-    with tempfile.TemporaryDirectory(prefix="labelproof-diff-") as folder:
-        file = Path(folder) / "first"
+    with owner.owned("diff") as folder:
+        file = folder / "first"
         command = [sys.executable, "-P", "-m", "harness.compare", str(first.path.resolve()), str(file)]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
             try:

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from harness.clusters import engine, owner
+from harness import choices, owner
+from harness.clusters import engine
 from harness.clusters.engine import Engine, refusals
 from harness.clusters.raised import Raised
 from harness.store import Run, Store
@@ -21,33 +22,32 @@ Told = Callable[[Sequence[Run], str | None], None]
 
 
 def run(
-    words: Sequence[str], store: Store, file: Path, secrets: Path, counts: Mapping[str, int], told: Told
-) -> int:  # fmt: skip
+    words: Sequence[str], typed: str, store: Store, file: Path, secrets: Path, counts: Mapping[str, int], told: Told
+) -> int:
     """Runs `labelproof run` with these words in a cluster of so many nodes a role; its exit code.
 
-    `told` gets the runs that it recorded, which are in the store then, also where it was interrupted, and which
-    container ended by itself. ClusterError where the project does not come up; nothing of it is left.
+    `typed` is what a user types to do so, for the command that does it again. `told` gets the runs that it recorded,
+    which are in the store then, also where it was interrupted, and which container ended by itself. ClusterError where
+    the project does not come up; nothing of it is left.
     """
     there = engine.connect()
     store.prepare()
-    data = owner.make(_NAME)
-    try:
+    nodes = ",".join(f"{role}={count}" for role, count in counts.items())
+    with owner.owned(_NAME) as data:
         project = Raised(there, _NAME, data, file, secrets)
+        container = f"{project.id}-{SERVICE}"
         try:
             project.open(counts)
-            return _judged(there, project, words, store, counts, told)
+            try:
+                return _judged(there, project, container, ["run", "--nodes", nodes, *words], typed)
+            finally:
+                told(_bring(there, container, store, data), project.fallen())
         finally:
             project.close()
-    finally:
-        owner.remove(data)
 
 
-def _judged(
-    there: Engine, project: Raised, words: Sequence[str], store: Store, counts: Mapping[str, int], told: Told
-) -> int:
-    container = f"{project.id}-{SERVICE}"
-    nodes = ",".join(f"{role}={count}" for role, count in counts.items())
-    running = project.compose.begin(container, SERVICE, ["run", "--nodes", nodes, *words])
+def _judged(there: Engine, project: Raised, container: str, words: Sequence[str], typed: str) -> int:
+    running = project.compose.begin(container, SERVICE, words, {choices.TYPED: typed})
     try:
         return running.wait()
     except KeyboardInterrupt:
@@ -57,14 +57,13 @@ def _judged(
         return running.wait()
     finally:
         running.terminate()
-        told(_bring(there, container, store), project.fallen())
 
 
-def _bring(there: Engine, container: str, store: Store) -> list[Run]:
-    """Moves what the harness recorded into the store, if it came so far."""
+def _bring(there: Engine, container: str, store: Store, data: Path) -> list[Run]:
+    """Moves what the harness recorded into the store, if it came so far, by way of the folder `data`."""
     import docker
 
-    with tempfile.TemporaryDirectory(dir=store.root) as folder, tempfile.TemporaryFile() as packed:
+    with tempfile.TemporaryFile(dir=data) as packed:
         try:
             parts, _ = there.api.get_archive(container, _RUNS)
         except docker.errors.APIError:
@@ -74,5 +73,5 @@ def _bring(there: Engine, container: str, store: Store) -> list[Run]:
         with tarfile.open(fileobj=packed) as archive:
             # Python before 3.11.4 has no filters; what is in there our own harness wrote.
             archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
-            archive.extractall(folder)  # noqa: S202  # filtered
-        return [store.take(found) for found in sorted(Path(folder, "runs").iterdir()) if not found.is_symlink()]
+            archive.extractall(data)  # noqa: S202  # filtered
+    return [store.take(found) for found in sorted((data / "runs").iterdir()) if not found.is_symlink()]

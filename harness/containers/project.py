@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import harness
+from harness.clusters import docker_sources
 from harness.clusters.errors import ClusterError
 from harness.containers import certs
 
@@ -17,7 +17,6 @@ FILE = "docker-compose.yml"
 # A file other than the one found; another tool than the one found.
 FILE_VARIABLE, TOOL_VARIABLE = "LABELPROOF_COMPOSE_FILE", "LABELPROOF_COMPOSE"
 
-_SOURCES = Path(harness.__file__).parents[1]
 _QUIET_S = 300.0
 _STOP_S = 10
 
@@ -36,9 +35,12 @@ class Project:
         wanted = [word for service, count in (scale or {}).items() for word in ("--scale", f"{service}={count}")]
         self._do("up", "-d", "--build" if build else "--no-build", *wanted)
 
-    def begin(self, container: str, service: str, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    def begin(
+        self, container: str, service: str, words: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Runs a service once, in a container of that name, which stays for its files. Ctrl-C does not reach it."""
-        command = self._command("run", "-T", "--no-deps", "--name", container, service, *words)
+        more = [word for name, value in (environment or {}).items() for word in ("-e", f"{name}={value}")]
+        command = self._command("run", "-T", "--no-deps", *more, "--name", container, service, *words)
         return subprocess.Popen(command, env=self._environ(), stdin=subprocess.DEVNULL, start_new_session=True)
 
     def down(self) -> None:
@@ -82,7 +84,8 @@ def file(given: str = "") -> Path:
     ClusterError where there is none.
     """
     named = given or os.environ.get(FILE_VARIABLE, "")
-    candidates = [Path(named)] if named else [Path(FILE), _SOURCES / FILE]
+    own = [docker_sources.ROOT / FILE, docker_sources.ROOT / docker_sources.BESIDES / FILE]
+    candidates = [Path(named)] if named else [Path(FILE), *own]
     for path in candidates:
         if path.is_file():
             return path.absolute()

@@ -75,7 +75,8 @@ class Told:
         replay = self.found.replay
         if test is None or not replay:
             return replay
-        if test.suite.endswith(SUFFIX):  # its name is no expression for -k, and the file is the test
+        if test.suite.endswith(SUFFIX) and replay.startswith("labelproof run "):
+            # Its name is no expression for -k, and the file is the test.
             return f"labelproof run {shlex.quote(test.suite)} --runtime{replay.partition(' --runtime')[2]}"
         return report.again(test, replay)
 

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from harness import owner
 from harness.bench import edge, machine
-from harness.clusters import owner
 from harness.scale import campaign, costs
 from harness.scale.campaign import Figures, Load
 

@@ -119,7 +119,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     found = outcome(config)
     numbers = found.judgement.numbers or {}
-    counts = ", ".join(f"{numbers.get(name, 0)} {name}" for name in ("operations", "decisions", "labels", "denials"))
+    # Denials are counted where a control shows that nothing else was in the way: by our own suites.
+    told = ("operations", "decisions", "labels", *(("denials",) if numbers.get("denials") else ()))
+    counts = ", ".join(f"{numbers.get(name, 0)} {name}" for name in told)
     many = f", {len(found.folders)} clusters" if len(found.folders) > 1 else ""
     terminalreporter.write_line(
         f"labelproof: judged {counts} on {asked.setting(config, 'runtime')}{many}; seed {asked.setting(config, 'seed')}"

@@ -54,6 +54,8 @@ def test_a_suite_inside(begun, store, left) -> None:
     assert f"brought here: {run.path}" in out
     found = json.loads(run.results.read_text())
     assert (found["verdict"], found["runtime"]) == ("pass", "compose")
+    assert found["replay"].startswith(f"labelproof compose -f {FILE} create_labels --runtime compose")
+    assert not {"--cluster", "--secrets"} & set(found["replay"].split())
     assert (run.path / "report.html").exists()
     assert (run.path / "history" / "client1.jsonl").stat().st_size > 0
     assert (store.root / "secrets" / "oss.json").exists()

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -318,15 +319,20 @@ def test_a_wrong_setting_names_the_file(labelproof: Command, tmp_path: Path, tex
     assert message in err
 
 
-def test_prune_says_what_went(labelproof: Command, stored: Path) -> None:
-    """First as a plan, then in earnest."""
+def test_prune_says_what_went(
+    labelproof: Command, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First as a plan, then in earnest: old runs, and the folders of runs that were killed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / f"labelproof-dead.{os.getpid()}.1.abc"
+    dead.mkdir()
     (run,) = Store(stored).runs()
 
     plan = labelproof("--store", str(stored), "prune", "--keep", "0", "--dry-run")[1]
     done = json.loads(labelproof("--store", str(stored), "prune", "--keep", "0", "--json")[1])
 
-    assert plan == f"would remove run {run.id}\n"
-    assert done["runs"] == [run.id]
+    assert plan == f"would remove run {run.id}\nwould remove folder {dead}\n"
+    assert (done["runs"], done["folders"]) == ([run.id], [str(dead)])
     assert Store(stored).runs() == []
 
 

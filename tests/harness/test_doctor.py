@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import clusters, doctor, store
-from harness.clusters import owner
+from harness import clusters, doctor, owner, store
 from harness.results import Exit
 from harness.store import Store
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import textwrap
 from pathlib import Path
@@ -10,7 +11,7 @@ import jsonschema
 import pytest
 
 import sepol
-from harness import choices, clusters, results, runner, store, suites
+from harness import choices, clusters, results, runner, store, suites, workers
 from harness.clusters import ClusterError
 from harness.results import Exit, Test
 from harness.runner import RunOptions, RunResult
@@ -126,6 +127,45 @@ def test_the_replay_says_which_cluster(home: Store, monkeypatch: pytest.MonkeyPa
 
     assert result.replay.partition(" --nodes ")[2].partition(" --seed")[0] == "oss=1"
     assert choices.exported("compose") == {"nodes": "oss=1", "cluster": "my lab"}
+
+
+@pytest.mark.parametrize("expression", ["mkdir", "test_mkdir and not (nonesuch or another)"])
+def test_the_replay_can_be_pasted(home: Store, expression: str) -> None:
+    """A shell reads from it the words that were given, whatever stands in them."""
+    folder = home.root.parent / "it's mine"
+    folder.mkdir()
+    path = folder / f"test_{home.root.parent.name}.py"
+    path.write_text(textwrap.dedent(PASSING))
+    options = RunOptions([str(path)], "sim", seed=7, expression=expression)
+
+    result = runner.run(options, home, Heard())
+
+    words = shlex.split(result.replay)
+    assert words[:3] == ["labelproof", "run", str(path)]
+    assert words[words.index("-k") + 1] == expression
+    assert "-n" not in words
+
+
+def test_the_replay_of_one_process(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suites as a whole are shared by workers where nobody says otherwise: who said -n 0 gets it again."""
+    monkeypatch.setattr(workers, "usual", lambda runtime: 3)
+    monkeypatch.setattr(suites, "SUITES", ("lustre_selinux",))
+    monkeypatch.setattr(runner, "_pytest", lambda *rest: 0)
+
+    assert " -n 0 --seed" in runner.run(RunOptions([], "processes", seed=7), home, Heard()).replay
+    assert " -n 2 --seed" in runner.run(RunOptions([], "processes", seed=7, workers=2), home, Heard()).replay
+    assert " -n " not in runner.run(RunOptions([], "processes", seed=7, expression="a"), home, Heard()).replay
+
+
+def test_the_replay_of_a_run_inside(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a compose project it is what was typed outside; how the nodes are found from inside is left out."""
+    monkeypatch.setenv("LABELPROOF_TYPED", "labelproof compose")
+    monkeypatch.setenv("LABELPROOF_CLUSTER", "mds:7000")
+
+    result = run(home, PASSING)
+
+    assert result.replay.startswith("labelproof compose /")
+    assert choices.exported("compose") == {}
 
 
 def test_operations_carry_their_test(home: Store) -> None:

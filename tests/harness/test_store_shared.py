@@ -71,7 +71,7 @@ def test_a_run_from_elsewhere(tmp_path: Path) -> None:
     assert home.find("latest").id == taken.id
     again = Store(tmp_path / "away").runs_folder / taken.id
     (again / "logs").mkdir(parents=True)
-    with pytest.raises(OSError, match="not empty"):
+    with pytest.raises(OSError, match="File exists"):
         home.take(again)
 
 

@@ -113,5 +113,6 @@ def test_only_sources_are_sent_to_the_builder() -> None:
     assert patterns[0] == "*"
     passed = {pattern[1:] for pattern in patterns if pattern.startswith("!")}
     assert passed == {
-        "pyproject.toml", "LICENSE", "proto", "sepol", "lsm", "ldlm", "rpc", "host", "mds", "oss", "client", "harness",
+        "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore", "docker-compose.yml", "proto",
+        "sepol", "lsm", "ldlm", "rpc", "host", "mds", "oss", "client", "harness",
     }  # fmt: skip

@@ -1,7 +1,9 @@
 """Subnets and image of a cluster of containers, without a cluster."""
 
 import shutil
+import tarfile
 import threading
+import tomllib
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 import docker
 import pytest
 
-from harness.clusters import docker_image, docker_networks, engine
+from harness.clusters import docker_image, docker_networks, docker_sources, engine
 from harness.clusters.engine import Engine
 from harness.clusters.errors import ClusterError
+
+ROOT = Path(__file__).parents[3]
 
 
 class Networks:
@@ -108,15 +112,42 @@ def sources(tmp_path: Path) -> Path:
 )
 def test_the_digest_is_of_what_nodes_run(sources: Path, path: str, changes: bool) -> None:
     """A change of anything else builds no image."""
-    before = docker_image.digest(sources)
+    before = docker_sources.digest(docker_sources.files(sources))
 
     (sources / path).write_text("changed")
 
-    assert (docker_image.digest(sources) != before) is changes
+    assert (docker_sources.digest(docker_sources.files(sources)) != before) is changes
+
+
+def test_an_installed_package_gives_the_same_files(tmp_path: Path) -> None:
+    """What it brings along besides the packages is the same under the same names, so the image is the same one."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for folder in project["packages"]:
+        shutil.copytree(ROOT / folder, tmp_path / Path(folder).name, dirs_exist_ok=True)
+    for source, target in project["force-include"].items():
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / source, tmp_path / target)
+
+    here, installed = docker_sources.files(ROOT), docker_sources.files(tmp_path)
+
+    assert installed.keys() == here.keys()
+    assert all(installed[name].read_bytes() == here[name].read_bytes() for name in here)
+    assert docker_sources.digest(installed) == docker_sources.digest(here)
+
+
+def test_the_archive_is_anybodys(sources: Path) -> None:
+    """Nobody's uid, and readable by every user, whatever the umask was where the sources lie."""
+    (sources / "mds" / "file").chmod(0o600)
+
+    with docker_sources.packed(docker_sources.files(sources)) as file, tarfile.open(fileobj=file) as archive:
+        members = archive.getmembers()
+
+    assert {"Dockerfile", ".dockerignore", "mds/file"} <= {member.name for member in members}
+    assert {(member.uid, member.mode) for member in members} == {(0, 0o644)}
 
 
 def test_without_sources_an_image_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package has no Dockerfile; one that is named is taken unseen."""
+    """Where there is no Dockerfile; one that is named is taken unseen."""
     with pytest.raises(ClusterError, match=r"has no Dockerfile; .*LABELPROOF_IMAGE"):
         docker_image.ready(on(None), tmp_path, tmp_path)
     monkeypatch.setenv("LABELPROOF_IMAGE", "mine:1")

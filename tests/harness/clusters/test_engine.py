@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters import engine, owner
+from harness import owner
+from harness.clusters import engine
 from harness.clusters.errors import ClusterError
 
 

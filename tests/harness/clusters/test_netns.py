@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from looking import children, eventually, in_use, marked, mounted
 
-from harness.clusters import RUNTIMES, Cluster, ClusterError, netns, owner
+from harness import owner
+from harness.clusters import RUNTIMES, Cluster, ClusterError, netns
 from harness.clusters.netns_lab import VOLUME_BYTES
 from harness.spec import ClusterSpec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from looking import eventually
 
-from harness.clusters import owner
+from harness import owner
 
 PROGRAM = """
 import json, sys, tempfile

@@ -126,6 +126,20 @@ def test_events_so_far(taken) -> None:
     assert "Standalone/Begin" not in {e.get("method") for e in cluster.events()}
 
 
+def test_once_stopped_nobody_is_asked(taken, monkeypatch) -> None:
+    """Whoever listens there by then may be of another cluster: events are those that were brought when it stopped."""
+    cluster = taken()
+    cluster.client().login(None, uid=0, caps="all").mkdir("/d")
+    cluster.stop()
+    asked: list[str] = []
+    monkeypatch.setattr(cluster.machine, "connect", lambda address, *rest: asked.append(address))
+
+    found = cluster.events()
+
+    assert "Mds/Mkdir" in {event.get("method") for event in found}
+    assert asked == []
+
+
 def test_restart_keeps_what_the_run_stored(taken) -> None:
     """Without an engine a node is restarted by beginning it again, in the same run: its store is there."""
     cluster = taken()

@@ -44,10 +44,13 @@ def test_up_and_down(heard, tmp_path) -> None:
 
 def test_one_run_of_a_service(heard) -> None:
     """In a container whose name we know, without a terminal."""
-    code = Project("lab", Path("c.yml")).begin("lab-harness", "harness", ["run", "mediation"]).wait(10)
+    made = Project("lab", Path("c.yml"))
+    code = made.begin("lab-harness", "harness", ["run", "mediation"], {"LABELPROOF_TYPED": "x"}).wait(10)
 
     assert code == 0
-    assert heard()[0] == "-f c.yml -p lab run -T --no-deps --name lab-harness harness run mediation"
+    assert (
+        heard()[0] == "-f c.yml -p lab run -T --no-deps -e LABELPROOF_TYPED=x --name lab-harness harness run mediation"
+    )
 
 
 def test_what_the_tool_says(heard) -> None:

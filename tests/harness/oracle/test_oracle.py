@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters import owner
+from harness import owner
 from harness.oracle import replay
 from harness.oracle.replay import Observed
 from harness.results import Exit

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from harness.clusters import owner
+from harness import owner
 
 
 def test_a_folder_of_a_living_process_stays(tmp_path: Path) -> None:
@@ -40,6 +40,16 @@ def test_a_pid_given_again_is_not_the_owner(tmp_path: Path) -> None:
     removed = owner.prune(tmp_path)
 
     assert removed == [folder]
+
+
+def test_one_for_a_block(tmp_path: Path) -> None:
+    """It has an owner while the block runs, and is gone after it."""
+    with owner.owned("diff", tmp_path) as folder:
+        (folder / "first").touch()
+        assert owner.alive(folder)
+        assert owner.dead(tmp_path) == []
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:

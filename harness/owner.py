@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _NAME = re.compile(r"labelproof-.+\.(\d+)\.(\d+)\.[^.]+")
@@ -21,13 +23,28 @@ def make(run: str, root: Path | None = None) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"labelproof-{run}.{pid}.{start_time(pid)}.", dir=root))
 
 
+@contextmanager
+def owned(run: str, root: Path | None = None) -> Iterator[Path]:
+    """As `make`; it goes with the block, and by `prune` if this process is killed in it."""
+    folder = make(run, root)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
 def prune(root: Path | None = None) -> list[Path]:
     """Removes the folders whose owner lives no more, and returns them. Those of other users are left alone."""
-    candidates = sorted((root or Path(tempfile.gettempdir())).glob("labelproof-*"))
-    dead = [folder for folder in candidates if _ours(folder) and not alive(folder)]
-    for folder in dead:
+    found = dead(root)
+    for folder in found:
         remove(folder)
-    return dead
+    return found
+
+
+def dead(root: Path | None = None) -> list[Path]:
+    """What `prune` would remove."""
+    candidates = sorted((root or Path(tempfile.gettempdir())).glob("labelproof-*"))
+    return [folder for folder in candidates if _ours(folder) and not alive(folder)]
 
 
 def alive(folder: Path) -> bool:
