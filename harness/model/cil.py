@@ -136,8 +136,9 @@ class _Reader:
         self.facts.fs_use[filesystem] = (kind, self._context(context))
 
     def on_genfscon(self, filesystem: str, path: str, *rest: Node) -> None:
-        """Only whole filesystems: what stands below "/" labels objects of filesystems that keep no labels."""
-        if _unquoted(path) == "/":
+        """Only whole filesystems: what stands below "/" labels objects of filesystems that keep no labels. The root is
+        a directory, of which a rule for another class says nothing (security_fs_use)."""
+        if _unquoted(path) == "/" and rest[:-1] in ((), ("dir",)):
             self.facts.fs_use.setdefault(filesystem, ("genfs", self._context(rest[-1])))
 
     def on_typealiasactual(self, alias: str, actual: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import sepol
+from harness.model import cil
+from harness.policy import Policy
 from harness.policytools.loaded import Loaded
 from host.policy import NEEDED
 
@@ -32,6 +35,12 @@ _COUNTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("genfscon rules", ("genfscon",)),
     ("portcon rules", ("portcon",)),
 )
+_OURS, _NAMED_MAX = "lustre", 4
+_HANDLING = {
+    "allow": "that is allowed",
+    "deny": "that is denied",
+    "reject": "such a kernel refuses to load it, and a cluster denies that",
+}
 _ABSENT = "neverallow rules are checked when a policy is compiled, and are not kept in the binary"
 
 
@@ -39,7 +48,7 @@ def check(path: str, cache: Path) -> dict[str, Any]:
     """What libsepol says of a file: `accepted`, and the reason or what it read. Raises OSError, sepol.Missing."""
     try:
         with Loaded.of(path, cache) as loaded:
-            return {"policy": path, "accepted": True} | _read(loaded)
+            return {"policy": path, "accepted": True} | _read(loaded, cache)
     except sepol.PolicyError as error:
         return {"policy": path, "accepted": False, "reason": str(error)}
 
@@ -49,15 +58,32 @@ def statistics(loaded: Loaded) -> dict[str, Any]:
     return _head(loaded) | {"counts": _counts(loaded), "policy capabilities": sorted(loaded.tables.policycaps)}
 
 
-def _read(loaded: Loaded) -> dict[str, Any]:
+def _read(loaded: Loaded, cache: Path) -> dict[str, Any]:
     facts = loaded.model.facts
     lacking = sorted(NEEDED - facts.initial_sids.keys())
     notes = [_ABSENT]
     if lacking:
         notes.append(f"a cluster refuses it: it gives no context to the initial SIDs {', '.join(lacking)}")
-    if "lustre" not in facts.fs_use:
-        notes.append(f"the filesystem lustre has no fs_use rule: its label is {loaded.model.fs_label('lustre')}")
+    how = facts.fs_use[_OURS][0] if _OURS in facts.fs_use else "no rule"
+    if how != "xattr":
+        label = loaded.model.fs_label(_OURS)
+        notes.append(
+            f"the filesystem lustre has no fs_use_xattr rule ({how}): it is {label}, and its files keep labels"
+        )
+    if younger := list(_younger(facts.perms, cache)):
+        more = f" and {len(younger) - _NAMED_MAX} more" if len(younger) > _NAMED_MAX else ""
+        asked = f"{', '.join(younger[:_NAMED_MAX])}{more}"
+        notes.append(f"of what Linux 6.1 asks it does not have {asked}: {_HANDLING[facts.handle_unknown]}")
     return _head(loaded) | {"permissive": sorted(facts.permissive), "notes": notes}
+
+
+def _younger(perms: Mapping[str, frozenset[str]], cache: Path) -> Iterator[str]:
+    """Classes, and permissions of classes, of our own policies, which have all of the kernel's, but not of this one."""
+    for tclass, known in sorted(cil.read(Policy.own("targeted", cache=cache).cil).perms.items()):
+        if tclass not in perms:
+            yield tclass
+        elif lacking := sorted(known - perms[tclass]):
+            yield f"{tclass} {{ {' '.join(lacking)} }}"
 
 
 def _head(loaded: Loaded) -> dict[str, Any]:

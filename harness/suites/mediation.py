@@ -168,7 +168,8 @@ def test_operation(world: World, name: str) -> None:
 def test_policy_management(world: World, right: str) -> None:
     """Loading a policy, switching enforcing and setting booleans are asked of the subject, on the node."""
     hook, manage = POLICY_RIGHTS[right]
-    user = world.cluster.client().login(world.profile.user)
+    # Of a type that the given policy knows nothing of: the profile's user may be permissive, or have the right.
+    user = world.cluster.client().login(world.derived.context)
     before = world.layer("parent").lstat("/")
     mark = world.cluster.mark()
 

@@ -70,7 +70,7 @@ class Engine:
             return Cause("CONSTRAINT", self._constraints(query, reason), LABELS)
         if "rbac" in reason.causes:
             return self._rbac(query)
-        return self._bounds(query)
+        return self._bounds(query, mode)
 
     def close(self) -> None:
         self.model.close()
@@ -129,13 +129,25 @@ class Engine:
         because = (f"no role allow from {old} to {new}: {old} may change to {allowed}",)
         return Cause("RBAC", because, (f"allow {old} {new};",))
 
-    def _bounds(self, query: Query) -> Cause:
+    def _bounds(self, query: Query, mode: Mode) -> Cause:
+        """The bounding type is denied it for a reason of its own, which is what has to be mended."""
         source, target = _types(query)
         parent = self.rules.bounds(source)
         if parent is None:
             return Cause("BOUNDS", (f"the type that bounds {target} is denied it",), ())
         because = f"{source} is bounded by {parent} (typebounds {parent} {source}), which is denied it"
-        return Cause("BOUNDS", (because,), (f"allow {parent} {target}:{query.tclass} {_set(query.perms)};",))
+        try:
+            above = self.cause(self._above(query, parent), mode)
+        except ValueError:  # the bounding type may not stand in such a context
+            return Cause("BOUNDS", (because,), (f"allow {parent} {target}:{query.tclass} {_set(query.perms)};",))
+        return Cause("BOUNDS", (because, *above.because), above.remedy, above.booleans)
+
+    def _above(self, query: Query, parent: str) -> Query:
+        """The same for the bounding type; a target that is bounded is judged as what bounds it
+        (security/selinux/ss/services.c, type_attribute_bounds_av)."""
+        target = _types(query)[1]
+        ends = _retyped(query.scontext, parent), _retyped(query.tcontext, self.rules.bounds(target) or target)
+        return replace(query, scontext=ends[0], tcontext=ends[1])
 
     def _conditional(self, query: Query) -> list[str]:
         found = self.rules.access("allow", *_types(query), query.tclass, query.perms)
@@ -182,6 +194,11 @@ def _switched(because: Sequence[str], booleans: tuple[tuple[str, bool], ...]) ->
 
 def _set(perms: Collection[str]) -> str:
     return next(iter(perms)) if len(perms) == 1 else f"{{ {' '.join(perms)} }}"
+
+
+def _retyped(text: str, kind: str) -> str:
+    user, role, _, *span = text.split(":", 3)
+    return ":".join((user, role, kind, *span))
 
 
 def _types(query: Query) -> tuple[str, str]:

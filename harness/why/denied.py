@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.history import Event
-from harness.model.policy import Stored
+from harness.model.policy import Mode, Policy, Stored
 from harness.model.world import is_by_command, is_query
 from harness.why import label, provenance
 from harness.why.causes import LABELS, Cause, Engine, Query
@@ -82,7 +83,8 @@ class Explainer:
                 f"the policy has no {avc['tclass']} {{ {' '.join(unknown)} }}, and handle_unknown is {handling}",
             )
         query = Query(avc["scontext"], avc["tcontext"], avc["tclass"], tuple(avc["denied"]), _ioctl(story, avc))
-        return engine.cause(query, mode)
+        cause = engine.cause(query, mode)
+        return replace(cause, because=(*cause.because, _lenient(avc, mode))) if avc["allowed"] else cause
 
     def close(self) -> None:
         for engine in self._engines.values():
@@ -92,13 +94,17 @@ class Explainer:
 
     def _object(self, story: Story, avc: Event) -> list[str]:
         """What the object is; of one about to be made, which rules gave the label that was judged."""
-        if avc["object"]:
-            return [f"{story.path(avc['object'])} {avc['object']}, label version {avc['version']}: {avc['tcontext']}"]
-        if avc["role"] != "new":
-            return [f"{avc['role'] or avc['name'] or avc['tclass']}: {avc['tcontext']}"]
-        birth, mode = _birth(story, avc), story.mode(avc)
-        about = f"{avc['name']!r}, about to be made: {avc['tcontext']}"
+        mode = story.mode(avc)
         policy = self._policies(story).policy(mode.digest) if mode else None
+        if avc["object"]:
+            about = f"{story.path(avc['object'])} {avc['object']}, label version {avc['version']}: {avc['tcontext']}"
+            return [about, *_stand_in(story, avc, policy)]
+        if avc["hook"] == "setprocattr":
+            return [f"the context that the task asks for: {avc['tcontext']}"]
+        if avc["role"] != "new":
+            about = f"{avc['role'] or avc['name'] or avc['tclass']}: {avc['tcontext']}"
+            return [about, *_origin(avc, policy)]
+        birth, about = _birth(story, avc), f"{avc['name']!r}, about to be made: {avc['tcontext']}"
         if birth is None or mode is None or policy is None:
             return [about]
         fscreate = _fscreate(story, avc)
@@ -122,6 +128,12 @@ def sentence(avc: Event) -> str:
     verdict = "denied" if not avc["allowed"] else "would deny, were it enforcing,"
     at = "" if avc["vantage"] == "server" else f" (as {avc['vantage']})"
     return f"{avc['n']}{at} {verdict} {avc['tclass']} {{ {perms} }} to {avc['scontext']} on {avc['tcontext']}"
+
+
+def _lenient(avc: Event, mode: Mode) -> str:
+    """Why what was denied was done all the same."""
+    domain = f"{avc['scontext'].split(':')[2]} is a permissive domain (typepermissive)"
+    return f"done all the same: {domain if mode.enforcing else 'the node is permissive'}"
 
 
 def _ioctl(story: Story, avc: Event) -> int | None:
@@ -174,14 +186,28 @@ def _fscreate(story: Story, avc: Event) -> str | None:
 
 def _birth(story: Story, avc: Event) -> provenance.Birth | None:
     """Of an object about to be made: the parent is what the same hook was asked about just before."""
-    parents = [
-        other
-        for other in story.avcs
-        if (other["n"], other.get("rpc")) == (avc["n"], avc.get("rpc"))
-        and other["i"] < avc["i"]
-        and other["role"] == "parent"
-        and other["module"] == "selinux"
-    ]
-    if not parents:
-        return None
-    return provenance.Birth(avc["scontext"], parents[-1]["tcontext"], avc["tclass"], avc["name"])
+    parent = story.judged(avc, "parent")
+    return provenance.Birth(avc["scontext"], parent, avc["tclass"], avc["name"]) if parent else None
+
+
+def _stand_in(story: Story, avc: Event, policy: Policy | None) -> Iterator[str]:
+    """Where the decision was not made on the label that is stored: what stood in for it."""
+    if avc["module"] != "selinux" or policy is None:
+        return
+    stored = story.label_before(avc["object"], avc)
+    if stored is None and avc["tcontext"] == policy.initial_sid("file"):
+        yield f"no label is stored: {label.STAND_INS['file']}"
+    elif stored is not None and policy.canonical(stored) is None:
+        yield f"what is stored, {stored}, is no context of the policy: {label.STAND_INS['unlabeled']}"
+
+
+def _origin(avc: Event, policy: Policy | None) -> Iterator[str]:
+    """Which statement of the policy labels what no file is: a filesystem, or something of the kernel's own."""
+    if policy is None or avc["module"] != "selinux":
+        return
+    if avc["role"] == "fs":
+        how = policy.facts.fs_use.get("lustre")
+        rule = {"genfs": "genfscon lustre /"}.get(how[0], f"fs_use_{how[0]} lustre") if how else "no rule for lustre"
+        yield f"by {rule}" + ("" if how else ": the initial SID `unlabeled`")
+    elif avc["tclass"] == "security":
+        yield "the initial SID `security`"

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.history import Event
-from harness.model import labels
 from harness.model.context import split
 from harness.model.policy import Stored
 from harness.why import provenance
 from harness.why.story import LABEL, Story, call
 
+STAND_INS = {
+    "unlabeled": "decisions are made on the initial SID `unlabeled`",
+    "file": "decisions are made on the initial SID `file`",
+}
 _SETTERS = frozenset({"inode_setxattr", "inode_removexattr", "inode_setsecurity"})
 
 
@@ -66,7 +69,7 @@ def who(story: Story, event: Event) -> str:
 
 
 def _sentence(story: Story, event: Event) -> str:
-    new, place = event["new"] or "removed", event["target"]
+    new, place, old = event["new"] or "removed", event["target"], event["old"] or "absent"
     match event["why"]:
         case "root":
             return f"{new} at {place}: the root of the filesystem, when it was made"
@@ -76,10 +79,10 @@ def _sentence(story: Story, event: Event) -> str:
         case "token":
             return f"{new} at {place} stripe {event.get('stripe', 0)}: the file's own label, brought by its data token"
         case "relabel":
-            return f"{new} at {place} stripe {event.get('stripe', 0)}: the file was relabelled, was {event['old']}"
+            return f"{new} at {place} stripe {event.get('stripe', 0)}: the file was relabelled, was {old}"
         case "undo":
-            return f"{new} at {place}: taken back, was {event['old']}, {who(story, event)}"
-    return f"{new} at {place}: set, was {event['old'] or 'absent'}, {who(story, event)}"
+            return f"{new} at {place}: taken back, was {old}, {who(story, event)}"
+    return f"{new} at {place}: set, was {old}, {who(story, event)}"
 
 
 def _rules(story: Story, event: Event, policies: Stored) -> Iterable[str]:
@@ -99,12 +102,12 @@ def _creation(story: Story, event: Event, policies: Stored) -> Iterable[str]:
     policy = policies.policy(mode.digest) if mode else None
     subject = story.subject(event["n"], event.get("subject"))
     context = ((subject or {}).get("labels") or {}).get("selinux")
-    parent = story.label_before(event["parent"], event)
+    parent = story.judged(event, "parent") or story.label_before(event["parent"], event)
     if mode is None or policy is None or context is None or split(context) is None:
         yield "the rule cannot be told: the run does not hold the policy or the subject"
         return
     if parent is None:
-        parent = labels.effective(policy, None)
+        parent = policy.initial_sid("file")
     birth = provenance.Birth(context, parent or "", event["class"], event["as"])
     yield from provenance.of_new(policy, birth, dict(mode.booleans))
 
@@ -127,8 +130,11 @@ def _decisions(story: Story, event: Event) -> Iterable[str]:
     """What was asked before the label was set."""
     if not event.get("rpc"):
         return
-    for avc in story.avcs:
-        same = (avc["n"], avc.get("rpc")) == (event["n"], event["rpc"])
-        if same and avc["module"] == "selinux" and avc["i"] < event["i"] and avc["hook"] in _SETTERS:
-            asked = " ".join(avc["requested"])
-            yield f"allowed: {avc['scontext']} {avc['tclass']} {{ {asked} }} {avc['tcontext']}"
+    asked = [avc for avc in story.decided_before(event) if avc["module"] == "selinux" and avc["hook"] in _SETTERS]
+    # An operation that waited for other servers asks all of it once more in its last step.
+    yield from dict.fromkeys(
+        f"allowed: {avc['scontext']} {avc['tclass']} {{ {' '.join(avc['requested'])} }} {avc['tcontext']}"
+        for avc in asked
+    )
+    if any("mac_admin" in avc["requested"] for avc in asked):
+        yield f"no context of the policy, or mac_admin would not be asked: {STAND_INS['unlabeled']}"

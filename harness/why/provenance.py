@@ -16,7 +16,7 @@ from harness.model.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """An object's creation: the subject's context, the parent's effective label, class and name."""
+    """An object's creation: the subject's context, the label that the parent was judged by, class and name."""
 
     subject: str
     parent: str
@@ -27,7 +27,7 @@ class Birth:
 def of_new(policy: Policy, birth: Birth, booleans: Mapping[str, bool]) -> tuple[str, ...]:
     """One sentence for each of user, role, type and range, with the rule's text where there is one."""
     source = policy.parse(birth.subject)
-    target = policy.parse(labels.effective(policy, birth.parent) or "")
+    target = policy.parse(birth.parent)
     if source is None or target is None:
         return ("the label cannot be told: a context is not one of the policy",)
     return tuple(_parts(policy, source, target, birth, booleans))

@@ -73,6 +73,20 @@ class Story:
         mode = "enforcing" if last["enforcing"] else "permissive"
         return f"{last.get('name')} (seqno {last['seqno']}, {mode})"
 
+    def decided_before(self, event: Event) -> list[Event]:
+        """The decisions of the event's own rpc before it, in their order."""
+        rpc = event.get("rpc")
+        return [
+            avc
+            for avc in self.avcs
+            if rpc and (avc["n"], avc.get("rpc")) == (event["n"], rpc) and avc["i"] < event["i"]
+        ]
+
+    def judged(self, event: Event, role: str) -> str | None:
+        """The context that SELinux judged the object of that role by, in the event's own rpc before it."""
+        found = [avc for avc in self.decided_before(event) if avc["role"] == role and avc["module"] == "selinux"]
+        return str(found[-1]["tcontext"]) if found else None
+
     def label_before(self, fid: str | None, event: Event) -> str | None:
         """The SELinux label that an object had when the event happened, as the MDS stored it."""
         found = [

@@ -35,9 +35,13 @@ class Selinux(Hooks):
     # --- super block -------------------------------------------------------------------------------------------
 
     def sb_set_mnt_opts(self, subject: Subject, fs: Obj) -> str | None:
-        """The superblock's label: the policy's fs_use rule for its type, else `unlabeled` (security_fs_use)."""
-        behaviour_and_context = self.server.policy.fs_use.get(fs.name)
-        return behaviour_and_context[1] if behaviour_and_context else self._initial("unlabeled")
+        """The superblock's label: the policy's fs_use rule for its type, else what genfscon says of its root, else
+        `unlabeled` (security_fs_use)."""
+        policy = self.server.policy
+        behaviour_and_context = policy.fs_use.get(fs.name)
+        if behaviour_and_context:
+            return behaviour_and_context[1]
+        return policy.genfs_context(fs.name, "/", "dir") or self._initial("unlabeled")
 
     def sb_kern_mount(self, subject: Subject, fs: Obj) -> Checks:
         yield self._about(subject, fs, "mount")

@@ -48,6 +48,20 @@ def test_check_accepts(labelproof: Command, newer: str) -> None:
     assert (found["accepted"], found["version"], found["mls"], found["permissive"]) == (True, 33, True, ["debug_t"])
 
 
+def test_check_says_what_a_policy_does_not_have(labelproof: Command, tmp_path: Path) -> None:
+    """Permissions and classes that are younger than it, what becomes of them, and a filesystem that keeps no labels."""
+    found = Policy.own("targeted", cache=tmp_path / "cache").cil
+    text = found.replace("(handleunknown deny)", "(handleunknown reject)").replace(" watch_reads", "")
+    text = text.replace("(fsuse xattr lustre", '(genfscon lustre "/"')
+    Path("older.cil").write_text(text)
+
+    notes = json.loads(labelproof("check", "older.cil", "--json")[1])["notes"]
+
+    assert any("(genfs): it is system_u:object_r:lustre_fs_t:s0" in note for note in notes)
+    assert any("anon_inode { watch_reads }" in note and "and 4 more: such a kernel refuses" in note for note in notes)
+    assert len(json.loads(labelproof("check", "targeted", "--json")[1])["notes"]) == 1
+
+
 def test_check_refuses(labelproof: Command, newer: str) -> None:
     """A truncated file is 1 with libsepol's reason; a file that is not there is 2."""
     Path("cut.33").write_bytes(Path(newer).read_bytes()[:5000])

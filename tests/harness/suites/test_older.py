@@ -76,20 +76,21 @@ def test_a_class_that_the_policy_does_not_have(targeted: Policy, cache: Path) ->
     assert set(found.barred.values()) == {"the policy has no class fifo_file"}
 
 
-@pytest.mark.parametrize("kind", ["no open_perms", "unknown allowed", "unknown denied", "no fifos"])
+@pytest.mark.parametrize("kind", ["no open_perms", "unknown allowed", "unknown denied", "no fifos", "permissive user"])
 def test_mediation_passes(kind: str, targeted: Policy, cache: Path, tmp_path: Path) -> None:
-    """The operations that ask the words that are missing."""
+    """The operations that ask the words that are missing; what a permissive domain may do is nothing of the suite's."""
     text = {
         "no open_perms": targeted.cil.replace("(policycap open_perms)\n", ""),
         "unknown allowed": older(targeted, "allow", perms=YOUNG),
         "unknown denied": older(targeted, "deny", perms=YOUNG),
         "no fifos": older(targeted, "allow", tclass="fifo_file"),
+        "permissive user": f"{targeted.cil}(typepermissive user_t)",
     }[kind]
     file = tmp_path / "site.33"
     file.write_bytes(Policy.compile({"site.cil": text}, "site", cache=cache).binary)
     who = tmp_path / "site.toml"
     who.write_text(_TARGETED)
-    some = "[open-r] or [truncate] or [access-r] or [watch] or [mknod]"
+    some = "[open-r] or [truncate] or [access-r] or [watch] or [mknod] or setbool"
 
     done = runner.run(
         RunOptions(("mediation",), "sim", str(file), profile=str(who), expression=some, seed=1),

@@ -60,6 +60,21 @@ def labelled(run: Run, capfd: pytest.CaptureFixture[str]) -> Callable[[str], lis
             "one of: (mlsvalidatetrans file (or (or (neq t1 special_t)",
             "no allow rule helps",
         ),
+        (
+            "test_bounds",
+            "BOUNDS",
+            "bounded_t is bounded by user_t (typebounds user_t bounded_t)",
+            "no allow rule helps",
+        ),
+        ("test_rbac", "RBAC", "no role allow from staff_r to user_r", "allow staff_r user_r;"),
+        (
+            "test_permissive",
+            "TERULE",
+            "done all the same: debug_t is a permissive domain",
+            "allow debug_t secret_t:dir getattr;",
+        ),
+        ("test_filesystem", "TERULE", "no rule `allow lonely_t", "allow lonely_t lustre_fs_t:filesystem mount;"),
+        ("test_unlabeled", "TERULE", "no rule `allow user_t unlabeled_t", "allow user_t unlabeled_t:dir read;"),
     ],
 )
 def test_the_cause(
@@ -72,6 +87,42 @@ def test_the_cause(
     assert any(because in line for line in found.because)
     assert any(remedy in line for line in found.remedy)
     assert test in found.operation
+
+
+def test_the_bounding_types_own_cause(denied: Denied, explain: Callable[[Event], Explanation]) -> None:
+    """A rule for the bounding type would not help where it is a constraint that keeps it out."""
+    assert any("denied by: constrain file" in line for line in explain(denied("test_bounds")).because)
+
+
+@pytest.mark.parametrize(
+    ("test", "lines"),
+    [
+        ("test_filesystem", ("fs: system_u:object_r:lustre_fs_t:s0", "by fs_use_xattr lustre")),
+        ("test_rbac", ("the context that the task asks for: user_u:user_r:user_t:s0",)),
+        (
+            "test_unlabeled",
+            ("system_u:object_r:unlabeled_t:s0", "stored, user_u:object_r:nonesuch_t:s0, is no context of the policy"),
+        ),
+    ],
+)
+def test_what_the_object_is(
+    test: str, lines: tuple[str, ...], denied: Denied, explain: Callable[[Event], Explanation]
+) -> None:
+    """What is no file, and what is judged by another label than the stored one, says where its context comes from."""
+    found = explain(denied(test)).object
+
+    assert len(found) == len(lines)
+    assert all(said in line for said, line in zip(lines, found, strict=True))
+
+
+def test_what_is_not_selinuxs(stories: list[Story], explain: Callable[[Event], Explanation]) -> None:
+    """A capability that the task lacks, and then owner and mode: no rule would help, and none is offered."""
+    op = next(op for op in stories[0].ops.values() if op["test"] == "test_owner" and op["f"] == "chmod")
+    found = [explain(denial.avc) for denial in find.denials(stories, op["op"])]
+
+    assert [(each.cause, each.remedy) for each in found] == [("CAPABILITY", ()), ("DAC", ())]
+    assert "capability { fowner }" in found[0].sentence
+    assert "uid=1000" in found[1].sentence
 
 
 def test_the_whole_story(denied: Denied, explain: Callable[[Event], Explanation]) -> None:
@@ -102,6 +153,21 @@ def test_a_label_that_was_to_be(denied: Denied, explain: Callable[[Event], Expla
         ("/fscreate/f", "project_t", r'chosen in op\d+ setfscreate\(context="user_u:object_r:project_t:s0"\)'),
         ("/relabel/r", "project_t", r"allowed: \S+ file \{ relabelfrom \} user_u:object_r:home_t:s0"),
         ("/te", "home_t", r"type root_t: the parent's: no type_transition admin_t root_t:dir"),
+        ("/unlabeled/d", "nonesuch_t", r"no context of the policy, .* the initial SID `unlabeled`"),
+        ("/labels/fifo", "home_t", r"user staff_u: default_user fifo_file target;"),
+        ("/labels/fifo", "home_t", r"level s0:c1: default_range fifo_file target low-high;"),
+        ("/labels/sock", "home_t", r"role user_r: default_role sock_file source;"),
+        ("/labels/lnk", "user_t", r"type user_t: default_type lnk_file source;"),
+        ("/labels/chr", "home_t", r"level s0-s0:c0\.c15: default_range chr_file source low-high;"),
+        ("/labels/blk", "home_t", r"level s0-s0:c1: default_range blk_file glblub;"),
+        ("/labels/staff_dir_t/f", "staff_dir_t", r"role staff_r: role_transition user_r staff_dir_t:file staff_r;"),
+        ("/labels/marked_dir_t/f", "marked_dir_t", r"level s0:c2,c4: range_transition user_t marked_dir_t:file"),
+        ("/labels/project_dir_t/f", "newfile_t", r"type_transition user_t project_dir_t:file newfile_t;$"),
+        (
+            "/labels/shared_t/f",
+            "project_t",
+            r"project_t; in force because \(and user_write_shared shared_is_project\) is true",
+        ),
         ("/", "root_t", "root_context"),
     ],
 )
@@ -112,6 +178,15 @@ def test_the_lineage(path: str, label: str, rule: str, labelled: Callable[[str],
     assert lines[0].startswith(f"{path} [0x")
     assert f":{label}:" in lines[0]
     assert any(re.search(rule, line) for line in lines[1:])
+
+
+def test_a_label_is_told_without_libsepol(
+    labelled: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that has none: the policy's text is in the run."""
+    monkeypatch.setenv("LABELPROOF_LIBSEPOL", "/nonesuch.so")
+
+    assert any("type_transition user_t" in line for line in labelled("/named/special.txt"))
 
 
 def test_names_of_events(stories: list[Story], denied: Denied, folder: Path) -> None:

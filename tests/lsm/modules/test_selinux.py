@@ -326,11 +326,14 @@ def _refusing(*_: object) -> int:
 
 
 def test_the_superblocks_label(framework, task) -> None:
-    """fs_use by the filesystem's type; without a rule, unlabeled."""
+    """fs_use by the filesystem's type; without a rule, what genfscon says of the root; else unlabeled."""
     m = Mediator(framework, task())
 
     assert m.labels("sb_set_mnt_opts", Obj("fs", "filesystem", name="lustre")) == {
         "selinux": "system_u:object_r:lustre_fs_t:s0"
+    }
+    assert m.labels("sb_set_mnt_opts", Obj("fs", "filesystem", name="proc")) == {
+        "selinux": "system_u:object_r:proc_t:s0"
     }
     assert m.labels("sb_set_mnt_opts", Obj("fs", "filesystem", name="vfat")) == {
         "selinux": "system_u:object_r:unlabeled_t:s0"
