@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
