@@ -97,12 +97,15 @@ class Ctx:
         """The open file, on its own mount and as its opener: a fscreate set since then changes nothing (struct file,
         f_cred). Who has another context by now asks as what it is. `path`: O_PATH will do. EBADF."""
         file = opened(self.task, fd, path=path)
-        labels = file.opener.subject.labels if file.opener.subject else {}
-        if labels == self.task.subject.labels:
-            self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
+        if self.stranger(file):
+            self._use(file.mount, opened_by=file.opened_by)
         else:
-            self._use(file.mount, opened_by=labels)
+            self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
         return file
+
+    def stranger(self, file: OpenFile) -> bool:
+        """Whether the task has another context by now than when it opened the file."""
+        return file.opened_by != self.task.subject.labels
 
     def osc(self, file: OpenFile) -> Osc:
         return Osc(file, self.caller)

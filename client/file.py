@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from client.entry import Entry
@@ -42,11 +43,18 @@ class OpenFile:
     interrupted: bool = False
     # When it was last read from, ns of monotonic time; None: not yet, or with O_NOATIME only.
     read_ns: int | None = None
-    # Who gets which signal of it: F_OWNER_* and an id (F_SETOWN_EX), a number (F_SETSIG). Nobody ever gets one.
+    # Who gets which signal of it: F_OWNER_* and an id (F_SETOWN_EX), who said so, a number (F_SETSIG). Nobody ever
+    # gets one.
     owner: tuple[int, int] = (0, 0)
+    owned_by: int = 0
     signal: int = 0
     # The way to it from the root, if that is known.
     path: bytes | None = None
+
+    @property
+    def opened_by(self) -> Mapping[str, str]:
+        """The labels of who opened it."""
+        return self.opener.subject.labels if self.opener.subject else {}
 
     @property
     def bytes_max(self) -> int:

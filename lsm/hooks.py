@@ -24,8 +24,8 @@ Checks = Iterable[Decision]
 # include/linux/fs.h
 MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND = 1, 2, 4, 8
 # include/uapi/asm-generic/fcntl.h
-F_SETFL, F_GETLK, F_SETLK = 4, 5, 6
-F_SETOWN_EX, F_GETOWN_EX, F_SETLEASE, F_GETLEASE = 15, 16, 1024, 1025
+F_GETFL, F_SETFL, F_GETLK, F_SETLK = 3, 4, 5, 6
+F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS, F_SETLEASE, F_GETLEASE = 15, 16, 17, 1024, 1025
 # include/uapi/linux/fanotify.h: FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, events that wait for an answer.
 FAN_PERM = 0x10000 | 0x20000 | 0x40000
 # include/linux/fsnotify_backend.h: FS_ACCESS, FS_CLOSE_NOWRITE, FS_ACCESS_PERM, events that tell of reading.
@@ -185,8 +185,8 @@ class Hooks:
         return ()
 
     def file_fcntl(self, subject: Subject, obj: Obj, cmd: int, drops_append: bool) -> Checks:
-        """Before fcntl with F_SETFL, F_GETLK, F_SETLK, F_SETLEASE, F_GETLEASE, F_SETOWN or its like on an open file
-        (security_file_fcntl)."""
+        """Before fcntl with F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLEASE, F_GETLEASE, F_SETOWN or its like on an open
+        file (security_file_fcntl)."""
         return ()
 
     def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:

@@ -7,12 +7,16 @@ an evicted client had open is closed by mdt_export_cleanup, lustre/mdt/mdt_handl
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from host.store import Txn
 from mds import inodes
 from mds.flocks import Owner
 from mds.handles import Handle
+from rpc import Call
 
 if TYPE_CHECKING:
     from mds.mdt import Mdt
@@ -24,6 +28,9 @@ class Clients:
     def __init__(self, mdt: Mdt) -> None:
         self._mdt = mdt
         self._started_ns: dict[str, int] = {}
+        # Opens under way by their node, and those of them whose client was evicted since they began.
+        self._opening: dict[int, str] = {}
+        self._lost: set[int] = set()
 
     async def connected(self, node: str, started_ns: int) -> None:
         """The client connects; if it was restarted, what it held is given up first."""
@@ -32,8 +39,24 @@ class Clients:
         if former not in (None, started_ns):
             await self._evict(node)
 
+    @contextmanager
+    def opening(self, call: Call) -> Iterator[None]:
+        """While a call is under way that opens something."""
+        self._opening[id(call)] = call.peer.node
+        try:
+            yield
+        finally:
+            del self._opening[id(call)]
+            self._lost.discard(id(call))
+
+    def check_here(self, call: Call) -> None:
+        """ENOTCONN if the caller was evicted since the call began: nobody would give back what it is given now."""
+        if id(call) in self._lost:
+            raise OSError(errno.ENOTCONN, f"{call.peer.node} was evicted")
+
     async def _evict(self, node: str) -> None:
         mdt = self._mdt
+        self._lost.update(call for call, caller in self._opening.items() if caller == node)
         handles = mdt.handles.of(node)
         ids = {handle.id for handle in handles}
 

@@ -101,7 +101,7 @@ def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:
         return
     inodes.insert(txn, inode)
     entries.add(txn, named.parent.fid, named.name, inode.fid)
-    more = {"nlink": named.parent.nlink + 1} if inode.is_dir else {}
+    more = {"nlink": inodes.links(named.parent.nlink, 1)} if inode.is_dir else {}
     mdt.touch(txn, named.parent, **more)
 
 

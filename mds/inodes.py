@@ -15,6 +15,9 @@ from rpc import fid_message
 FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL = 0x08, 0x40, 0x80
 FLAGS_INHERITED, FLAGS_OF_ALL = FS_SYNC_FL | FS_NODUMP_FL | FS_NOATIME_FL, FS_NODUMP_FL | FS_NOATIME_FL
 
+# fs/ext4/ext4.h, EXT4_LINK_MAX
+LINKS_MAX = 65000
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
@@ -180,6 +183,15 @@ def attr(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Attr:
         entry=entry(inode, xattrs), nlink=inode.nlink, size=inode.size, blocks=-(-inode.size // 512), rdev=inode.rdev,
         atime_ns=inode.atime_ns, mtime_ns=inode.mtime_ns, ctime_ns=inode.ctime_ns,
     )  # fmt: skip
+
+
+def links(nlink: int, subdirectories: int) -> int:
+    """A directory's link count with so many more subdirectories, or fewer: each one's `..` is a link.
+
+    One that had too many has 1 ever after, and there is no limit (fs/ext4/namei.c, ext4_inc_count and ext4_dec_count,
+    under the feature dir_nlink).
+    """
+    return 1 if nlink == 1 or nlink + subdirectories > LINKS_MAX else nlink + subdirectories
 
 
 def layout(inode: Inode) -> context_pb2.Layout:

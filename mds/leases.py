@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from lsm import Fid
@@ -16,6 +16,8 @@ from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 
 # /proc/sys/fs/lease-break-time, ns: so long a holder may keep others waiting.
 BREAK_NS = 45 * 10**9
+# So long an open that has to wait counts as one, ns; whoever waits asks again before that (mds/ops/base.py, WAIT_S).
+WAITS_NS = 10 * 10**9
 
 Wake = Callable[[], None]
 
@@ -39,12 +41,23 @@ class Leases:
     def __init__(self) -> None:
         self._held: dict[Fid, dict[bytes, Lease]] = {}
         self._waiting: dict[Fid, list[Wake]] = {}
+        # Who waits to open the file: whether to write, and until when that is to be believed.
+        self._opening: dict[Fid, dict[Hashable, tuple[bool, int]]] = {}
 
     def take(self, fid: Fid, handle: bytes, type: int, now_ns: int) -> None:
-        """F_RDLCK or F_WRLCK for the handle, over what it had. BlockingIOError(EAGAIN) for another's in the way."""
+        """F_RDLCK or F_WRLCK for the handle, over what it had. BlockingIOError(EAGAIN) for another's in the way.
+
+        Whoever waits to open the file counts as one that has it open (fs/locks.c, check_conflicting_open: the open was
+        counted before it began to wait), so that no holder keeps it waiting by a new lease.
+        """
         held = self._current(fid, now_ns)
         others = [lease for holder, lease in held.items() if holder != handle]
-        if any(type == F_WRLCK or lease.becomes == F_UNLCK for lease in others):
+        opening = [write for write, until_ns in self._opening.get(fid, {}).values() if until_ns > now_ns]
+        if (
+            any(type == F_WRLCK or lease.becomes == F_UNLCK for lease in others)
+            or any(opening)
+            or (type == F_WRLCK and opening)
+        ):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         mine = held.get(handle)
         # A read lease is all that a reader waits for; else what it is to become stands (fs/locks.c, lease_modify).
@@ -65,16 +78,18 @@ class Leases:
         lease = self._current(fid, now_ns).get(handle)
         return F_UNLCK if lease is None else lease.target
 
-    def broken(self, fid: Fid, *, write: bool, now_ns: int) -> bool:
-        """Whether an open, to write or to read only, has to wait. Those in its way are to give way from now on."""
-        waits = False
-        for lease in self._current(fid, now_ns).values():
-            if not write and lease.type == F_RDLCK:
-                continue
-            waits = True
-            wanted = F_UNLCK if write else F_RDLCK
-            if lease.becomes is None or (write and lease.becomes == F_RDLCK):
-                lease.becomes, lease.until_ns = wanted, now_ns + BREAK_NS
+    def broken(self, fid: Fid, *, write: bool, now_ns: int, by: Hashable = None) -> bool:
+        """Whether an open, to write or to read only, has to wait. Those in its way are to give way from now on.
+
+        `by`: who opens, if that is somebody who will wait.
+        """
+        waits = self._break(fid, write=write, now_ns=now_ns)
+        opening = self._opening.setdefault(fid, {})
+        opening.pop(by, None)
+        if waits and by is not None:
+            opening[by] = (write, now_ns + WAITS_NS)
+        if not opening:
+            del self._opening[fid]
         return waits
 
     def wait(self, fid: Fid, wake: Wake) -> None:
@@ -88,6 +103,17 @@ class Leases:
 
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
+
+    def _break(self, fid: Fid, *, write: bool, now_ns: int) -> bool:
+        waits = False
+        for lease in self._current(fid, now_ns).values():
+            if not write and lease.type == F_RDLCK:
+                continue
+            waits = True
+            wanted = F_UNLCK if write else F_RDLCK
+            if lease.becomes is None or (write and lease.becomes == F_RDLCK):
+                lease.becomes, lease.until_ns = wanted, now_ns + BREAK_NS
+        return waits
 
     def _current(self, fid: Fid, now_ns: int) -> dict[bytes, Lease]:
         """The file's leases, those whose time is over being what they had to become."""

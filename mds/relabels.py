@@ -98,10 +98,15 @@ class Relabels:
         done = [await self._undo_if_left(relabel.fid) for relabel in pending(Txn(self._store.db))]
         return all(done)
 
+    async def settled(self, fid: Fid) -> bool:
+        """Undoes what an earlier relabel of the file has left, if any, under the file's lock; whether nothing is left.
+        Before that no other may begin: it would come with a version that the OSTs know as another label's."""
+        left = next((relabel for relabel in pending(Txn(self._store.db)) if relabel.fid == fid), None)
+        return left is None or await self.undo(left)
+
     async def _undo_if_left(self, fid: Fid) -> bool:
         async with self._store.locks.hold(fid):
-            left = next((relabel for relabel in pending(Txn(self._store.db)) if relabel.fid == fid), None)
-            return left is None or await self.undo(left)
+            return await self.settled(fid)
 
     async def _undone(self, relabel: Relabel) -> Inode | None:
         name = relabel.name

@@ -9,14 +9,13 @@ import os
 from client.ctx import Ctx
 from client.file import OpenFile, install
 from labelproof.v1 import mds_pb2 as pb
-from lsm.hooks import F_GETOWN_EX, F_SETOWN_EX
+from lsm.hooks import F_GETOWN_EX, F_GETOWNER_UIDS, F_SETOWN_EX
 
 # include/uapi/linux/fcntl.h
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 # include/linux/signal.h, _NSIG
 SIGNAL_MAX = 64
 _SETTABLE = os.O_APPEND | os.O_NONBLOCK | os.O_NOATIME
-_ASKED = os.O_APPEND | os.O_NOATIME
 _DUP = (commands.F_DUPFD, commands.F_DUPFD_CLOEXEC)
 _FLAGS = (commands.F_GETFD, commands.F_SETFD)
 _U32 = (1 << 32) - 1
@@ -30,12 +29,14 @@ async def dup(ctx: Ctx, fd: int) -> int:
 async def fcntl(ctx: Ctx, fd: int, cmd: int, arg: int = 0) -> int:
     """fcntl(2) with F_DUPFD, F_GETFL, F_SETFL, F_SETLEASE, F_GETLEASE, and F_SETOWN, F_SETSIG and their like.
 
-    The descriptor flags of F_GETFD have no use here and read as 0. A struct f_owner_ex is its eight bytes as a number.
+    The descriptor flags of F_GETFD have no use here and read as 0. A struct f_owner_ex, and the two uids of
+    F_GETOWNER_UIDS, are their eight bytes as a number.
     """
     file = ctx.file(fd, path=cmd in (*_DUP, *_FLAGS, commands.F_GETFL))
     if cmd in _DUP:
         return install(ctx.task, file)
     if cmd == commands.F_GETFL:
+        await _getfl(ctx, file)
         return file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_CLOEXEC)
     if cmd == commands.F_SETFL:
         await _setfl(ctx, file, arg & _U32)
@@ -51,14 +52,24 @@ async def fcntl(ctx: Ctx, fd: int, cmd: int, arg: int = 0) -> int:
 
 
 async def _setfl(ctx: Ctx, file: OpenFile, arg: int) -> None:
-    """F_SETFL: of the flags that can be set, what the file is judged by goes to the MDS."""
+    """F_SETFL: of the flags that can be set, what the file is judged by goes to the MDS, and who has another context
+    than the one that opened the file is asked about at least that."""
     flags = file.flags & ~_SETTABLE | arg & _SETTABLE
-    drops = bool(file.flags & ~flags & os.O_APPEND)
-    ctx.guard.check("setfl", object=file.entry, drops_append=drops, flags=arg)
-    if (flags ^ file.flags) & os.O_APPEND or flags & ~file.flags & os.O_NOATIME:
-        request = pb.FcntlRequest(handle=file.handle, cmd=commands.F_SETFL, arg=flags & _ASKED)
+    turns, new = bool((flags ^ file.flags) & os.O_APPEND), flags & ~file.flags & os.O_NOATIME
+    drops = turns and not flags & os.O_APPEND
+    ctx.guard.check("setfl", object=file.entry, drops_append=drops, turns_append=turns, flags=new)
+    if turns or new or ctx.stranger(file):
+        request = pb.FcntlRequest(handle=file.handle, cmd=commands.F_SETFL, arg=flags & os.O_APPEND | new)
         file.token = (await ctx.send("fcntl", request)).token
     file.flags = flags
+
+
+async def _getfl(ctx: Ctx, file: OpenFile) -> None:
+    """F_GETFL asks for no more than the use of the descriptor, which is not asked of who opened the file
+    (security/selinux/hooks.c, selinux_file_fcntl)."""
+    ctx.guard.check("getfl", object=file.entry)
+    if ctx.stranger(file):
+        await ctx.send("fcntl", pb.FcntlRequest(handle=file.handle, cmd=commands.F_GETFL))
 
 
 async def _lease(ctx: Ctx, file: OpenFile, cmd: int, arg: int) -> int:
@@ -72,7 +83,7 @@ def _setown(ctx: Ctx, file: OpenFile, arg: int) -> int:
     """fs/fcntl.c, f_setown: a process, or less than zero a group of them. EINVAL, ESRCH."""
     if arg <= -(1 << 31):
         raise OSError(errno.EINVAL, f"{-arg} is no process group")
-    file.owner = (F_OWNER_PGRP if arg < 0 else F_OWNER_PID, _existing(ctx, abs(arg)))
+    _own(ctx, file, F_OWNER_PGRP if arg < 0 else F_OWNER_PID, abs(arg))
     return 0
 
 
@@ -85,13 +96,25 @@ def _setown_ex(ctx: Ctx, file: OpenFile, arg: int) -> int:
     kind, pid = arg & _U32, arg >> 32 & _U32
     if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
         raise OSError(errno.EINVAL, f"{kind} is no type of owner")
-    file.owner = (kind, _existing(ctx, pid))
+    _own(ctx, file, kind, pid)
     return 0
 
 
 def _getown_ex(ctx: Ctx, file: OpenFile, arg: int) -> int:
     kind, pid = file.owner
     return pid << 32 | kind
+
+
+def _getowner_uids(ctx: Ctx, file: OpenFile, arg: int) -> int:
+    """fs/fcntl.c, f_getowner_uids: real and effective uid of who named the owner; there is but one of the two here."""
+    return file.owned_by << 32 | file.owned_by
+
+
+def _own(ctx: Ctx, file: OpenFile, kind: int, pid: int) -> None:
+    """fs/fcntl.c, f_modown"""
+    file.owner = (kind, _existing(ctx, pid))
+    if pid:
+        file.owned_by = ctx.task.subject.uid
 
 
 def _setsig(ctx: Ctx, file: OpenFile, arg: int) -> int:
@@ -117,6 +140,7 @@ _SIGNALS = {
     commands.F_GETOWN: _getown,
     F_SETOWN_EX: _setown_ex,
     F_GETOWN_EX: _getown_ex,
+    F_GETOWNER_UIDS: _getowner_uids,
     commands.F_SETSIG: _setsig,
     commands.F_GETSIG: _getsig,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from client.args import U32, Path
@@ -68,13 +68,21 @@ async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int, path: bytes | None) -
 async def close(ctx: Ctx, fd: int) -> None:
     """close(2); the descriptor is free whatever the server answers."""
     file = ctx.file(fd, path=True)
+    # Any descriptor of the file takes the process's locks with it, whichever they came by (fs/locks.c,
+    # locks_remove_posix); where the server's handle goes too, it does that.
+    locked = [other for other in _of(ctx, file) if other.locked]
     del ctx.task.fds[fd]
     if any(other is file for other in ctx.task.fds.values()):
-        if file.locked:
-            # Any descriptor of the file takes the process's locks with it (fs/locks.c, locks_remove_posix).
-            await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=True, type=2))
+        if locked and not file.flags & os.O_PATH:
+            await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=True, closes=True))
         return
     await ctx.send("close", file.closing(ctx.node.clock.mono_ns()))
+
+
+def _of(ctx: Ctx, file: OpenFile) -> Iterator[OpenFile]:
+    """What the task has open of the same inode."""
+    files = (other for other in ctx.task.fds.values() if isinstance(other, OpenFile))
+    return (other for other in files if other.entry.fid == file.entry.fid)
 
 
 async def readdir(ctx: Ctx, path: Path | None = None, fd: int | None = None, plus: bool = True) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ async def copy_file_range(
         length = min(length, max(0, await end_of(ctx, ctx.file(fd)) - at))
         if at < onto + length and onto < at + length:
             raise OSError(errno.EINVAL, "the two ranges of the file overlap")
-    copied = await _copied(ctx, fd, to, at, onto, length)
+    copied = await _all(ctx, fd, to, at, onto, length)
     if not copied:
         return 0
     source.accessed(ctx.node.clock.mono_ns())
@@ -77,11 +77,7 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     if length and not stat.S_ISREG(source.entry.mode):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
     onto = target.pos
-    copied = part = await _copied(ctx, fd, to, at, onto, length) if length else 0
-    while part and copied < length and source.entry.fid == target.entry.fid:
-        # What was just written may be behind the end that the read met (fs/splice.c, splice_direct_to_actor).
-        part = await _copied(ctx, fd, to, at + copied, onto + copied, length - copied)
-        copied += part
+    copied = await _all(ctx, fd, to, at, onto, length) if length else 0
     source.accessed(ctx.node.clock.mono_ns())
     target.pos = onto + copied
     if offset is None:
@@ -124,6 +120,21 @@ async def _may_be_sent_to(ctx: Ctx, fd: int, to: int) -> None:
         await _asked(ctx, fd, MAY_READ, 1)
         await _asked(ctx, to, MAY_WRITE, 1)
         raise OSError(errno.EINVAL, "sendfile does not append")
+
+
+async def _all(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:
+    """As much as there is, part by part; how many bytes. Once there was a part, what fails ends it short (fs/splice.c,
+    splice_direct_to_actor)."""
+    # What was just written may be behind the end that the read met.
+    grows = ctx.file(fd).entry.fid == ctx.file(to).entry.fid
+    copied = part = await _copied(ctx, fd, to, at, onto, length)
+    while part and copied < length and (grows or part == IO_BYTES_MAX):
+        try:
+            part = await _copied(ctx, fd, to, at + copied, onto + copied, length - copied)
+        except OSError:
+            break
+        copied += part
+    return copied
 
 
 async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:

@@ -9,6 +9,7 @@ import stat
 from lsm import dac
 from lsm.framework import Mediator
 from lsm.hooks import (
+    F_GETFL,
     F_GETLEASE,
     F_GETLK,
     F_SETFL,
@@ -43,6 +44,12 @@ def _leaser(m: Mediator, p: P) -> None:
         m.refuse_dac(p["object"], ("lease",), errno.EACCES, "vfs_setlease")
 
 
+def _setfl_append(m: Mediator, p: P) -> None:
+    """fs/fcntl.c, setfl: what may only be appended to stays open as it is."""
+    if p["object"].append_only and p.get("turns_append"):
+        m.refuse_dac(p["object"], ("write",), errno.EPERM, "setfl")
+
+
 def _setfl_noatime(m: Mediator, p: P) -> None:
     """fs/fcntl.c, setfl: O_NOATIME is the owner's to set."""
     if p["flags"] & os.O_NOATIME and not dac.owner_or_capable(m, p["object"]):
@@ -70,7 +77,8 @@ OPS: dict[str, tuple[Step, ...]] = {
     "flock": (_OPENED_FOR, hook("file_lock", "object", "cmd")),
     "setlk": (_fcntl(F_SETLK), _OPENED_FOR, hook("file_lock", "object", "cmd")),
     "getlk": (_fcntl(F_GETLK),),
-    "setfl": (_fcntl(F_SETFL), _setfl_noatime),
+    "getfl": (_fcntl(F_GETFL),),
+    "setfl": (_fcntl(F_SETFL), _setfl_append, _setfl_noatime),
     # fs/locks.c, fcntl_setlease and vfs_setlease
     "setlease": (
         _fcntl(F_SETLEASE),

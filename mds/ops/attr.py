@@ -136,7 +136,7 @@ class Attr(Base):
         attrs = frozenset({"size", "file"} if opened else {"size"})
         vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs)
         if not opened:
-            self._breaks_leases(inode, write=True)
+            self._breaks_leases(call, inode, write=True)
         limit = OBJECT_BYTES_MAX * len(inode.osts)
         if req.size > limit:
             raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: {req.size} bytes; {limit} are the most")

@@ -59,10 +59,11 @@ class Base:
                 if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
                     inodes.update(txn, fid, mode=mode)
 
-    def _breaks_leases(self, inode: Inode, *, write: bool) -> None:
+    def _breaks_leases(self, call: Call, inode: Inode, *, write: bool, waits: bool = True) -> None:
         """Who opens or cuts a file breaks the leases that others have for it being left alone (fs/locks.c,
-        break_lease). Leased: not before they have given way."""
-        if self._mdt.leases.broken(inode.fid, write=write, now_ns=self._mdt.node.clock.mono_ns()):
+        break_lease). Leased: not before they have given way, and the caller `waits` for that or not."""
+        by = (call.peer.node, call.subject.task) if waits else None
+        if self._mdt.leases.broken(inode.fid, write=write, now_ns=self._mdt.node.clock.mono_ns(), by=by):
             raise Leased(inode.fid)
 
     async def _given_way(self, refusal: Leased) -> None:

@@ -9,14 +9,16 @@ import os
 from host.store import Txn
 from labelproof.v1 import mds_pb2
 from lsm import vfs
-from lsm.hooks import F_GETOWN_EX, F_SETOWN_EX, MAY_APPEND
+from lsm.hooks import F_GETOWN_EX, F_GETOWNER_UIDS, F_SETOWN_EX, MAY_APPEND
 from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 from mds.handles import Handle
 from mds.ops.open import Open
 from rpc import Call
 
 # Who gets signals is the client's to know; whether it may be asked or changed is not.
-_OWNER = frozenset({fcntl.F_SETOWN, fcntl.F_GETOWN, fcntl.F_SETSIG, fcntl.F_GETSIG, F_SETOWN_EX, F_GETOWN_EX})
+_OWNER = frozenset({
+    fcntl.F_SETOWN, fcntl.F_GETOWN, fcntl.F_SETSIG, fcntl.F_GETSIG, F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS,
+})  # fmt: skip
 
 
 class Fcntl(Open):
@@ -27,7 +29,7 @@ class Fcntl(Open):
         if req.cmd == fcntl.F_SETLEASE:
             return await self._set_lease(call, req)
         with self._mdt.store.op(call) as txn:
-            handle = self._mdt.handle(call, req.handle)
+            handle = self._mdt.handle(call, req.handle, path=req.cmd == fcntl.F_GETFL)
             if req.cmd == fcntl.F_SETFL:
                 return self._set_flags_of(txn, call, handle, req.arg)
             obj = self._mdt.held(call, self._mdt.inode(txn, handle.fid), handle)
@@ -35,6 +37,10 @@ class Fcntl(Open):
                 call.takes("getlease")
                 vfs.run("getlease", call.lsm, object=obj)
                 return mds_pb2.FcntlReply(value=self._mdt.leases.told(handle.fid, handle.id, self._now()))
+            if req.cmd == fcntl.F_GETFL:
+                call.takes("getfl")
+                vfs.run("getfl", call.lsm, object=obj)
+                return mds_pb2.FcntlReply()
             if req.cmd not in _OWNER:
                 raise OSError(errno.EINVAL, f"fcntl command {req.cmd}")
             call.takes("owner")
@@ -47,8 +53,9 @@ class Fcntl(Open):
         inode = self._mdt.inode(txn, handle.fid)
         drops = bool(handle.mask & MAY_APPEND) and not flags & os.O_APPEND
         obj = self._mdt.held(call, inode, handle)
-        vfs.run("setfl", call.lsm, object=obj, drops_append=drops, flags=flags)
         appends = MAY_APPEND if flags & os.O_APPEND and handle.mask else 0
+        turns = handle.mask & MAY_APPEND != appends
+        vfs.run("setfl", call.lsm, object=obj, drops_append=drops, turns_append=turns, flags=flags)
         changed = self._mdt.handles.change(handle, handle.mask & ~MAY_APPEND | appends)
         txn.undo(lambda: self._mdt.handles.change(changed, handle.mask))
         return mds_pb2.FcntlReply(token=self._token(inode, changed) if inode.is_file else b"")

@@ -48,6 +48,10 @@ class File(Fcntl):
             call.takes("cancel")
             self._mdt.flocks.interrupt(key, owner)
             return mds_pb2.LockReply()
+        if req.closes:
+            call.takes("close")
+            self._mdt.flocks.drop(key, owner)
+            return mds_pb2.LockReply()
         self._may_lock(call, req, handle)
         wanted = Lock(owner, req.type == F_WRLCK, *_range(req), call.subject.pid)
         if req.test:

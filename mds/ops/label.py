@@ -21,6 +21,7 @@ from mds.inodes import Inode
 from mds.ops.base import Base
 from mds.relabels import Relabel, labelled
 from rpc import Call
+from rpc.status import failure
 
 # include/uapi/linux/xattr.h, limits.h
 XATTR_CREATE, XATTR_REPLACE = 1, 2
@@ -46,6 +47,9 @@ class Label(Base):
     async def _relabel(self, call: Call, req: mds_pb2.SetxattrRequest) -> mds_pb2.SetxattrReply:
         call.takes("label")
         async with self._mdt.locked(call, req.place):
+            for fid in self._mdt.peeked(call, [req.place]):
+                if not await self._mdt.relabels.settled(fid):
+                    raise failure(errno.EIO, f"an earlier relabel of {fid} cannot be undone yet", sure=True)
             with self._mdt.store.op(call) as txn:
                 inode, relabel = self._wanted(txn, call, req)
                 if inode.is_file:

@@ -18,8 +18,6 @@ from rpc import Call, fid_of
 
 TARGET_BYTES_MAX = 4095
 RDEV_MAX = (1 << 32) - 1
-# fs/ext4/ext4.h, EXT4_LINK_MAX
-LINKS_MAX = 65000
 # Without the type bits mknod makes a regular file (fs/namei.c, do_mknodat).
 _SPECIAL = frozenset({stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK})
 
@@ -137,7 +135,7 @@ class Namespace(Base):
         if inode.nlink == 0:
             linkable.discard(inode.fid)
             txn.undo(lambda: linkable.add(inode.fid))
-        if inode.nlink >= LINKS_MAX:
+        if inode.nlink >= inodes.LINKS_MAX:
             raise OSError(errno.EMLINK, f"{inode.fid} has {inode.nlink} names")
         entries.add(txn, named.parent.fid, named.name, inode.fid)
         self._mdt.touch(txn, named.parent)
@@ -161,7 +159,7 @@ class Namespace(Base):
 
     def _unnamed(self, txn: Txn, call: Call, named: Named, child: Inode) -> None:
         entries.remove(txn, named.parent.fid, named.name)
-        fewer = {"nlink": named.parent.nlink - 1} if child.is_dir else {}
+        fewer = {"nlink": inodes.links(named.parent.nlink, -1)} if child.is_dir else {}
         self._mdt.touch(txn, named.parent, **fewer)
         self._mdt.drop_name(txn, child)
         call.fid = child.fid

@@ -58,7 +58,8 @@ class Open(Base):
         """Opens what is there, creating it with O_CREAT, emptying it with O_TRUNC; flags not known are no flags."""
         req = _checked_flags(req)
         try:
-            return await self._open(call, req)
+            with self._mdt.clients.opening(call):
+                return await self._open(call, req)
         except Leased as refusal:
             if not req.flags & os.O_NONBLOCK:
                 await self._given_way(refusal)
@@ -199,7 +200,8 @@ class Open(Base):
             "open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid),
             readers=self._mdt.handles.readers(inode.fid),
         )  # fmt: skip
-        self._breaks_leases(inode, write=req.flags & os.O_ACCMODE != os.O_RDONLY)
+        waits = not req.flags & os.O_NONBLOCK
+        self._breaks_leases(call, inode, write=req.flags & os.O_ACCMODE != os.O_RDONLY, waits=waits)
         if stat.S_ISCHR(inode.mode) and not inode.rdev:
             raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:
@@ -232,6 +234,7 @@ class Open(Base):
         self, txn: Txn, call: Call, inode: Inode, mask: int, *, path: bool = False
     ) -> tuple[Inode, Handle]:  # fmt: skip
         """A handle. The first writer makes the size the OSTs' to know, and that is durable before it writes."""
+        self._mdt.clients.check_here(call)
         opened = Opened(inode.label_version, self._mdt.node.policy.seqno, self._mdt.obj(inode).labels)
         handle = self._mdt.handles.open(call.peer.node, call.subject, inode.fid, mask, opened, path=path)
         txn.undo(lambda: self._mdt.handles.close(handle))

@@ -106,7 +106,8 @@ class Rename(Base):
         else:
             entries.add(txn, target.parent.fid, target.name, moved.fid)
         inodes.update(txn, moved.fid, ctime_ns=self._mdt.now())
-        self._count(txn, source, target, moved)
+        went = target.child is not None and target.child.is_dir
+        self._count(txn, source, target, came=moved.is_dir, went=went)
 
     def _exchange(self, txn: Txn, source: Named, target: Named) -> None:
         """Two names change places, and with a directory its `..`."""
@@ -115,11 +116,7 @@ class Rename(Base):
         entries.replace(txn, target.parent.fid, target.name, moved.fid)
         for each in (moved, other):
             inodes.update(txn, each.fid, ctime_ns=self._mdt.now())
-        links = {source.parent.fid: source.parent.nlink, target.parent.fid: target.parent.nlink}
-        links[source.parent.fid] += other.is_dir - moved.is_dir
-        links[target.parent.fid] += moved.is_dir - other.is_dir
-        self._mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
-        self._mdt.touch(txn, target.parent, nlink=links[target.parent.fid])
+        self._count(txn, source, target, came=moved.is_dir, went=other.is_dir, back=True)
 
     def _white_out(self, txn: Txn, call: Call, source: Named) -> Inode:
         """RENAME_WHITEOUT: a new device takes the old name, labelled as one and asked for by no hook of its own."""
@@ -132,17 +129,14 @@ class Rename(Base):
         entries.add(txn, source.parent.fid, source.name, inode.fid)
         return inode
 
-    def _count(self, txn: Txn, source: Named, target: Named, moved: Inode) -> None:
-        """A directory counts as a link of its parent (its `..`)."""
-        links = {source.parent.fid: source.parent.nlink}
-        links.setdefault(target.parent.fid, target.parent.nlink)
-        if moved.is_dir:
-            links[source.parent.fid] -= 1
-            links[target.parent.fid] += 1
-            if target.child is not None:
-                links[target.parent.fid] -= 1
-        self._mdt.touch(txn, source.parent, nlink=links[source.parent.fid])
-        self._mdt.touch(txn, target.parent, nlink=links[target.parent.fid])
+    def _count(self, txn: Txn, source: Named, target: Named, *, came: bool, went: bool, back: bool = False) -> None:
+        """A directory counts as a link of its parent: one `came` to the target, and one `went` from there, `back` to
+        the source or for good."""
+        more = {source.parent.fid: 0, target.parent.fid: 0}
+        more[source.parent.fid] += (went and back) - came
+        more[target.parent.fid] += came - went
+        for parent in (source.parent, target.parent):
+            self._mdt.touch(txn, parent, nlink=inodes.links(parent.nlink, more[parent.fid]))
 
 
 def _check_flags(flags: int) -> None:

@@ -261,6 +261,9 @@ class World:
         del self.handles[request.handle]
         return mds_pb2.CloseReply()
 
+    def _mds_lock(self, node: str, request: Any, caller: Any) -> Any:
+        return mds_pb2.LockReply()
+
     def _mds_fcntl(self, node: str, request: Any, caller: Any) -> Any:
         return mds_pb2.FcntlReply(token=b"token", value=request.arg)
 

@@ -2,11 +2,12 @@
 
 import errno
 import os
-from fcntl import F_GETLEASE, F_GETOWN, F_GETSIG, F_RDLCK, F_SETLEASE, F_SETOWN, F_SETSIG
+from dataclasses import replace
+from fcntl import F_GETFL, F_GETLEASE, F_GETOWN, F_GETSIG, F_RDLCK, F_SETFL, F_SETLEASE, F_SETOWN, F_SETSIG
 
 import pytest
 
-F_SETOWN_EX, F_GETOWN_EX = 15, 16
+F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS = 15, 16, 17
 GROUP, FIRST_PID = 2, 1000
 
 
@@ -77,3 +78,40 @@ def test_who_does_not_wait_is_told(client, world, fd):
         client("open", path="/f", flags=os.O_NONBLOCK)
 
     assert world.calls.count("Open") == 1
+
+
+@pytest.mark.parametrize(("cmd", "arg"), [(F_GETFL, 0), (F_SETFL, 0), (F_SETFL, os.O_NONBLOCK)])
+def test_flags_that_stay_are_asked_about_by_another_context_only(client, world, fd, cmd, arg):
+    """Who opened the file needs nothing for them, and the server is not asked (selinux_file_fcntl)."""
+    client("fcntl", fd=fd, cmd=cmd, arg=arg)
+    assert world.calls == []
+
+    task = client.agent._tasks.get("t")
+    task.subject = replace(task.subject, labels={"toy": "another"})
+    client("fcntl", fd=fd, cmd=cmd, arg=arg)
+
+    assert world.calls == ["Fcntl"]
+
+
+def test_who_named_the_owner_of_signals_is_told(client, fd):
+    """F_GETOWNER_UIDS: nobody, then the task's uid, real and effective."""
+    assert client("fcntl", fd=fd, cmd=F_GETOWNER_UIDS) == 0
+    client("fcntl", fd=fd, cmd=F_SETOWN, arg=FIRST_PID)
+
+    assert client("fcntl", fd=fd, cmd=F_GETOWNER_UIDS) == 1000 << 32 | 1000
+
+
+@pytest.mark.parametrize("through", ["dup", "open"])
+def test_a_close_takes_the_process_s_locks_and_asks_for_none(client, world, fd, through):
+    """Whichever descriptor of the file they came by, and only if there are any."""
+    other = client("dup", fd=fd) if through == "dup" else client("open", path="/f")["fd"]
+    again = client("dup", fd=other)
+    client("close", fd=again)
+    assert "Lock" not in world.calls
+
+    client("lockf", fd=fd, type=F_RDLCK)
+    again = client("dup", fd=other)
+    client("close", fd=again)
+
+    assert world.calls[-1] == "Lock"
+    assert world.requests[-1].closes

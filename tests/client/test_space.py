@@ -148,3 +148,37 @@ def test_an_o_path_descriptor_is_good_for_its_place_only(client, world):
         assert failed(client, call, fd=fd, **args) == errno.EBADF
     assert client("fcntl", fd=fd, cmd=3) == os.O_PATH
     assert failed(client, "fsync", fd=fd) == errno.EBADF
+
+
+@pytest.mark.parametrize(("call", "inside"), [("sendfile", True), ("sendfile", False), ("copy_file_range", False)])
+def test_a_copy_that_fails_on_its_way_is_short_and_moves_both_positions(client, world, fd, call, inside, monkeypatch):
+    """Once there was a part the call has done something, so it tells of that (fs/splice.c, splice_direct_to_actor)."""
+    monkeypatch.setattr("client.osc.IO_BYTES_MAX", 8)
+    monkeypatch.setattr("client.ops.space.IO_BYTES_MAX", 8)
+    client("lseek", fd=fd, offset=0)
+    to = client("open", path="/f" if inside else "/g", flags=RW)["fd"]
+    client("lseek", fd=to, offset=40)
+
+    def fails(node, request, caller):
+        raise OSError(errno.ENOSPC, "full")
+
+    write, written = world._oss_write, []
+
+    def once(node, request, caller):
+        written.append(request)
+        return (write if len(written) < 3 else fails)(node, request, caller)
+
+    monkeypatch.setattr(world, "_oss_write", once)
+
+    assert client(call, fd=fd, to=to, length=40) == 16
+    assert (client("lseek", fd=fd, offset=0, whence=1), client("lseek", fd=to, offset=0, whence=1)) == (16, 56)
+    assert failed(client, call, fd=fd, to=to, length=40) == errno.ENOSPC
+    assert client("lseek", fd=fd, offset=0, whence=1) == 16
+
+
+def test_more_than_one_rpc_holds_is_copied_whole(client, world, fd, monkeypatch):
+    monkeypatch.setattr("client.osc.IO_BYTES_MAX", 8)
+    monkeypatch.setattr("client.ops.space.IO_BYTES_MAX", 8)
+    to = client("open", path="/g", flags=RW)["fd"]
+
+    assert client("copy_file_range", fd=fd, to=to, length=400, offset=2) == 38

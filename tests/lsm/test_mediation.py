@@ -134,6 +134,7 @@ CASES = {
     "flock": ("flock", {"object": FILE, "cmd": 0, "opened": True}, ["file_lock(object)"]),
     "setlk": ("setlk", {"object": FILE, "cmd": 0, "opened": True}, ["file_fcntl(object)", "file_lock(object)"]),
     "getlk": ("getlk", {"object": FILE}, ["file_fcntl(object)"]),
+    "getfl": ("getfl", {"object": FILE}, ["file_fcntl(object)"]),
     "setfl": ("setfl", {"object": FILE, "flags": 0}, ["file_fcntl(object)"]),
     "setlease": ("setlease", {"object": FILE, "cmd": 0}, ["file_fcntl(object)", "file_lock(object)"]),
     "getlease": ("getlease", {"object": FILE}, ["file_fcntl(object)"]),

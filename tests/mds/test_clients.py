@@ -80,3 +80,32 @@ def test_mounting_once_more_evicts_nobody(run):
         assert world.events("mds0", "session") == []
 
     run(scenario)
+
+
+def test_an_open_under_way_as_its_client_is_evicted_leaves_nothing_open(run):
+    """It waits for a lock while the client comes back: ENOTCONN, no handle, and the file that it would make is not."""
+
+    async def scenario(world):
+        user = world.user()
+        await connect(user, 1)
+        await user.create("/f")
+        fids = [world.mdt.peeked(None, [(await user.name(path))[0]]) for path in ("/f", "/new")]
+        async with world.mdt.store.locks.hold(*fids[0], *fids[1]):
+            opening = [
+                asyncio.create_task(user.open(path, os.O_RDWR | os.O_CREAT | flags))
+                for path, flags in (("/f", 0), ("/f", os.O_TRUNC), ("/new", 0))
+            ]
+            while len(world.mdt.clients._opening) < 3:
+                await asyncio.sleep(0)
+            await connect(user, 2)
+
+        for each in opening:
+            with pytest.raises(OSError) as lost:
+                await each
+            assert lost.value.errno == errno.ENOTCONN
+        assert len(world.mdt.handles) == 0
+        assert [raw.path for raw in world.servers["mds0"].app.collect()] == ["/", "/f"]
+        await user.open("/f")
+        assert (world.mdt.clients._opening, world.mdt.clients._lost) == ({}, set())
+
+    run(scenario)

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from fcntl import F_GETLEASE, F_GETOWN, F_RDLCK, F_SETFL, F_SETLEASE, F_SETOWN, F_SETSIG, F_UNLCK, F_WRLCK
+from fcntl import F_GETFL, F_GETLEASE, F_GETOWN, F_RDLCK, F_SETFL, F_SETLEASE, F_SETOWN, F_SETSIG, F_UNLCK, F_WRLCK
 
 import pytest
 
@@ -225,10 +225,95 @@ def test_owners_of_signals_are_asked_about(run):
         await user.create("/f")
         opened = await user.open("/f")
         before = len(asked(world))
-        for cmd in (F_SETOWN, F_GETOWN, F_SETSIG, 15, 16):
+        for cmd in (F_SETOWN, F_GETOWN, F_SETSIG, 15, 16, 17):
             await fcntl(user, opened, cmd)
 
         assert asked(world)[before:] == []
         await refused(fcntl(user, opened, 99), errno.EINVAL)
+
+    run(scenario)
+
+
+def test_a_holder_that_retakes_its_lease_at_once_keeps_nobody_waiting(run):
+    """Between the waiter being woken and its asking again the lease is gone: no new one can be had."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        opened = await user.open("/f")
+        await lease(user, opened, F_RDLCK)
+        waiting = asyncio.create_task(other.open("/f", os.O_WRONLY))
+        while not world.mdt.leases._waiting:
+            await asyncio.sleep(0)
+        await lease(user, opened, F_UNLCK)
+        await refused(waiting, errno.EWOULDBLOCK)
+
+        await refused(lease(user, opened, F_RDLCK), errno.EAGAIN)
+        await other.close(await other.open("/f", os.O_WRONLY))
+        await lease(user, opened, F_RDLCK)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("method", ["fcntl", "lock"])
+def test_what_is_resent_after_a_lost_reply_is_answered_as_the_first_time(run, method):
+    """A lease that was given up is not given up again (EAGAIN), a lock that was had not lost to who waits for it."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        opened, theirs = await user.open("/f"), await other.open("/f")
+        if method == "fcntl":
+            await lease(user, opened, F_RDLCK)
+            request = mds_pb2.FcntlRequest(handle=opened.handle, cmd=F_SETLEASE, arg=F_UNLCK)
+        else:
+            request = mds_pb2.LockRequest(handle=opened.handle, type=F_WRLCK)
+        xid = world.recorder.serial()
+        first = await user.mds(method, request, xid=xid)
+        waits = mds_pb2.LockRequest(handle=theirs.handle, type=F_WRLCK, wait=True)
+        waiting = asyncio.create_task(other.mds("lock", waits))
+        await asyncio.sleep(0)
+
+        again = await user.mds(method, request, xid=xid)
+
+        assert (first.receipt.resent, again.receipt.resent) == (False, True)
+        await user.close(opened)
+        assert not (await waiting).blocked
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("cmd", "flags"), [(F_GETFL, 0), (F_SETFL, 0), (F_GETFL, os.O_PATH)])
+def test_flags_that_stay_ask_for_the_use_of_the_descriptor(run, cmd, flags):
+    """Of a task that has another context than when it opened the file, {use}; of others nothing."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f", flags)
+        before = len(asked(world))
+        await fcntl(user, opened, cmd)
+        assert asked(world)[before:] == []
+
+        await fcntl(user.changed(labels={"selinux": "staff_u:staff_r:admin_t:s0"}), opened, cmd)
+
+        assert asked(world)[before:] == [("file_fcntl", ["use"])]
+
+    run(scenario)
+
+
+def test_what_may_only_be_appended_to_stays_open_as_it_is(run):
+    """EPERM to turn O_APPEND on or off, root's open files too; other flags may change (fs/fcntl.c, setfl)."""
+
+    async def scenario(world):
+        admin = world.admin()
+        await admin.create("/f")
+        opened = await admin.open("/f")
+        await admin.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=0x40086602, arg=0x20))
+        appending = await admin.open("/f", os.O_WRONLY | os.O_APPEND)
+
+        await refused(fcntl(admin, opened, F_SETFL, os.O_APPEND), errno.EPERM)
+        await refused(fcntl(admin, appending, F_SETFL), errno.EPERM)
+        await fcntl(admin, appending, F_SETFL, os.O_APPEND | os.O_NOATIME)
 
     run(scenario)

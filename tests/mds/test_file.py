@@ -243,3 +243,23 @@ def test_fanotify_asks_by_what_is_marked_and_for_which_events(run):
             await refused(watch(admin, mask, mark), errno.EINVAL)
 
     run(scenario)
+
+
+def test_closing_a_descriptor_gives_the_process_s_locks_up_and_asks_nobody(run):
+    """fs/locks.c, locks_remove_posix: no hook is called; another's locks, and the open file's own, stay."""
+
+    async def scenario(world):
+        user, other = world.user(), world.user("client1")
+        await user.create("/f")
+        mine, theirs = await user.open("/f", os.O_RDWR), await other.open("/f", os.O_RDWR)
+        await lock(user, mine, 1, posix=True, start=0, length=1)
+        await lock(other, theirs, 1, posix=True, start=1, length=1)
+        await lock(user, mine, 0)
+        before = len(asked(world))
+
+        await lock(user, mine, 0, posix=True, closes=True)
+
+        assert asked(world)[before:] == []
+        assert len(world.mdt.flocks) == 2
+
+    run(scenario)

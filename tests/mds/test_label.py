@@ -217,3 +217,31 @@ def test_objects_that_are_not_there_are_judged_as_the_file(run):
         }  # fmt: skip
 
     run(scenario)
+
+
+def test_a_relabel_whose_undoing_failed_too_is_undone_before_the_next_one(run):
+    """The disk of the MDS is full as the label is stored, and as it is taken back from the OSTs, which have it by now.
+    The next relabel ends as if there had been none."""
+
+    async def scenario(world):
+        await written(world)
+        push, store = relabels.Relabels.push, world.mdt.store
+
+        def full(call):
+            raise OSError(errno.ENOSPC, "no space")
+
+        async def full_from_now(self, *args):
+            await push(self, *args)
+            store.op = full
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(relabels.Relabels, "push", full_from_now)
+            await refused(world.admin().relabel("/f", "project_t"), errno.ENOSPC)
+        assert stored(world) == {"mds0": {b"home_t"}, "oss0": {b"project_t"}, "oss1": {b"project_t"}}
+        del store.op
+
+        await world.admin().relabel("/f", "ro_t")
+
+        assert stored(world) == {name: {b"ro_t"} for name in ("mds0", "oss0", "oss1")}
+
+    run(scenario)

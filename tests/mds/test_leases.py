@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from lsm import Fid
-from mds.leases import BREAK_NS, F_RDLCK, F_UNLCK, F_WRLCK, Leases
+from mds.leases import BREAK_NS, F_RDLCK, F_UNLCK, F_WRLCK, WAITS_NS, Leases
 
 FILE = Fid(1, 2)
 A, B = b"a", b"b"
@@ -99,3 +99,36 @@ def test_who_waits_is_called_at_every_change_until_it_leaves(leases):
 
     assert called == [1, 1]
     assert leases.drop(FILE, B) is False
+
+
+@pytest.mark.parametrize(
+    ("write", "kept", "again"), [(True, F_RDLCK, F_RDLCK), (True, F_WRLCK, F_RDLCK), (False, F_WRLCK, F_WRLCK)]
+)  # fmt: skip
+def test_who_waits_to_open_the_file_is_not_kept_waiting_by_a_new_lease(leases, write, kept, again):
+    """An open counts before it begins to wait (fs/locks.c, check_conflicting_open), and no longer than it waits."""
+    leases.take(FILE, A, kept, 0)
+    assert leases.broken(FILE, write=write, now_ns=0, by="client1")
+    leases.drop(FILE, A)
+
+    refused(leases, A, again)
+    assert not leases.broken(FILE, write=write, now_ns=1, by="client1")
+
+    leases.take(FILE, A, again, 2)
+
+
+def test_who_has_stopped_to_wait_is_forgotten(leases):
+    leases.take(FILE, A, F_WRLCK, 0)
+    leases.broken(FILE, write=True, now_ns=0, by="client1")
+    leases.drop(FILE, A)
+
+    refused(leases, A, F_WRLCK, WAITS_NS - 1)
+    leases.take(FILE, A, F_WRLCK, WAITS_NS)
+
+
+def test_a_reader_who_waits_lets_the_holder_have_a_read_lease(leases):
+    leases.take(FILE, A, F_WRLCK, 0)
+    leases.broken(FILE, write=False, now_ns=0, by="client1")
+
+    leases.take(FILE, A, F_RDLCK, 0)
+
+    assert not leases.broken(FILE, write=False, now_ns=0, by="client1")

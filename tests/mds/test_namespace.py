@@ -6,6 +6,7 @@ import os
 import pytest
 
 from labelproof.v1 import context_pb2, mds_pb2
+from mds import inodes
 
 XATTR = "security.selinux"
 
@@ -310,5 +311,29 @@ def test_a_missing_hook_rolls_the_step_back(run, monkeypatch):
         reply = [e for e in world.events("mds0", "rpc") if e["method"] == "Mds/Mkdir" and e["phase"] == "reply"][-1]
         assert "inode_mkdir" in reply["finding"]
         assert [e for e in world.events("mds0", "label") if e["as"] == "d"] == []
+
+    run(scenario)
+
+
+def test_a_directory_with_too_many_subdirectories_to_count_has_one_link(run):
+    """As ext4 with dir_nlink: no EMLINK; beyond 65,000 links it has 1, and keeps that when some go or come."""
+
+    async def scenario(world):
+        user = world.user()
+        for path in ("/d", "/e", "/e/f"):
+            await user.mkdir(path)
+        fid = world.mdt.peeked(None, [(await user.name("/d"))[0]])[-1]
+        with world.mdt.store.op(None) as txn:
+            inodes.update(txn, fid, nlink=inodes.LINKS_MAX - 1)
+        seen = []
+        for act in (
+            lambda: user.mkdir("/d/a"), lambda: user.mkdir("/d/b"), lambda: user.rename("/e/f", "/d/c"),
+            lambda: user.remove("/d/b", "rmdir"), lambda: user.rename("/d/c", "/e/f"),
+        ):  # fmt: skip
+            await act()
+            seen.append((await user.stat("/d")).nlink)
+
+        assert seen == [inodes.LINKS_MAX, 1, 1, 1, 1]
+        assert (await user.stat("/e")).nlink == 3
 
     run(scenario)

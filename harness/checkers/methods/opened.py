@@ -84,18 +84,21 @@ def _readdir(asked: Asked) -> Iterator[Way]:
 
 
 def _lock(asked: Asked) -> Iterator[Way]:
-    case = {"flock": "flock", "lockf": "setlk", "close": "setlk", "getlk": "getlk"}.get(asked.f)
+    case = {"flock": "flock", "lockf": "setlk", "getlk": "getlk"}.get(asked.f)
     for tclass in classes(asked):
         if case:
             yield Way(case, access.expected("flock", case, tclass, stranger=asked.stranger))
     if case is None:
-        yield Way("cancel", ())
+        # A wait ends, or a process closes a descriptor: nobody is asked (fs/locks.c, locks_remove_posix).
+        yield Way("close" if asked.f == "close" else "cancel", ())
 
 
-# include/uapi/linux/fcntl.h: F_SETOWN F_GETOWN F_SETSIG F_GETSIG; F_SETOWN_EX F_GETOWN_EX; leases
+# include/uapi/linux/fcntl.h: F_SETOWN F_GETOWN F_SETSIG F_GETSIG F_GETOWNER_UIDS; F_SETOWN_EX F_GETOWN_EX; F_GETFL;
+# leases
 _FCNTLS: dict[int, tuple[str, str]] = {
-    **dict.fromkeys((8, 9, 10, 11), ("owner", "owner")),
+    **dict.fromkeys((8, 9, 10, 11, 17), ("owner", "owner")),
     **dict.fromkeys((15, 16), ("owner", "owner-ex")),
+    fcntl.F_GETFL: ("getfl", "getfl"),
     fcntl.F_SETLEASE: ("setlease", "setlease"),
     fcntl.F_GETLEASE: ("getlease", "getlease"),
 }

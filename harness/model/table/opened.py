@@ -81,7 +81,9 @@ ROWS: dict[tuple[str, str], str] = {
         file_fcntl(object)          subject -> opener fd {use}  if stranger
         file_fcntl(object)          subject -> object CLASS {write}
     """,
-    # F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG; of F_SETOWN_EX and F_GETOWN_EX selinux_file_fcntl knows nothing.
+    ("fcntl", "getfl"): _HELD.replace("HOOK", "file_fcntl"),
+    # F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_GETOWNER_UIDS; of F_SETOWN_EX and F_GETOWN_EX selinux_file_fcntl knows
+    # nothing.
     ("fcntl", "owner"): _HELD.replace("HOOK", "file_fcntl"),
     ("fcntl", "owner-ex"): "file_fcntl(object)",
     # Nor of leases: what is asked, file_lock asks (fs/locks.c, generic_setlease).

@@ -135,6 +135,7 @@ def _foreign() -> Iterator[Scenario]:
     yield _held("foreign-flock", "flock", "flock", "file", lambda t, fd: t.flock(fd, fcntl.LOCK_SH), **reading)
     yield _held("foreign-getlk", "flock", "getlk", "file", lambda t, fd: t.getlk(fd, fcntl.F_WRLCK), **reading)
     yield _held("foreign-owner", "fcntl", "owner", "file", lambda t, fd: t.fcntl(fd, fcntl.F_GETOWN), **reading)
+    yield _held("foreign-getfl", "fcntl", "getfl", "file", lambda t, fd: t.fcntl(fd, fcntl.F_GETFL), **reading)
     yield _held("foreign-ioctl", "ioctl", "free", "file", lambda t, fd: t.ioctl(fd, _FIONBIO), **reading)
     for op in ("mmap", "mprotect"):
         act = _mapping(op, mmap.PROT_READ, mmap.MAP_SHARED)

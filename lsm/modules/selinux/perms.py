@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from functools import cache
 
-from lsm.hooks import F_SETFL, FAN_PERM, FS_READS, MAY_APPEND, MAY_EXEC, MAY_READ, MAY_WRITE, Mark
+from lsm.hooks import (
+    F_GETFL,
+    F_GETOWNER_UIDS,
+    F_SETFL,
+    FAN_PERM,
+    FS_READS,
+    MAY_APPEND,
+    MAY_EXEC,
+    MAY_READ,
+    MAY_WRITE,
+    Mark,
+)
 
 # FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION
 IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
@@ -15,8 +26,8 @@ IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
 IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
 # FIONBIO FIOASYNC; FIOCLEX FIONCLEX
 IOCTL_FREE, IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
-# F_SETFL and F_GETFL, F_SETOWN and F_GETOWN, F_SETSIG and F_GETSIG; not those with _EX, and no leases.
-FCNTL_USE = frozenset({F_SETFL, 3, 8, 9, 10, 11})
+# And F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG; not those with _EX, and no leases.
+FCNTL_USE = frozenset({F_SETFL, F_GETFL, 8, 9, 10, 11, F_GETOWNER_UIDS})
 _WATCH = {Mark.INODE: "watch", Mark.MOUNT: "watch_mount", Mark.FILESYSTEM: "watch_sb"}
 
 

@@ -274,7 +274,7 @@ class RenameReply(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class LockRequest(_message.Message):
-    __slots__ = ("handle", "posix", "type", "start", "length", "wait", "test", "cancel")
+    __slots__ = ("handle", "posix", "type", "start", "length", "wait", "test", "cancel", "closes")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     POSIX_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -283,6 +283,7 @@ class LockRequest(_message.Message):
     WAIT_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    CLOSES_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
     posix: bool
     type: int
@@ -291,21 +292,24 @@ class LockRequest(_message.Message):
     wait: bool
     test: bool
     cancel: bool
-    def __init__(self, handle: _Optional[bytes] = ..., posix: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., wait: _Optional[bool] = ..., test: _Optional[bool] = ..., cancel: _Optional[bool] = ...) -> None: ...
+    closes: bool
+    def __init__(self, handle: _Optional[bytes] = ..., posix: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., wait: _Optional[bool] = ..., test: _Optional[bool] = ..., cancel: _Optional[bool] = ..., closes: _Optional[bool] = ...) -> None: ...
 
 class LockReply(_message.Message):
-    __slots__ = ("blocked", "type", "start", "length", "pid")
+    __slots__ = ("blocked", "type", "start", "length", "pid", "receipt")
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     blocked: bool
     type: int
     start: int
     length: int
     pid: int
-    def __init__(self, blocked: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
+    receipt: _context_pb2.Receipt
+    def __init__(self, blocked: _Optional[bool] = ..., type: _Optional[int] = ..., start: _Optional[int] = ..., length: _Optional[int] = ..., pid: _Optional[int] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class FcntlRequest(_message.Message):
     __slots__ = ("handle", "cmd", "arg")
@@ -318,12 +322,14 @@ class FcntlRequest(_message.Message):
     def __init__(self, handle: _Optional[bytes] = ..., cmd: _Optional[int] = ..., arg: _Optional[int] = ...) -> None: ...
 
 class FcntlReply(_message.Message):
-    __slots__ = ("token", "value")
+    __slots__ = ("token", "value", "receipt")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     token: bytes
     value: int
-    def __init__(self, token: _Optional[bytes] = ..., value: _Optional[int] = ...) -> None: ...
+    receipt: _context_pb2.Receipt
+    def __init__(self, token: _Optional[bytes] = ..., value: _Optional[int] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class IoctlRequest(_message.Message):
     __slots__ = ("handle", "cmd", "arg")
