@@ -29,7 +29,7 @@ KINDS = ("allow", "deny", "label-of", "transition")
 CAUSES = ("te", "constraint", "rbac", "bounds")
 
 _ACCESS = re.compile(
-    r"(?P<source>\S+)\s+(?P<target>\S+):(?P<tclass>\w+)\s+(?:\{\s*(?P<set>[^{}]+)\}|(?P<one>\w+))\s*\Z"
+    r"(?P<source>\S+)\s+(?P<target>\S+):(?P<tclass>\w+)\s+(?:\{\s*(?P<set>[^{}\s][^{}]*)\}|(?P<one>\w+))\s*\Z"
 )
 _LABEL = re.compile(
     r'(?P<source>\S+)\s+(?P<target>\S+):(?P<tclass>\w+)(?:\s+"(?P<name>[^"]+)")?\s+->\s+(?P<label>\S+)\s*\Z'
@@ -76,12 +76,18 @@ def read(path: Path) -> Suite:
         document = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ValueError(f"{path}:{line}: {error.problem or 'does not read as YAML'}; correct it") from error
+        raise ValueError(f"{path}:{line}: {_said(error)}; correct it") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: does not read as YAML: {error}; correct it") from error
     if document is None:
         raise LookupError(f"{path}: no tests; `labelproof policy test --help` shows some")
     return _Reader(path).suite(document)
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    if "cannot start any token" in (error.problem or ""):
+        return "YAML cannot begin anything so; a tab does not indent, blanks do, and texts that begin with @ ` % want quotes"
+    return error.problem or "does not read as YAML"
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

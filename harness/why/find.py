@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,11 +90,16 @@ def _of_op(stories: Sequence[Story], op: str) -> list[Denial]:
         raise LookupError(f"no operation {op} in this run; the history's harness.jsonl has their names")
     found = [Denial(story, avc) for story in known for avc in story.avcs if avc["denied"] and avc.get("op") == op]
     if not found:
-        end = known[0].ends.get(op, {})
-        raise LookupError(
-            f"nothing was denied in {op}: it ended with {end.get('message') or end.get('phase', 'no end')}"
-        )
+        raise LookupError(f"nothing was denied in {op}: {_end(known[0].ends.get(op, {}))}")
     return found
+
+
+def _end(end: Event) -> str:
+    """How an operation ended that no decision denied: a nodemap may have refused it, or the filesystem itself."""
+    if "errno" not in end:
+        return f"it ended with {end.get('phase', 'no end')}"
+    name = errno.errorcode.get(end["errno"], str(end["errno"]))
+    return f"no decision, but this refused it with {name}: {end.get('message') or 'nothing that is recorded'}"
 
 
 def _of_index(stories: Sequence[Story], cluster: str | None, node: str, index: int, event: str) -> list[Denial]:

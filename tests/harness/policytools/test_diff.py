@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import sepol
+from harness.policy import Policy
 from harness.policytools import diff, tell
 from harness.policytools.diff import Difference, Entry
 from harness.policytools.loaded import Loaded
@@ -165,3 +166,31 @@ def _decided(policy: Loaded, pairs: list[tuple[str, str]]) -> list[frozenset[str
 def _object(kind: str) -> str:
     """A context that is valid for every type, and the same user on both sides, so that no constraint interferes."""
     return f"system_u:object_r:{kind}:s0"
+
+
+@pytest.mark.parametrize(
+    ("more", "changes", "entries"),
+    [
+        ("", 0, []),
+        ("(allow user_t shadow_t (file (read)))", 1, []),
+        ('(typetransition user_t etc_t file "labelproof.conf" user_home_t)', 0, ["labels of new objects"]),
+        ("(booleanif aide_mmap_files (true (allow user_t shadow_t (file (write)))))", 0, ["conditional rules"]),
+    ],
+    ids=["nothing", "rule", "transition", "conditional"],
+)
+def test_one_statement_more_in_debians_policy(
+    more: str, changes: int, entries: list[str], debian: Callable[[str], Path], cache: Path
+) -> None:
+    """Of a hundred thousand rules exactly what is new is told."""
+    with Loaded.of(str(debian("default")), cache) as given:
+        # Compiled again on both sides: the compiler drops attributes that no rule needs.
+        same, other = (
+            Loaded(Policy.compile({"debian.cil": f"{given.policy.cil}{each}"}, "more", cache=cache))
+            for each in ("", more)
+        )
+    found = diff.compare(same, other)
+
+    assert len(found.changes) == changes
+    assert all(change.kind == "allow" and change.gained for change in found.changes)
+    assert [entry.section for entry in found.entries] == entries
+    assert bool(found) == bool(more)

@@ -96,6 +96,8 @@ def test_a_failure_names_its_line(tmp_path: Path, targeted: Loaded) -> None:
     [
         ("  - allow: alcie home:file read", 9, "'alcie' is neither a context nor one of the file's names"),
         ("  - allow: alice home file read", 9, "is not what allow takes; give SUBJECT OBJECT:CLASS { PERMISSION ... }"),
+        ("  - deny: alice home:file { }", 9, "is not what deny takes; give SUBJECT OBJECT:CLASS { PERMISSION ... }"),
+        ("\t- allow: alice home:file read", 9, "a tab does not indent, blanks do"),
         ("  - name: nothing", 9, "a test asserts nothing; give one of allow, deny, label-of, transition"),
         ("  - allow: alice home:file read\n    becuase: te", 10, "'becuase' is not known here"),
         ("  - allow: alice home:file read\n    because: te", 10, "because is 'te'; give one of te"),

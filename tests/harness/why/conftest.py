@@ -135,6 +135,8 @@ def act_unlabeled(cluster, admin, folder):
 def act_owner(cluster, admin, folder):
     with contextlib.suppress(PermissionError):
         cluster.client().login(USER, uid=1000).chmod(folder, 0o700)
+    with contextlib.suppress(FileNotFoundError):
+        admin.unlink(f"{folder}/nothing")
 
 
 def act_labels(cluster, admin, folder):

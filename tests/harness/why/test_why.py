@@ -209,12 +209,21 @@ def test_names_of_events(stories: list[Story], denied: Denied, folder: Path) -> 
         (["denied", "mds0:999999"], 5, "names no denial"),
         (["denied", "mds0#999999"], 5, "names no denial"),
         (["label", "/nonesuch"], 5, "no object '/nonesuch'"),
+        (["denied", "op1"], 5, "nothing was denied in op1: it ended with ok"),
     ],
 )
 def test_nothing_there(arguments: list[str], code: int, said: str, run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     """What names nothing is told in one line with the forms that do."""
     assert command.run(["why", *arguments, "--run", str(run.path)]) == code
     assert said in capfd.readouterr().err
+
+
+def test_refused_without_a_decision(stories: list[Story], run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    """What a nodemap or the filesystem itself refused is told with errno and sentence."""
+    op = next(end["op"] for end in stories[0].ends.values() if end.get("errno") == 2)
+
+    assert command.run(["why", "denied", op, "--run", str(run.path)]) == 5
+    assert f"nothing was denied in {op}: no decision, but this refused it with ENOENT: " in capfd.readouterr().err
 
 
 def test_several_are_listed(run: Run, stories: list[Story], denied: Denied, capfd: pytest.CaptureFixture[str]) -> None:
