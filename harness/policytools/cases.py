@@ -86,7 +86,9 @@ def read(path: Path) -> Suite:
 
 def _said(error: yaml.MarkedYAMLError) -> str:
     if "cannot start any token" in (error.problem or ""):
-        return "YAML cannot begin anything so; a tab does not indent, blanks do, and texts that begin with @ ` % want quotes"
+        return (
+            "YAML begins nothing so: a tab does not indent, blanks do, and a text that begins with @ ` % wants quotes"
+        )
     return error.problem or "does not read as YAML"
 
 
