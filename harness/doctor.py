@@ -15,6 +15,7 @@ from typing import Literal
 import sepol
 from harness import clusters, owner, store
 from harness.clusters import debris, docker_image, engine
+from harness.clusters.errors import ClusterError
 from harness.faults import inside
 from harness.results import Exit
 from harness.store import Store
@@ -99,7 +100,12 @@ def container_engine(_home: Store) -> Iterator[Finding]:
     """Where there is one: whether it has what our image is made of, and what killed runs left on it."""
     if engine.problem():
         return
-    there = engine.connect()
+    try:
+        there = engine.connect()
+    except ClusterError as error:
+        what, _, remedy = str(error).partition("; ")
+        yield Finding("container engine", "warning", what, remedy)
+        return
     try:
         base, left = docker_image.lacking(there), debris.left(there)
     finally:

@@ -39,6 +39,12 @@ def _fault(cluster: Cluster, question: Question) -> list[str]:
     return named.active(cluster)
 
 
+def _faults(cluster: Cluster, _question: Question) -> list[str]:
+    from harness.faults import named
+
+    return named.active(cluster)
+
+
 def _heal(cluster: Cluster, question: Question) -> list[str]:
     from harness.faults import named
 
@@ -58,6 +64,7 @@ def _require_context(cluster: Cluster, context: str) -> None:
 _ANSWERS: dict[str, Callable[[Cluster, Question], Any]] = {
     "exec": _exec,
     "fault": _fault,
+    "faults": _faults,
     "heal": _heal,
     "down": lambda _cluster, _question: "ending",
 }

@@ -11,6 +11,7 @@ import os
 import platform
 import secrets
 import shlex
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -120,8 +121,9 @@ def _require(options: RunOptions, home: Store) -> None:
         raise ValueError(f"no runtime {options.runtime!r}; there are {', '.join(clusters.RUNTIMES)}")
     if reason := clusters.RUNTIMES[options.runtime]().available():
         raise Unavailable(f"runtime {options.runtime}: {reason}")
-    if reason := store.shortage(home.root, DISK_BYTES_MIN):
-        raise Unavailable(reason)
+    for folder, elsewhere in ((home.root, "--store"), (Path(tempfile.gettempdir()), "TMPDIR")):
+        if reason := store.shortage(folder, DISK_BYTES_MIN):
+            raise Unavailable(f"{reason}; free some, or set {elsewhere}")
     if reason := sepol.available():
         raise sepol.Missing(reason)
 

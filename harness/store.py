@@ -128,4 +128,4 @@ def shortage(path: Path, needed_bytes: int) -> str | None:
     free = shutil.disk_usage(path).free
     if free >= needed_bytes:
         return None
-    return f"{path.resolve()} has {free >> 20} MiB left and {needed_bytes >> 20} are needed; free some, or set --store"
+    return f"{path.resolve()} has {free >> 20} MiB left and {needed_bytes >> 20} are needed"

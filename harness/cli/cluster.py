@@ -11,6 +11,7 @@ from rich.table import Table
 from harness import calls, standing
 from harness.cli import choice, context
 from harness.cli.context import Shared
+from harness.clusters import ClusterError
 from harness.results import Exit
 
 _EXAMPLES = """\b
@@ -52,10 +53,10 @@ def up(
 @context.JSON
 @click.pass_obj
 def status(shared: Shared, names: tuple[str, ...], as_json: bool) -> None:
-    """Say which clusters are up, and where their nodes listen."""
+    """Say which clusters are up, where their nodes listen, and which faults are in place."""
     found = [standing.state(shared.home, name) for name in names] or standing.states(shared.home)
     if as_json:
-        context.print_json([_row(item) for item in found])
+        context.print_json([_row(item) | {"faults": _faults(item)} for item in found])
         return
     console = context.console()
     for item in found:
@@ -65,6 +66,8 @@ def status(shared: Shared, names: tuple[str, ...], as_json: bool) -> None:
         for node, address in item.nodes.items():
             table.add_row(node, address)
         console.print(table)
+        for active in _faults(item):
+            console.print(f"  in place: {active}; `labelproof fault heal` heals it", markup=False)
     if not found:
         console.print("no cluster is up; `labelproof cluster up` starts one")
 
@@ -111,6 +114,15 @@ def down(shared: Shared, name: str) -> None:
     """Take the cluster NAME down; its run stays recorded."""
     run = standing.down(shared.home, name)
     click.echo(f"cluster {name} is down; `labelproof check {run.id}` judges what happened on it")
+
+
+def _faults(found: standing.State) -> list[str]:
+    """The faults in place on a cluster that is up and answers."""
+    try:
+        active: list[str] = standing.ask(found, do="faults") if found.alive else []
+    except (ClusterError, OSError):
+        return []
+    return active
 
 
 def _row(found: standing.State) -> dict[str, object]:

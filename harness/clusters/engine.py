@@ -57,15 +57,16 @@ def problem() -> str | None:
     if importlib.util.find_spec("docker") is None:
         return "the docker SDK is not installed; pip install docker"
     try:
-        url = environment().get("DOCKER_HOST") or DEFAULT
+        environ = environment()
     except ClusterError as error:
         return str(error)
+    url = environ.get("DOCKER_HOST") or DEFAULT
     if url.startswith("ssh://"):
         host = urlsplit(url).hostname
         remedy = f"run on {host} itself, or set DOCKER_HOST=tcp://{host}:2376 with TLS"
         return f"engines are not used over ssh ({url}); {remedy}"
     try:
-        _ping(url)
+        _ping(url, plain=not {"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"} & set(environ))
     except PermissionError:
         return f"the engine at {url} is not for this user; join the group docker, or run as root"
     except (OSError, ValueError) as error:
@@ -163,19 +164,24 @@ def _configured_context() -> str:
     return name
 
 
-def _ping(url: str) -> None:
-    """OSError, or ValueError, where nobody is at the other end who answers as an engine does."""
+def _ping(url: str, *, plain: bool) -> None:
+    """OSError, or ValueError, where nobody is at the other end who answers as an engine does; `plain`: without TLS."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        with socket.socket(socket.AF_UNIX) as there:
-            there.settimeout(PING_S_MAX)
-            there.connect(parts.path)
-            there.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
-            if not there.recv(64).startswith(b"HTTP/1."):
-                raise ValueError("what listens there is no engine")
+        there = socket.socket(socket.AF_UNIX)
     elif parts.scheme == "tcp":
-        # TLS or not is for the SDK to see; what is asked here is whether to wait for it.
-        socket.create_connection((parts.hostname or "", parts.port or 2375), timeout=PING_S_MAX).close()
+        there = socket.create_connection((parts.hostname or "", parts.port or 2375), timeout=PING_S_MAX)
+    else:
+        return
+    with there:
+        there.settimeout(PING_S_MAX)
+        if parts.scheme == "unix":
+            there.connect(parts.path)
+        elif not plain:
+            return  # the SDK has the keys; what is asked here is whether to wait for it
+        there.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
+        if there.recv(64).split(b" ")[:2] not in ([b"HTTP/1.0", b"200"], [b"HTTP/1.1", b"200"]):
+            raise ValueError("what listens there is no engine")
 
 
 def _place() -> str:

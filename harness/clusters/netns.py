@@ -45,7 +45,8 @@ class Netns:
         if importlib.util.find_spec("pyroute2") is None:
             return "pyroute2 is not installed; pip install pyroute2"
         if lacking := [name for name, number in _CAPS.items() if not _capable(number)]:
-            return f"network namespaces need {' and '.join(lacking)}; run as root, or use the runtime processes"
+            remedy = "run as root, or as the root of a user namespace: unshare -Ur labelproof ..."
+            return f"network namespaces need {' and '.join(lacking)}; {remedy}"
         return None
 
     def start(self, spec: ClusterSpec, run_dir: Path) -> Cluster:

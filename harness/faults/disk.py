@@ -106,7 +106,9 @@ class ReadOnly(_OfDisk):
 
     def _remount(self, cluster: Cluster, mode: str) -> None:
         volume = self.volume(cluster)
-        inside.entered(volume.pid, "-m", ["mount", "-o", f"remount,{mode}", str(volume.path)])
+        # The options that it has are not given again: among them is a user of whom a user namespace may not know.
+        command = ["mount", "--options-mode", "ignore", "-o", f"remount,{mode}", str(volume.path)]
+        inside.entered(volume.pid, "-m", command)
 
 
 def _grow(fd: int, step: int) -> None:

@@ -399,10 +399,33 @@ def test_a_cluster_stays_up_between_commands(program: Command, tmp_path: Path) -
         "labelproof: no client 'client9' in this cluster; there are client0, client1\n",
     )
     assert (twice[0], "up already" in twice[2]) == (Exit.USAGE, True)
-    assert status == [json.loads(up[1])]
+    assert status == [json.loads(up[1]) | {"faults": []}]
     assert list((tmp_path / "s" / "clusters").iterdir()) == []
     assert program("cluster", "down", "demo")[0] == Exit.NOTHING
     assert program("check")[0] == Exit.PASSED
+
+
+def test_a_cluster_is_broken_and_healed(program: Command) -> None:
+    """A fault is there from one command to the next, status tells of it, and it goes by its name or as one of all."""
+    try:
+        program("cluster", "up", "demo")
+        begun = program("fault", "start", "pause", "client1")
+        told = program("cluster", "status", "demo")
+        as_json = json.loads(program("cluster", "status", "--json")[1])
+        unknown = program("fault", "start", "flood", "client1")
+        impossible = program("fault", "start", "link-down", "client0")
+        healed = program("fault", "heal")
+        after = program("cluster", "status", "demo")
+    finally:
+        program("cluster", "down", "demo")
+
+    assert begun == (0, "pause client1: in place; `labelproof fault heal pause` heals it\n", "")
+    assert "in place: pause client1" in told[1]
+    assert as_json[0]["faults"] == ["pause client1"]
+    assert (unknown[0], "no fault 'flood'; there are kill" in unknown[2]) == (Exit.NOTHING, True)
+    assert (impossible[0] != 0, "netns" in impossible[2]) == (True, True)
+    assert healed == (0, "pause client1: healed\n", "")
+    assert "in place" not in after[1]
 
 
 def test_the_state_of_a_cluster_is_its_owners_alone(program: Command, tmp_path: Path) -> None:

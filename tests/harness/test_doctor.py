@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import clusters, doctor, owner, store
+from harness.clusters import ClusterError, engine
 from harness.results import Exit
 from harness.store import Store
 
@@ -67,6 +68,21 @@ def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     finding = next(doctor.folders(Store(tmp_path)))
 
     assert (finding.state, finding.exit) == ("missing", Exit.UNAVAILABLE)
+
+
+def test_an_engine_that_cannot_be_used_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it answers a ping and nothing else: what is wrong with it is told like everything else."""
+
+    def connect() -> None:
+        raise ClusterError("no container engine answers at tcp://lab:2376 (wrong keys); start one")
+
+    monkeypatch.setattr(engine, "problem", lambda: None)
+    monkeypatch.setattr(engine, "connect", connect)
+
+    (finding,) = doctor.container_engine(Store(tmp_path))
+
+    assert (finding.state, finding.remedy) == ("warning", "start one")
+    assert "wrong keys" in finding.detail
 
 
 def test_leftovers_of_the_dead_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,10 @@ def test_what_cannot_be_run_is_refused_before_anything_is_made(
         run(home, PASSING, runtime="warp")
     with monkeypatch.context() as patch:
         patch.setattr(store, "shortage", lambda *_: "the disk is full")
-        with pytest.raises(runner.Unavailable, match="the disk is full"):
+        with pytest.raises(runner.Unavailable, match="the disk is full; free some, or set --store"):
+            run(home, PASSING)
+        patch.setattr(store, "shortage", lambda path, _: None if path == home.root else f"{path} is full")
+        with pytest.raises(runner.Unavailable, match="is full; free some, or set TMPDIR"):
             run(home, PASSING)
     monkeypatch.setenv("LABELPROOF_LIBSEPOL", "/nonesuch.so")
     with pytest.raises(sepol.Missing):

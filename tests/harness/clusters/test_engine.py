@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,31 @@ def test_where_no_engine_answers_that_is_said_at_once(
     assert time.monotonic() - begin < 0.3
     with pytest.raises(ClusterError, match="no container engine answers"):
         engine.connect()
+
+
+@pytest.mark.parametrize(("answer", "engine_there"), [(b"HTTP/1.0 200 OK", True), (b"HTTP/1.1 404 Not Found", False)])
+def test_what_answers_by_tcp_has_to_be_an_engine(
+    answer: bytes, engine_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything may listen at an address; with TLS it is for the SDK to find out, which has the keys."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        served = threads.submit(_served, server, answer)
+
+        problem = engine.problem()
+
+        assert served.result(5).startswith(b"GET /_ping")
+        assert (problem is None) is engine_there
+        monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+        assert engine.problem() is None
+
+
+def _served(server: socket.socket, answer: bytes) -> bytes:
+    connection, _ = server.accept()
+    with connection:
+        asked = connection.recv(4096)
+        connection.sendall(answer + b"\r\n\r\n")
+    return asked
 
 
 def test_no_engine_over_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
