@@ -19,7 +19,9 @@ _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """`differences` fail; `known` are tolerated, each with its entry; `xpass` and `expired` are entries."""
+    """`differences` fail; `known` are tolerated, each with its entry; `xpass` and `expired` are entries. `uncompared`
+    are the tests that only `after` has, where only common ones were asked for. Nothing is the same where nothing was
+    `compared`."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -29,11 +31,13 @@ class Diff:
     expired: tuple[Known, ...] = ()
     tests: int = 0
     decisions: int = 0
+    uncompared: int = 0
+    compared: bool = True
 
     @property
     def same(self) -> bool:
-        """Nothing is different but what is KNOWN, and no KNOWN entry has expired."""
-        return not (self.differences or self.expired)
+        """Nothing is different but what is KNOWN, no KNOWN entry has expired, and there was something to compare."""
+        return self.compared and not (self.differences or self.expired)
 
 
 def compare(
@@ -45,7 +49,8 @@ def compare(
     valid = [entry for entry in known if entry.expires >= today]
     excused = [(item, _excuse(item, valid)) for item in found]
     used = {id(entry) for _, entry in excused if entry}
-    both = {test: () for test in before.tests if test in after.tests}
+    both = {test: () for test in before.tests if test in after.tests and not (common and test == OUTSIDE)}
+    new = after.tests.keys() - before.tests.keys() - {OUTSIDE} if common else ()
     return Diff(
         before.about,
         after.about,
@@ -55,6 +60,8 @@ def compare(
         expired,
         len(both.keys() - {OUTSIDE}),
         after.decisions,
+        len(new),
+        bool(both),
     )
 
 

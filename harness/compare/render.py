@@ -65,8 +65,10 @@ def text(diff: Diff, *, everything: bool = False) -> Iterator[str]:
 
 def verdict(diff: Diff) -> str:
     """One line."""
-    compared = f"{diff.tests} tests, {diff.decisions} decisions"
+    compared = f"{_tests(diff.tests)}, {diff.decisions} decisions"
     tolerated = f", {len(diff.known)} known" if diff.known else ""
+    if not (diff.compared or diff.differences or diff.expired):
+        return "NOTHING COMPARED: no test is on both sides; choose tests that both have, or write the baseline anew"
     if diff.same:
         return f"NO DIFFERENCE: {compared}{tolerated}"
     expired = f", {len(diff.expired)} KNOWN entries expired" if diff.expired else ""
@@ -75,7 +77,7 @@ def verdict(diff: Diff) -> str:
 
 
 def to_json(diff: Diff) -> dict[str, Any]:
-    """JSON values: before, after, same, differences, known, xpass, expired, tests, decisions."""
+    """JSON values: before, after, same, differences, known, xpass, expired, tests, decisions, uncompared, compared."""
     return {
         "before": dict(diff.before),
         "after": dict(diff.after),
@@ -86,6 +88,8 @@ def to_json(diff: Diff) -> dict[str, Any]:
         "expired": [entry.to_json() for entry in diff.expired],
         "tests": diff.tests,
         "decisions": diff.decisions,
+        "uncompared": diff.uncompared,
+        "compared": diff.compared,
     }
 
 
@@ -109,6 +113,8 @@ def _about(diff: Diff) -> Iterator[str]:
     yield f"after:  {_side(diff.after)}"
     if diff.before.get("digest") != diff.after.get("digest"):
         yield f"the policies differ: {_policy(diff.before)} before, {_policy(diff.after)} now"
+    if diff.compared and diff.uncompared:
+        yield f"not compared: {_tests(diff.uncompared)} that only the side after has"
 
 
 def _side(about: Mapping[str, Any]) -> str:
@@ -125,6 +131,10 @@ def _more(cause: Cause) -> str:
         return ""
     tests = f" in {cause.tests} tests" if cause.tests > 1 else ""
     return f"; and {cause.more} more of this{tests}"
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
 
 
 def _size(cause: Cause) -> int:

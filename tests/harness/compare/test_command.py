@@ -27,7 +27,7 @@ def test_same_and_different(record: Record, plain: Run, tmp_path: Path, capfd: p
     changed = record(rules=MAKE).path
 
     assert command.run(["diff", str(copy), str(plain.path)]) == 0
-    assert "NO DIFFERENCE: 1 tests, " in capfd.readouterr().out
+    assert "NO DIFFERENCE: 1 test, " in capfd.readouterr().out
     assert command.run(["diff", str(copy), str(changed), "--html", "page.html"]) == 1
     out = capfd.readouterr().out
     assert out.index("new allows") < out.index("DIFFERENT")

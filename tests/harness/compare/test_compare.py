@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from harness.compare import Behaviour, Difference, compare, of_run
-from harness.compare.behaviour import Operation, line
+from harness.compare import Behaviour, Difference, compare, of_run, render
+from harness.compare.behaviour import OUTSIDE, Operation, line
 from harness.compare.differences import KINDS, of_operation
 from harness.store import Run
 
@@ -152,6 +152,20 @@ def test_worst_first() -> None:
 
     assert order == ["allow", "deny", "errno"]
     assert order == sorted(order, key=list(KINDS).index)
+
+
+def test_nothing_compared_is_not_the_same(record: Record, plain: Run) -> None:
+    """Nothing passes vacuously: tests of another suite, of the runs' common ones, are none."""
+    one = of_run(plain)
+    other = replace(one, tests={f"other.py::{test}": one.tests[test] for test in one.tests if test != OUTSIDE})
+
+    found = compare(one, other, today=TODAY, common=True)
+    some = compare(one, replace(one, tests={**one.tests, **other.tests}), today=TODAY, common=True)
+
+    assert (found.same, found.tests, found.differences) == (False, 0, ())
+    assert render.verdict(found).startswith("NOTHING COMPARED: no test is on both sides")
+    assert (some.same, some.uncompared) == (True, len([test for test in one.tests if test != OUTSIDE]))
+    assert "not compared: " in "\n".join(render.text(some))
 
 
 def test_tests_that_did_not_run() -> None:
