@@ -52,6 +52,7 @@ class Txn:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        # Whether it wrote, and so stands in a savepoint.
         self.changed = False
         self.reply: Message | None = None
         self.undos: list[Undo] = []
@@ -60,8 +61,12 @@ class Txn:
         return self._db.execute(sql, params)
 
     def write(self, sql: str, *params: Param) -> int:
-        """Runs a statement that changes rows; how many it changed."""
-        self.changed = True
+        """Runs a statement that changes rows; how many it changed. The first one begins the step's savepoint."""
+        if not self.changed:
+            self.changed = True
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN")
+            self._db.execute("SAVEPOINT op")
         return self._db.execute(sql, params).rowcount
 
     def undo(self, callback: Undo) -> None:
@@ -152,24 +157,21 @@ class Store:
         As it ends, the call's firings are held against its declaration (`verify` False: a step that asks nothing,
         of a call that asked before). `call` None is for the target's own steps.
         """
-        if not self.db.in_transaction:
-            self.db.execute("BEGIN")
         txn = Txn(self.db)
-        self.db.execute("SAVEPOINT op")
+        row = None
         try:
             with disk_errors(self.path):
                 yield txn
                 if call is not None and verify:
                     call.verify()
-                row = self._numbered(txn, call) if txn.changed else None
-                self.db.execute("RELEASE op")
+                if txn.changed:
+                    row = self._numbered(txn, call)
+                    self.db.execute("RELEASE op")
         except BaseException as error:
             self._rolled_back(txn, error)
             raise
         if txn.changed:
             self._join(txn, row)
-        elif self._group is None:
-            self.db.execute("COMMIT")
 
     async def committed(self, transno: int) -> None:
         """Returns when the step `transno` is durable; OSError if its group could not be made so."""
@@ -238,24 +240,24 @@ class Store:
     def _rolled_back(self, txn: Txn, error: BaseException) -> None:
         """Undoes one step. If that takes the whole transaction (SQLite may end it itself), the group is lost."""
         group = self._group
-        if not self._back_to_savepoint():
+        if not self._stands_without(txn):
             self._group = None
             if group is not None:
                 self._failed(group, error)
-            elif self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-        elif group is None:
+        if self._group is None and self.db.in_transaction:
             self.db.execute("ROLLBACK")
         _take_back(txn.undos)
 
-    def _back_to_savepoint(self) -> bool:
+    def _stands_without(self, txn: Txn) -> bool:
+        """Takes what the step wrote out of the open transaction; False if the group went with it."""
         if not self.db.in_transaction:
-            return False
-        try:
-            self.db.execute("ROLLBACK TO op")
-            self.db.execute("RELEASE op")
-        except sqlite3.Error:
-            return False
+            return self._group is None
+        if txn.changed:
+            try:
+                self.db.execute("ROLLBACK TO op")
+                self.db.execute("RELEASE op")
+            except sqlite3.Error:
+                return False
         return True
 
     def _failed(self, group: _Group, error: BaseException) -> None:
