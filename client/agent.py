@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import rpc.context
@@ -69,17 +70,21 @@ class Agent:
         """One call of a task; whatever fails in it is in the reply."""
         call.takes("file")
         try:
-            return pb.SyscallReply(definite=True, value=values.to_proto(await self._run(call, req)))
+            args = values.fields_to_python(req.args)
+            result = await self.act(call, req.task, req.mount, req.name, args, op=req.op, test=req.test)
+            return pb.SyscallReply(definite=True, value=values.to_proto(result))
         except OSError as error:
             return _failed(error)
 
-    async def _run(self, call: Call, req: pb.SyscallRequest) -> Any:
-        task = self._tasks.get(req.task)
+    def act(
+        self, call: Call, task: str, mount: str, name: str, args: Mapping[str, Any], *, op: str = "", test: str = ""
+    ) -> Coroutine[Any, Any, Any]:  # fmt: skip
+        """The call of a task itself, in plain Python: what `syscall` is for whoever is in this process."""
         ctx = Ctx(
-            self._node, self._tasks, task, self._mounted(req.mount), call,
-            op=req.op or call.op, test=req.test or call.test,
+            self._node, self._tasks, self._tasks.get(task), self._mounted(mount), call,
+            op=op or call.op, test=test or call.test,
         )  # fmt: skip
-        return await ops.run(ctx, req.name, values.fields_to_python(req.args))
+        return ops.run(ctx, name, args)
 
     def _mounted(self, name: str) -> Mount:
         try:
@@ -89,7 +94,7 @@ class Agent:
 
     def _check_claim(self, claimed: Subject) -> None:
         node = self._node
-        modules = [m.name for m in node.framework.modules if m.xattr]
+        modules = list(node.framework.kept.values())
         peer = Peer(node.config.cluster, node.role, node.name)
         node.admission.nodemap(peer).admitted(claimed, modules)
 

@@ -52,9 +52,12 @@ class Ctx:
     def _use(
         self, mount: Mount, opener: Caller | None = None, opened_by: Mapping[str, str] | None = None
     ) -> None:  # fmt: skip
-        own = mount.caller(self.task.context, subject=self.task.subject)
         self.mount = mount
-        self.caller: Caller = (opener or own).doing(op=self._op, test=self._test)
+        self.caller: Caller = (
+            mount.caller(self.task.context, self.task.subject, self._op, self._test)
+            if opener is None
+            else opener.doing(op=self._op, test=self._test)
+        )
         self.guard = self._guard(mount, opened_by)
         self.mdc = Mdc(mount, self.caller, self.guard, self.task.id)
         self.walk = Walk(self.mdc)

@@ -63,7 +63,7 @@ class Mdc:
 
     async def send(self, rpc: str, request: Message, ticket: bytes = b"") -> Any:
         """The reply to `rpc` ("open"); a lost one is sent again as the same call."""
-        return await getattr(self._mount.mds, rpc)(request, self._caller.doing(ticket=ticket), retry=RESENDS)
+        return await getattr(self._mount.mds, rpc)(request, self._caller.bearing(ticket), retry=RESENDS)
 
     async def root(self) -> Entry:
         """The root with a ticket of this subject's, asked for once."""

@@ -10,6 +10,7 @@ from typing import Any
 from client.entry import Entry
 from host.node import Node
 from labelproof.v1 import mds_pb2, oss_pb2
+from lsm import Subject
 from rpc import Caller, Stub
 
 _MDS = mds_pb2.DESCRIPTOR.services_by_name["Mds"]
@@ -73,11 +74,11 @@ class Mount:
     @property
     def modules(self) -> Mapping[str, str]:
         """xattr -> module name of the node's modules that keep labels, in call order."""
-        return {m.xattr: m.name for m in self._node.framework.modules if m.xattr}
+        return self._node.framework.kept
 
-    def caller(self, context: bytes, **rest: Any) -> Caller:
+    def caller(self, context: bytes, subject: Subject, op: str, test: str) -> Caller:
         """A task of this node as the caller."""
-        return Caller(context, sepol=self._node.policy.sepol, **rest)
+        return Caller(context, subject, op, test, sepol=self._node.policy.sepol)
 
     def _stub(self, name: str, service: Any) -> Stub:
         channel = self._node.channel(name)

@@ -104,7 +104,7 @@ class Node:
 
     def module_of(self, xattr: str) -> str | None:
         """The enabled module that keeps its labels in `xattr`."""
-        return next((m.name for m in self.framework.modules if m.xattr == xattr), None)
+        return self.framework.kept.get(xattr)
 
     # --- peers -------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lsm.hooks import HOOKS, Hooks
@@ -22,6 +22,8 @@ class Framework:
 
     def __init__(self, modules: Sequence[Hooks]) -> None:
         self.modules = tuple(sorted(modules, key=lambda module: module.name != "capability"))
+        # The label attributes that the modules keep -> their names, in call order.
+        self.kept: Mapping[str, str] = {m.xattr: m.name for m in self.modules if m.xattr}
         self._bound = {hook: _overriders(self.modules, hook) for hook in HOOKS}
 
     def overriders(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
@@ -31,11 +33,6 @@ class Framework:
     def module(self, name: str) -> Hooks | None:
         """The enabled module of that name."""
         return next((m for m in self.modules if m.name == name), None)
-
-    @property
-    def xattrs(self) -> tuple[str, ...]:
-        """The label attributes that the modules keep, in call order."""
-        return tuple(m.xattr for m in self.modules if m.xattr)
 
 
 class Mediator:

@@ -99,7 +99,7 @@ class App:
         node = self._node
         given = node.config.root_context
         stored = {}
-        for xattr in labels.kept(node):
+        for xattr in node.framework.kept:
             label = labels.default(node, xattr) if given is None else self._canonical(given)
             if label is not None:
                 stored[xattr] = label
@@ -122,7 +122,7 @@ class App:
         batch.flush()
 
     def _raw(self, txn: Txn, inode: Inode) -> admin_pb2.RawObject:
-        names = dict.fromkeys([*(labels.kept(self._node) if self._node.policy.loaded else ()), *inode.labels])
+        names = dict.fromkeys([*(self._node.framework.kept if self._node.policy.loaded else ()), *inode.labels])
         return admin_pb2.RawObject(
             fid=fid_message(inode.fid), target=self._node.name, path=entries.path(txn, inode.fid, ROOT),
             mode=inode.mode, labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in names],

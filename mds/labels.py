@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from host.node import Node
 from lsm import Fid
 from mds.inodes import Inode
 from rpc import Batch, Call
 
 
-def kept(node: Node) -> Mapping[str, str]:
-    """The xattrs of labels -> the modules that keep them there, in call order."""
-    return {m.xattr: m.name for m in node.framework.modules if m.xattr}
-
-
 def default(node: Node, xattr: str) -> bytes | None:
     """What an inode without a label counts as: the initial SID `file` (selinux_inode_getsecurity)."""
     server = node.policy.server
-    if server is None or kept(node).get(xattr) != "selinux":
+    if server is None or node.module_of(xattr) != "selinux":
         return None
     return server.sid_to_context(server.initial_sid("file")).encode()
 

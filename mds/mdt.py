@@ -13,7 +13,7 @@ from host.node import Node
 from host.store import Store, Txn
 from labelproof.v1 import mds_pb2
 from lsm import Fid, Obj, vfs
-from mds import entries, inodes, labels, reaper, relabels
+from mds import entries, inodes, reaper, relabels
 from mds.clients import Clients
 from mds.flocks import Flocks
 from mds.handles import Handle, Handles
@@ -66,7 +66,7 @@ class Mdt:
     @property
     def modules(self) -> Mapping[str, str]:
         """The xattrs of labels -> the modules that keep them there, in call order."""
-        return labels.kept(self.node)
+        return self.node.framework.kept
 
     def policy_changed(self) -> None:
         """The superblock's label is the policy's to give."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from host.node import Node
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Subject
-from mds import inodes, labels, privs, stripes
+from mds import inodes, privs, stripes
 from mds.inodes import Inode
 from rpc import Call, Caller, Stub
 from rpc.status import failure
@@ -126,7 +126,7 @@ class Osts:
 
     def _entry(self, inode: Inode) -> context_pb2.Entry:
         """The file as it is: an OST judges an object that is not there as the file itself."""
-        return inodes.entry(inode, labels.kept(self._node))
+        return inodes.entry(inode, self._node.framework.kept)
 
     async def _named(
         self, name: str, stripe: int, one: Callable[[Stub, int, Caller], Awaitable[T]], caller: Caller

@@ -72,7 +72,7 @@ class Relabels:
         known = replace(inode, label_version=relabel.version - 1)
         if relabel.old is not None:
             known = replace(known, labels={**inode.labels, relabel.name: relabel.old})
-        entry = inodes.entry(known, labels.kept(self._node))
+        entry = inodes.entry(known, self._node.framework.kept)
         label = context_pb2.Label(name=relabel.name, value=relabel.new)
         await self._osts.set_label(inode, entry, label, relabel.version, call, behalf)
 

@@ -37,7 +37,7 @@ class Ost:
     @property
     def modules(self) -> Mapping[str, str]:
         """The xattrs of labels -> the modules that keep them there, in call order."""
-        return {m.xattr: m.name for m in self.node.framework.modules if m.xattr}
+        return self.node.framework.kept
 
     def policy_changed(self) -> None:
         """The superblock's label is the policy's to give."""

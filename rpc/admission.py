@@ -76,7 +76,7 @@ class Admission:
     def use(self, framework: Framework) -> None:
         """Judges by these modules from now on: the ones of a policy that was just loaded."""
         self.framework = framework
-        self._modules = tuple(m.name for m in framework.modules if m.xattr)
+        self._modules = tuple(framework.kept.values())
         self._cache.clear()
 
     def set_nodemaps(self, nodemaps: Iterable[Nodemap]) -> None:

@@ -50,8 +50,17 @@ class Caller:
         return cls(data, named, behalf=acted, behalf_subject=context.named(behalf) if behalf else None, **rest)
 
     def doing(self, **changes: Any) -> Caller:
-        """The same subject with another op, test, ticket, sepol or receipt."""
+        """The same subject with another op, test, sepol or receipt."""
         return replace(self, **changes)
+
+    def bearing(self, ticket: bytes) -> Caller:
+        """The same with a walk ticket, which most calls to the MDS have (replace takes four times as long)."""
+        if ticket == self.ticket:
+            return self
+        return Caller(
+            self.context, self.subject, self.op, self.test, ticket, self.behalf, self.behalf_subject, self.sepol,
+            self.receipt,
+        )  # fmt: skip
 
 
 class Channel(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -31,33 +31,37 @@ class MediationError(PermissionError):
 class Case:
     """One way an rpc can go: hooks that fire at least as often as counted, and what else is in order."""
 
-    must: Counter[Hook]
+    must: Mapping[Hook, int]
     may: frozenset[Hook]
     anything: bool = False
+
+    def also(self, hooks: Counter[Hook]) -> Case:
+        """The case where `hooks` fire besides."""
+        return Case(Counter(self.must) + hooks, self.may, self.anything)
 
 
 @dataclass(frozen=True, slots=True)
 class Mediation:
-    """The declaration of one rpc: cases by name, or `none` with the reason; `walk` fires besides on a walk."""
+    """The declaration of one rpc: cases by name, `walked` as they are on a walk; or `none` with the reason."""
 
     cases: Mapping[str, Case]
     none: str
-    walk: Counter[Hook]
+    walked: Mapping[str, Case]
 
     def finding(self, case: str | None, walk: bool, fired: Mapping[Firing, int]) -> str | None:
         """The sentence that says how the firings break the declaration, or None."""
-        counts: Counter[Hook] = Counter()
+        # Plain dicts: every step of every call comes by here.
+        counts: dict[Hook, int] = {}
         for (hook, role, _), count in fired.items():
-            counts[hook, role] += count
+            counts[hook, role] = counts.get((hook, role), 0) + count
         if self.none:
             return f"declares no mediation, yet {_text(counts)} fired" if counts else None
-        taken = self.cases.get(case or "")
+        taken = (self.walked if walk else self.cases).get(case or "")
         if taken is None:
             return f"takes the case {case!r}, which is not declared" if case else "took none of its declared cases"
-        must = taken.must + self.walk if walk else taken.must
-        if missing := must - counts:
+        if missing := [hook for hook, count in taken.must.items() if counts.get(hook, 0) < count]:
             return f"case {case}: {_text(missing)} did not fire"
-        if not taken.anything and (extra := counts.keys() - must.keys() - taken.may):
+        if not taken.anything and (extra := [h for h in counts if h not in taken.must and h not in taken.may]):
             return f"case {case}: {_text(extra)} fired, but is not declared"
         return None
 
@@ -82,7 +86,8 @@ def declared(method: MethodDescriptor) -> Mediation:
         )
         for case in option.cases
     }
-    return Mediation(cases, option.none, Counter(_parsed(text, where) for text in option.walk))
+    walk = Counter(_parsed(text, where) for text in option.walk)
+    return Mediation(cases, option.none, {name: case.also(walk) for name, case in cases.items()})
 
 
 def _parsed(text: str, where: str) -> Hook:
@@ -92,5 +97,5 @@ def _parsed(text: str, where: str) -> Hook:
     return match[1], match[2]
 
 
-def _text(hooks: Counter[Hook] | set[Hook]) -> str:
+def _text(hooks: Iterable[Hook]) -> str:
     return ", ".join(f"{hook}({role})" for hook, role in sorted(hooks))

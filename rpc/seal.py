@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hmac
+from functools import lru_cache
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -17,6 +18,8 @@ from rpc.call import Call
 from rpc.context import fid_message, fid_of, task_digest
 
 MAC_BYTES = 16
+# About 200 bytes each.
+TICKETS_KEPT = 4096
 # include/uapi/linux/capability.h
 CAP_DAC_READ_SEARCH = 2
 
@@ -30,6 +33,8 @@ class Seal:
         if len(key) < MAC_BYTES:
             raise ValueError(f"the cluster's key has {len(key)} bytes; {MAC_BYTES} are the least")
         self._key = key
+        # A ticket says the same whenever it is made, so that one can be compared with one that is made anew.
+        self.ticket = lru_cache(TICKETS_KEPT)(self._ticket)
 
     def seal(self, kind: str, message: Message) -> bytes:
         """The serialized Sealed of `message`."""
@@ -51,7 +56,7 @@ class Seal:
     def _mac(self, kind: str, body: bytes) -> bytes:
         return hmac.digest(self._key, kind.encode() + b"\0" + body, "sha256")[:MAC_BYTES]
 
-    def ticket(self, fid: Fid, subject_digest: bytes, seqno: int) -> bytes:
+    def _ticket(self, fid: Fid, subject_digest: bytes, seqno: int) -> bytes:
         """A walk ticket: this subject reached this FID under policy `seqno`."""
         return self.seal("ticket", context_pb2.Ticket(fid=fid_message(fid), subject=subject_digest, policy_seqno=seqno))
 
@@ -61,13 +66,15 @@ class Seal:
         `ticket`: one that rides in the request; else the call's. ESTALE for a ticket of another policy seqno (walk
         again); EACCES for none, or one of another subject or FID.
         """
-        refusal = self._ticket_refusal(call, fid, seqno, call.ticket if ticket is None else ticket)
-        if refusal is None:
+        shown = call.ticket if ticket is None else ticket
+        if hmac.compare_digest(shown, self.ticket(fid, call.subject.digest, seqno)):
             return
+        refusal = self._ticket_refusal(call, fid, seqno, shown)
         if refusal.errno == errno.ESTALE or not call.lsm.capable(CAP_DAC_READ_SEARCH):
             raise refusal
 
-    def _ticket_refusal(self, call: Call, fid: Fid, seqno: int, data: bytes) -> OSError | None:
+    def _ticket_refusal(self, call: Call, fid: Fid, seqno: int, data: bytes) -> OSError:
+        """What is wrong with a ticket that is not the one for this."""
         try:
             ticket = self.open("ticket", data, context_pb2.Ticket)
         except OSError as refusal:
@@ -76,9 +83,7 @@ class Seal:
             return OSError(errno.EACCES, f"the ticket is for another file than {fid}")
         if not hmac.compare_digest(ticket.subject, call.subject.digest):
             return OSError(errno.EACCES, f"the ticket for {fid} is another subject's")
-        if ticket.policy_seqno != seqno:
-            return OSError(errno.ESTALE, f"the ticket for {fid} is of policy {ticket.policy_seqno}, not {seqno}")
-        return None
+        return OSError(errno.ESTALE, f"the ticket for {fid} is of policy {ticket.policy_seqno}, not {seqno}")
 
     def token(self, token: context_pb2.Token) -> bytes:
         """A data token; `rights` are MAY_* bits of lsm/hooks.py, `expires_ns` wall time."""

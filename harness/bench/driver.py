@@ -146,11 +146,7 @@ class Driver:
         async def run(name: str, **args: Any) -> Any:
             lsm = Mediator(call.framework, call.subject)
             own = replace(call, lsm=lsm, batch=self._node.recorder.batch())
-            request = pb.SyscallRequest(task=task, mount="/", name=name, args=values.fields(args))
-            reply = await self._agent.syscall(own, request)
-            if reply.errno:
-                raise OSError(reply.errno, f"{name} of task {task}: {reply.message}")
-            return values.plain(reply.value)
+            return await self._agent.act(own, task, "/", name, args)
 
         return run
 

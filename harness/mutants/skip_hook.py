@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,4 +69,5 @@ class Skipping(seams.Bent):
 
 def _anything(declared: Mediation) -> Mediation:
     """The same cases, each of which may fire whatever it likes."""
-    return Mediation({name: Case(Counter(), frozenset(), anything=True) for name in declared.cases}, "", Counter())
+    cases = {name: Case({}, frozenset(), anything=True) for name in declared.cases}
+    return Mediation(cases, "", cases)

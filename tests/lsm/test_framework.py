@@ -207,7 +207,7 @@ def test_a_users_own_module_beside_ours(framework, task, thing, perform) -> None
     labels = Mediator(ours, task()).labels("inode_init_security", parent, Obj("new", "file", name="n"))
 
     assert (refused.errno, refused.error.decision.module, len(refused.checks)) == (errno.EACCES, "curfew", 3)
-    assert ours.xattrs == ("security.selinux", "security.curfew")
+    assert tuple(ours.kept) == ("security.selinux", "security.curfew")
     assert labels == {"selinux": "user_u:object_r:home_t:s0", "curfew": "night"}
 
 
