@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,10 @@ _DISK_ERRORS = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errn
 Undo = Callable[[], object]
 Param = int | str | bytes | None
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+# How many inodes or objects a target remembers, about a kilobyte each.
+KEPT_MAX = 10_000
 
 # SQLite's integers are signed; a larger xid cannot be kept, so it cannot be served.
 XID_MAX = (1 << 63) - 1
@@ -46,12 +50,16 @@ CREATE TABLE IF NOT EXISTS replies (
 
 
 class Txn:
-    """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends."""
+    """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends.
 
-    __slots__ = ("_db", "changed", "reply", "undos")
+    `kept`: what was read before and still stands, if the step may build on that.
+    """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    __slots__ = ("_db", "_kept", "changed", "reply", "undos")
+
+    def __init__(self, db: sqlite3.Connection, kept: dict[Hashable, Any] | None = None) -> None:
         self._db = db
+        self._kept = {} if kept is None else kept
         # Whether it wrote, and so stands in a savepoint.
         self.changed = False
         self.reply: Message | None = None
@@ -59,6 +67,20 @@ class Txn:
 
     def read(self, sql: str, *params: Param) -> sqlite3.Cursor:
         return self._db.execute(sql, params)
+
+    def remembered(self, key: Hashable, load: Callable[[], T]) -> T:
+        """What `load` reads, or what it gave before, until `forget(key)` or a rollback. Not to be changed in place."""
+        try:
+            found: T = self._kept[key]
+        except KeyError:
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            found = self._kept[key] = load()
+        return found
+
+    def forget(self, key: Hashable) -> None:
+        """To be called with each write to what is remembered as `key`."""
+        self._kept.pop(key, None)
 
     def write(self, sql: str, *params: Param) -> int:
         """Runs a statement that changes rows; how many it changed. The first one begins the step's savepoint."""
@@ -129,6 +151,7 @@ class Store:
         self.locks = Locks()
         self.replies = replies
         self._recorder = recorder
+        self._kept: dict[Hashable, Any] = {}
         self._group: _Group | None = None
         self._before: list[Callable[[], None]] = []
         with disk_errors(path):
@@ -157,7 +180,7 @@ class Store:
         As it ends, the call's firings are held against its declaration (`verify` False: a step that asks nothing,
         of a call that asked before). `call` None is for the target's own steps.
         """
-        txn = Txn(self.db)
+        txn = Txn(self.db, self._kept)
         row = None
         try:
             with disk_errors(self.path):
@@ -240,6 +263,7 @@ class Store:
     def _rolled_back(self, txn: Txn, error: BaseException) -> None:
         """Undoes one step. If that takes the whole transaction (SQLite may end it itself), the group is lost."""
         group = self._group
+        self._kept.clear()
         if not self._stands_without(txn):
             self._group = None
             if group is not None:
@@ -262,6 +286,7 @@ class Store:
 
     def _failed(self, group: _Group, error: BaseException) -> None:
         """Nothing of the group happened; whoever waits for it hears why, and the target goes on."""
+        self._kept.clear()
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
         _take_back(group.undos)

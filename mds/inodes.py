@@ -88,6 +88,10 @@ _LABELS = "SELECT name, value FROM xattrs WHERE fid = ? AND (name > 'security.' 
 
 def get(txn: Txn, fid: Fid) -> Inode | None:
     """The inode of a FID, with its labels, if there is one."""
+    return txn.remembered(fid, lambda: _read(txn, fid))
+
+
+def _read(txn: Txn, fid: Fid) -> Inode | None:
     key = fid_bytes(fid)
     row = txn.read(_INODE, key).fetchone()
     return None if row is None else _inode(fid, row, dict(txn.read(_LABELS, key, acl.ACCESS)))
@@ -95,6 +99,7 @@ def get(txn: Txn, fid: Fid) -> Inode | None:
 
 def insert(txn: Txn, inode: Inode) -> None:
     """Stores a new inode and its labels."""
+    txn.forget(inode.fid)
     marks = ", ".join("?" * (1 + len(_COLUMNS)))
     values = (_stored(name, getattr(inode, name)) for name in _COLUMNS)
     txn.write(f"INSERT INTO inodes VALUES ({marks})", fid_bytes(inode.fid), *values)
@@ -110,6 +115,7 @@ def update(txn: Txn, fid: Fid, **columns: object) -> None:
         for name in ("mtime", "mode"):
             if {name, f"{name}_ns"} & columns.keys():
                 columns.setdefault(f"{name}_at_ns", columns["ctime_ns"])
+    txn.forget(fid)
     changes = ", ".join(f"{name} = ?" for name in columns)
     values = (_stored(name, value) for name, value in columns.items())
     txn.write(f"UPDATE inodes SET {changes} WHERE fid = ?", *values, fid_bytes(fid))
@@ -117,6 +123,7 @@ def update(txn: Txn, fid: Fid, **columns: object) -> None:
 
 def delete(txn: Txn, fid: Fid) -> None:
     """The end of an inode and its xattrs."""
+    txn.forget(fid)
     txn.write("DELETE FROM inodes WHERE fid = ?", fid_bytes(fid))
     txn.write("DELETE FROM xattrs WHERE fid = ?", fid_bytes(fid))
 
@@ -144,11 +151,13 @@ def xattr_names(txn: Txn, fid: Fid) -> list[str]:
 
 def set_xattr(txn: Txn, fid: Fid, name: str, value: bytes) -> None:
     """Stores an xattr, over the one that is there."""
+    txn.forget(fid)
     txn.write("INSERT OR REPLACE INTO xattrs VALUES (?, ?, ?)", fid_bytes(fid), name, value)
 
 
 def remove_xattr(txn: Txn, fid: Fid, name: str) -> bool:
     """Whether there was one to remove."""
+    txn.forget(fid)
     return txn.write("DELETE FROM xattrs WHERE fid = ? AND name = ?", fid_bytes(fid), name) > 0
 
 

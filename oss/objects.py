@@ -65,6 +65,10 @@ class Object:
 
 def get(txn: Txn, fid: Fid, stripe: int) -> Object | None:
     """The object with its labels, if there is one."""
+    return txn.remembered((fid, stripe), lambda: _read(txn, fid, stripe))
+
+
+def _read(txn: Txn, fid: Fid, stripe: int) -> Object | None:
     key = fid_bytes(fid)
     row = txn.read(f"SELECT {COLUMNS} FROM objects WHERE fid = ? AND stripe = ?", key, stripe).fetchone()
     if row is None:
@@ -76,6 +80,7 @@ def get(txn: Txn, fid: Fid, stripe: int) -> Object | None:
 
 def put(txn: Txn, o: Object) -> None:
     """Stores an object, over what is there of it, with exactly its labels."""
+    txn.forget((o.fid, o.stripe))
     key = fid_bytes(o.fid)
     txn.write(
         "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -87,11 +92,13 @@ def put(txn: Txn, o: Object) -> None:
 
 
 def resize(txn: Txn, o: Object, size: int) -> None:
+    txn.forget((o.fid, o.stripe))
     txn.write("UPDATE objects SET size = ? WHERE fid = ? AND stripe = ?", size, fid_bytes(o.fid), o.stripe)
 
 
 def written(txn: Txn, o: Object) -> None:
     """Notes the object's size and times after a write."""
+    txn.forget((o.fid, o.stripe))
     txn.write(
         "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?"
         " WHERE fid = ? AND stripe = ?",
@@ -100,6 +107,7 @@ def written(txn: Txn, o: Object) -> None:
 
 
 def delete(txn: Txn, fid: Fid, stripe: int) -> None:
+    txn.forget((fid, stripe))
     for table in ("objects", "labels"):
         txn.write(f"DELETE FROM {table} WHERE fid = ? AND stripe = ?", fid_bytes(fid), stripe)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from host.store import Store, fid_bytes, fid_from
+from host.store import Store, Txn, fid_bytes, fid_from
 from lsm import Fid
 from rpc import Recorder, ReplyCache, SystemClock
 
@@ -139,6 +139,45 @@ def test_a_step_that_only_reads_has_no_transno(run):
 
         assert store.transno == 0
         assert not store.db.in_transaction
+
+    run(scenario)
+
+
+def counted(txn: Txn) -> int:
+    """How many things there are, remembered until somebody forgets it."""
+    return txn.remembered("things", lambda: txn.read("SELECT COUNT(*) FROM things").fetchone()[0])
+
+
+def grow(store: Store, name: str, *, fails: bool = False) -> None:
+    with store.op(None) as txn:
+        txn.write("INSERT INTO things VALUES (?)", name)
+        txn.forget("things")
+        counted(txn)
+        if fails:
+            raise OSError(errno.EACCES, "refused")
+
+
+@pytest.mark.parametrize("lost", ["the step", "its group"])
+def test_what_a_lost_step_read_of_its_own_writes_is_not_remembered(run, lost):
+    """What is remembered lasts over steps, and is gone once a step or a group is rolled back that may have made it."""
+
+    async def scenario(store, reopen):
+        grow(store, "a")
+        await store.settled()
+        with store.op(None) as txn:
+            assert txn.remembered("things", lambda: 1 / 0) == 1
+        if lost == "the step":
+            with pytest.raises(PermissionError):
+                grow(store, "b", fails=True)
+        else:
+            grow(store, "b")
+            db, store.db = store.db, FullDisk(store.db, "COMMIT")
+            with pytest.raises(OSError):
+                await store.settled()
+            store.db = db
+
+        with store.op(None) as txn:
+            assert counted(txn) == 1
 
     run(scenario)
 
