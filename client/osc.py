@@ -15,12 +15,14 @@ from client.mdc import RESENDS
 from client.stripe import Run
 from labelproof.v1 import oss_pb2 as pb
 from lsm.hooks import MAY_READ
-from rpc import Caller, definite
+from rpc import Caller, bulk, definite
 from rpc.status import failure
 
 # One rpc's data, and one read's or write's (which may be short, as POSIX allows).
 RPC_BYTES_MAX = 1 << 20
 IO_BYTES_MAX = 1 << 21
+
+WriteRequest = bulk.kind(pb.WriteRequest)
 
 
 class Osc:
@@ -39,11 +41,9 @@ class Osc:
         sizes: dict[int, int] = {}
         short = False
         for run, reply in await self._each(self._runs(at, length), self._read):
-            # Protobuf copies the bytes each time that they are looked at; from here on they are copied once.
-            data = reply.data
-            parts.update(run.scatter(data))
+            parts.update(run.scatter(reply.data))
             sizes[run.stripe] = reply.size
-            short = short or len(data) < run.length
+            short = short or len(reply.data) < run.length
         whole = b"".join(part for _, part in sorted(parts.items(), key=itemgetter(0)))
         return whole[: max(0, await self._size(sizes, at + length) - at)] if short else whole
 
@@ -54,7 +54,7 @@ class Osc:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
         def send(run: Run) -> Coroutine[Any, Any, Any]:
-            request = pb.WriteRequest(
+            request = WriteRequest(
                 token=self._file.token, stripe=run.stripe, offset=run.offset, data=run.gather(data, at)
             )
             return self._send(run.stripe, "write", request)
@@ -67,7 +67,7 @@ class Osc:
         if mask == MAY_READ:
             await self._send(0, "read", pb.ReadRequest(token=self._file.token))
         else:
-            await self._send(0, "write", pb.WriteRequest(token=self._file.token))
+            await self._send(0, "write", WriteRequest(token=self._file.token))
 
     async def allocate(self, at: int, length: int, *, zero: bool, grow: bool) -> None:
         """Room for a range, or zeros in its place; what an object has of a range lies in one piece there."""

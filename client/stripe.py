@@ -35,12 +35,13 @@ class Run:
     def length(self) -> int:
         return sum(p.length for p in self.pieces)
 
-    def gather(self, data: bytes | memoryview, base: int) -> bytes:
+    def gather(self, data: bytes | memoryview, base: int) -> bytes | memoryview:
         """The run's bytes out of `data`, which begins at the file's offset `base`."""
         view = memoryview(data)
-        return b"".join(view[p.at - base : p.at - base + p.length] for p in self.pieces)
+        parts = [view[p.at - base : p.at - base + p.length] for p in self.pieces]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def scatter(self, data: bytes) -> Iterator[tuple[int, memoryview | bytes]]:
+    def scatter(self, data: bytes | memoryview) -> Iterator[tuple[int, memoryview | bytes]]:
         """What the object answered, piece by piece by its place in the file; zeros where it did not answer."""
         view = memoryview(data)
         for p in self.pieces:

@@ -42,7 +42,7 @@ class Files:
         finally:
             os.close(fd)
 
-    def write(self, fid: Fid, stripe: int, offset: int, data: bytes, size: int) -> None:
+    def write(self, fid: Fid, stripe: int, offset: int, data: bytes | memoryview, size: int) -> None:
         """Writes into an object of `size` bytes, all of `data` or OSError."""
         path = self._path(fid, stripe)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -8,7 +8,7 @@ In reading order:
     seal, replies                   tickets, tokens and receipts; the reply cache
     status                          the one table of errors, definite or not
     clock, record                   time, and the node's history
-    methods                         the rpcs as the descriptors say them
+    methods, bulk                   the rpcs as the descriptors say them, and large data in their messages
     memory, transport_grpc          the two transports
     echo                            a bare gRPC echo with the second's options, to measure ours against
     health                          who serves at an address, and whether it is well

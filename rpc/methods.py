@@ -13,6 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, Servic
 from google.protobuf.message import Message
 
 from labelproof.v1 import context_pb2
+from rpc import bulk
 from rpc.admission import READS
 from rpc.context import fid_of
 from rpc.record import component
@@ -65,7 +66,8 @@ def _method(service: ServiceDescriptor, m: MethodDescriptor) -> Method:
     receipt = "receipt" in m.output_type.fields_by_name
     return Method(
         name=name, service=service.name, handler=snake(m.name), path=f"/{service.full_name}/{m.name}",
-        request=message_factory.GetMessageClass(m.input_type), reply=message_factory.GetMessageClass(m.output_type),
+        request=bulk.kind(message_factory.GetMessageClass(m.input_type)),
+        reply=bulk.kind(message_factory.GetMessageClass(m.output_type)),
         receipt=receipt, mutating=receipt and name not in READS, place=_place_reader(m), descriptor=m,
         recorded=not m.GetOptions().Extensions[context_pb2.unrecorded],  # type: ignore[index]
     )  # fmt: skip

@@ -153,7 +153,9 @@ class Served:
 
     async def _once(self, call: Call, request: Message, body: bytes) -> bytes:
         """The handler's reply, or the kept one if this is a resend."""
-        call.request_digest = hashlib.sha256(self.method.path.encode() + b"\0" + body).digest()
+        digest = hashlib.sha256(self.method.path.encode() + b"\0")
+        digest.update(body)
+        call.request_digest = digest.digest()
         replies, client, xid = self.site.replies, call.peer.node, call.xid
         replies.acknowledge(client, call.acked_xid)
         row = await replies.find(client, xid, call.request_digest, call.subject.digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 from dataclasses import replace
+from typing import Any
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, oss_pb2
@@ -15,15 +16,17 @@ from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
 from oss.ost import check_end
-from rpc import Call
+from rpc import Call, bulk
 
 LENGTH_MAX = 1 << 20
+
+ReadReply = bulk.kind(oss_pb2.ReadReply)
 
 
 class Data(Base):
     """Reads and writes of one object."""
 
-    async def read(self, call: Call, req: oss_pb2.ReadRequest) -> oss_pb2.ReadReply:
+    async def read(self, call: Call, req: oss_pb2.ReadRequest) -> Any:
         """What the object holds there, short at its end. An object that was never written is empty."""
         call.takes("token")
         token = self._token(call, req.token, req.stripe, MAY_READ)
@@ -34,7 +37,7 @@ class Data(Base):
             o, _ = self._allowed(txn, call, token, wanted, MAY_READ)
             data = self._ost.files.read(o.fid, o.stripe, req.offset, req.length, o.size)
         await self._ost.store.settled()
-        return oss_pb2.ReadReply(data=data, size=o.size, judged=self._moved(call, o, token))
+        return ReadReply(data=data, size=o.size, judged=self._moved(call, o, token))
 
     async def write(self, call: Call, req: oss_pb2.WriteRequest) -> oss_pb2.WriteReply:
         """Writes all of it, making the object with its labels first. EFBIG beyond what an object may hold."""

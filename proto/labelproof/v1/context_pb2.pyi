@@ -10,6 +10,8 @@ MEDIATION_FIELD_NUMBER: _ClassVar[int]
 mediation: _descriptor.FieldDescriptor
 UNRECORDED_FIELD_NUMBER: _ClassVar[int]
 unrecorded: _descriptor.FieldDescriptor
+BULK_FIELD_NUMBER: _ClassVar[int]
+bulk: _descriptor.FieldDescriptor
 
 class Case(_message.Message):
     __slots__ = ("name", "must", "may")

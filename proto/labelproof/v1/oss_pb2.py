@@ -25,13 +25,17 @@ _sym_db = _symbol_database.Default()
 from labelproof.v1 import context_pb2 as labelproof_dot_v1_dot_context__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17labelproof/v1/oss.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"#\n\x11OssConnectRequest\x12\x0e\n\x06\x63lient\x18\x01 \x01(\t\"_\n\x0fOssConnectReply\x12\x0f\n\x07nodemap\x18\x01 \x01(\t\x12\x16\n\x0elast_committed\x18\x02 \x01(\x04\x12\x14\n\x0cpolicy_seqno\x18\x03 \x01(\x04\x12\r\n\x05sepol\x18\x04 \x01(\t\"L\n\x0bReadRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\r\"7\n\tReadReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06judged\x18\x03 \x01(\x08\"K\n\x0cWriteRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"m\n\x10\x46\x61llocateRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\x04\x12\x0c\n\x04zero\x18\x05 \x01(\x08\x12\x0c\n\x04grow\x18\x06 \x01(\x08\"S\n\nWriteReply\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06judged\x18\x02 \x01(\x08\x12\'\n\x07receipt\x18\x0f \x01(\x0b\x32\x16.labelproof.v1.Receipt\"\xa3\x01\n\x0fSetLabelRequest\x12\x1f\n\x03\x66id\x18\x01 \x01(\x0b\x32\x12.labelproof.v1.Fid\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12#\n\x05label\x18\x03 \x01(\x0b\x32\x14.labelproof.v1.Label\x12\x15\n\rlabel_version\x18\x04 \x01(\x04\x12#\n\x05\x65ntry\x18\x05 \x01(\x0b\x32\x14.labelproof.v1.Entry\"Q\n\x0cPunchRequest\x12\x0e\n\x06stripe\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12#\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x14.labelproof.v1.Entry\"E\n\x0eGlimpseRequest\x12#\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x14.labelproof.v1.Entry\x12\x0e\n\x06stripe\x18\x02 \x01(\r\"n\n\x0cGlimpseReply\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\x12\x12\n\nchanged_ns\x18\x03 \x01(\x03\x12\x17\n\x0funprivileged_ns\x18\x04 \x01(\x03\x12\x13\n\x0boutsider_ns\x18\x05 \x01(\x03\"E\n\x0e\x44\x65stroyRequest\x12#\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x14.labelproof.v1.Entry\x12\x0e\n\x06stripe\x18\x02 \x01(\r\"3\n\x08OssReply\x12\'\n\x07receipt\x18\x0f \x01(\x0b\x32\x16.labelproof.v1.Receipt2\x87\x08\n\x03Oss\x12\xaa\x01\n\x07\x43onnect\x12 .labelproof.v1.OssConnectRequest\x1a\x1e.labelproof.v1.OssConnectReply\"]\x8a\xb5\x18Y\x12Wadmission is the check: certificate, nodemap and sepol; no object of a subject is named\x12\x64\n\x04Read\x12\x1a.labelproof.v1.ReadRequest\x1a\x18.labelproof.v1.ReadReply\"&\x8a\xb5\x18\"\n \n\x05token\x12\x17\x66ile_permission(object)\x12y\n\x05Write\x12\x1b.labelproof.v1.WriteRequest\x1a\x19.labelproof.v1.WriteReply\"8\x8a\xb5\x18\x34\n2\n\x05token\x12\x17\x66ile_permission(object)\x1a\x10\x63\x61pable(subject)\x12\x81\x01\n\tFallocate\x12\x1f.labelproof.v1.FallocateRequest\x1a\x19.labelproof.v1.WriteReply\"8\x8a\xb5\x18\x34\n2\n\x05token\x12\x17\x66ile_permission(object)\x1a\x10\x63\x61pable(subject)\x12~\n\x08SetLabel\x12\x1e.labelproof.v1.SetLabelRequest\x1a\x17.labelproof.v1.OssReply\"9\x8a\xb5\x18\x35\n3\n\x07relabel\x12\x16inode_setxattr(object)\x1a\x10\x63\x61pable(subject)\x12t\n\x05Punch\x12\x1b.labelproof.v1.PunchRequest\x1a\x17.labelproof.v1.OssReply\"5\x8a\xb5\x18\x31\n/\n\x04size\x12\x15inode_setattr(object)\x1a\x10\x63\x61pable(subject)\x12|\n\x07Glimpse\x12\x1d.labelproof.v1.GlimpseRequest\x1a\x1b.labelproof.v1.GlimpseReply\"5\x8a\xb5\x18\x31\n/\n\x04size\x12\x15inode_getattr(object)\x1a\x10\x63\x61pable(subject)\x12z\n\x07\x44\x65stroy\x12\x1d.labelproof.v1.DestroyRequest\x1a\x17.labelproof.v1.OssReply\"7\x8a\xb5\x18\x33\n1\n\x07\x64\x65stroy\x12\x14inode_unlink(object)\x1a\x10\x63\x61pable(subject)b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17labelproof/v1/oss.proto\x12\rlabelproof.v1\x1a\x1blabelproof/v1/context.proto\"#\n\x11OssConnectRequest\x12\x0e\n\x06\x63lient\x18\x01 \x01(\t\"_\n\x0fOssConnectReply\x12\x0f\n\x07nodemap\x18\x01 \x01(\t\x12\x16\n\x0elast_committed\x18\x02 \x01(\x04\x12\x14\n\x0cpolicy_seqno\x18\x03 \x01(\x04\x12\r\n\x05sepol\x18\x04 \x01(\t\"L\n\x0bReadRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\r\"=\n\tReadReply\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18\x01\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06judged\x18\x03 \x01(\x08\"Q\n\x0cWriteRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x12\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18\x01\"m\n\x10\x46\x61llocateRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\x04\x12\x0c\n\x04zero\x18\x05 \x01(\x08\x12\x0c\n\x04grow\x18\x06 \x01(\x08\"S\n\nWriteReply\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06judged\x18\x02 \x01(\x08\x12\'\n\x07receipt\x18\x0f \x01(\x0b\x32\x16.labelproof.v1.Receipt\"\xa3\x01\n\x0fSetLabelRequest\x12\x1f\n\x03\x66id\x18\x01 \x01(\x0b\x32\x12.labelproof.v1.Fid\x12\x0e\n\x06stripe\x18\x02 \x01(\r\x12#\n\x05label\x18\x03 \x01(\x0b\x32\x14.labelproof.v1.Label\x12\x15\n\rlabel_version\x18\x04 \x01(\x04\x12#\n\x05\x65ntry\x18\x05 \x01(\x0b\x32\x14.labelproof.v1.Entry\"Q\n\x0cPunchRequest\x12\x0e\n\x06stripe\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12#\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x14.labelproof.v1.Entry\"E\n\x0eGlimpseRequest\x12#\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x14.labelproof.v1.Entry\x12\x0e\n\x06stripe\x18\x02 \x01(\r\"n\n\x0cGlimpseReply\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\x12\x12\n\nchanged_ns\x18\x03 \x01(\x03\x12\x17\n\x0funprivileged_ns\x18\x04 \x01(\x03\x12\x13\n\x0boutsider_ns\x18\x05 \x01(\x03\"E\n\x0e\x44\x65stroyRequest\x12#\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x14.labelproof.v1.Entry\x12\x0e\n\x06stripe\x18\x02 \x01(\r\"3\n\x08OssReply\x12\'\n\x07receipt\x18\x0f \x01(\x0b\x32\x16.labelproof.v1.Receipt2\x87\x08\n\x03Oss\x12\xaa\x01\n\x07\x43onnect\x12 .labelproof.v1.OssConnectRequest\x1a\x1e.labelproof.v1.OssConnectReply\"]\x8a\xb5\x18Y\x12Wadmission is the check: certificate, nodemap and sepol; no object of a subject is named\x12\x64\n\x04Read\x12\x1a.labelproof.v1.ReadRequest\x1a\x18.labelproof.v1.ReadReply\"&\x8a\xb5\x18\"\n \n\x05token\x12\x17\x66ile_permission(object)\x12y\n\x05Write\x12\x1b.labelproof.v1.WriteRequest\x1a\x19.labelproof.v1.WriteReply\"8\x8a\xb5\x18\x34\n2\n\x05token\x12\x17\x66ile_permission(object)\x1a\x10\x63\x61pable(subject)\x12\x81\x01\n\tFallocate\x12\x1f.labelproof.v1.FallocateRequest\x1a\x19.labelproof.v1.WriteReply\"8\x8a\xb5\x18\x34\n2\n\x05token\x12\x17\x66ile_permission(object)\x1a\x10\x63\x61pable(subject)\x12~\n\x08SetLabel\x12\x1e.labelproof.v1.SetLabelRequest\x1a\x17.labelproof.v1.OssReply\"9\x8a\xb5\x18\x35\n3\n\x07relabel\x12\x16inode_setxattr(object)\x1a\x10\x63\x61pable(subject)\x12t\n\x05Punch\x12\x1b.labelproof.v1.PunchRequest\x1a\x17.labelproof.v1.OssReply\"5\x8a\xb5\x18\x31\n/\n\x04size\x12\x15inode_setattr(object)\x1a\x10\x63\x61pable(subject)\x12|\n\x07Glimpse\x12\x1d.labelproof.v1.GlimpseRequest\x1a\x1b.labelproof.v1.GlimpseReply\"5\x8a\xb5\x18\x31\n/\n\x04size\x12\x15inode_getattr(object)\x1a\x10\x63\x61pable(subject)\x12z\n\x07\x44\x65stroy\x12\x1d.labelproof.v1.DestroyRequest\x1a\x17.labelproof.v1.OssReply\"7\x8a\xb5\x18\x33\n1\n\x07\x64\x65stroy\x12\x14inode_unlink(object)\x1a\x10\x63\x61pable(subject)b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'labelproof.v1.oss_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_READREPLY'].fields_by_name['data']._loaded_options = None
+  _globals['_READREPLY'].fields_by_name['data']._serialized_options = b'\210\265\030\001'
+  _globals['_WRITEREQUEST'].fields_by_name['data']._loaded_options = None
+  _globals['_WRITEREQUEST'].fields_by_name['data']._serialized_options = b'\210\265\030\001'
   _globals['_OSS'].methods_by_name['Connect']._loaded_options = None
   _globals['_OSS'].methods_by_name['Connect']._serialized_options = b'\212\265\030Y\022Wadmission is the check: certificate, nodemap and sepol; no object of a subject is named'
   _globals['_OSS'].methods_by_name['Read']._loaded_options = None
@@ -55,25 +59,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READREQUEST']._serialized_start=205
   _globals['_READREQUEST']._serialized_end=281
   _globals['_READREPLY']._serialized_start=283
-  _globals['_READREPLY']._serialized_end=338
-  _globals['_WRITEREQUEST']._serialized_start=340
-  _globals['_WRITEREQUEST']._serialized_end=415
-  _globals['_FALLOCATEREQUEST']._serialized_start=417
-  _globals['_FALLOCATEREQUEST']._serialized_end=526
-  _globals['_WRITEREPLY']._serialized_start=528
-  _globals['_WRITEREPLY']._serialized_end=611
-  _globals['_SETLABELREQUEST']._serialized_start=614
-  _globals['_SETLABELREQUEST']._serialized_end=777
-  _globals['_PUNCHREQUEST']._serialized_start=779
-  _globals['_PUNCHREQUEST']._serialized_end=860
-  _globals['_GLIMPSEREQUEST']._serialized_start=862
-  _globals['_GLIMPSEREQUEST']._serialized_end=931
-  _globals['_GLIMPSEREPLY']._serialized_start=933
-  _globals['_GLIMPSEREPLY']._serialized_end=1043
-  _globals['_DESTROYREQUEST']._serialized_start=1045
-  _globals['_DESTROYREQUEST']._serialized_end=1114
-  _globals['_OSSREPLY']._serialized_start=1116
-  _globals['_OSSREPLY']._serialized_end=1167
-  _globals['_OSS']._serialized_start=1170
-  _globals['_OSS']._serialized_end=2201
+  _globals['_READREPLY']._serialized_end=344
+  _globals['_WRITEREQUEST']._serialized_start=346
+  _globals['_WRITEREQUEST']._serialized_end=427
+  _globals['_FALLOCATEREQUEST']._serialized_start=429
+  _globals['_FALLOCATEREQUEST']._serialized_end=538
+  _globals['_WRITEREPLY']._serialized_start=540
+  _globals['_WRITEREPLY']._serialized_end=623
+  _globals['_SETLABELREQUEST']._serialized_start=626
+  _globals['_SETLABELREQUEST']._serialized_end=789
+  _globals['_PUNCHREQUEST']._serialized_start=791
+  _globals['_PUNCHREQUEST']._serialized_end=872
+  _globals['_GLIMPSEREQUEST']._serialized_start=874
+  _globals['_GLIMPSEREQUEST']._serialized_end=943
+  _globals['_GLIMPSEREPLY']._serialized_start=945
+  _globals['_GLIMPSEREPLY']._serialized_end=1055
+  _globals['_DESTROYREQUEST']._serialized_start=1057
+  _globals['_DESTROYREQUEST']._serialized_end=1126
+  _globals['_OSSREPLY']._serialized_start=1128
+  _globals['_OSSREPLY']._serialized_end=1179
+  _globals['_OSS']._serialized_start=1182
+  _globals['_OSS']._serialized_end=2213
 # @@protoc_insertion_point(module_scope)
