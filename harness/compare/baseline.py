@@ -64,7 +64,8 @@ def read(path: Path) -> Baseline:
             try:
                 reader.take(number, orjson.loads(line))
             except (ValueError, TypeError, KeyError) as error:
-                raise ValueError(f"baseline {path}, line {number}: {_said(error)}; {_REMEDY}") from error
+                remedy = "correct the entry" if line.lstrip().startswith(b'{"known"') else _REMEDY
+                raise ValueError(f"baseline {path}, line {number}: {_said(error)}; {remedy}") from error
     try:
         return reader.done()
     except ValueError as error:

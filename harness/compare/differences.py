@@ -125,7 +125,19 @@ class _Pair:
         if counted_old == counted_new and old != new:
             was_first, now_first = next(pair for pair in zip(old, new, strict=True) if pair[0] != pair[1])
             what = "the order of the hooks: what comes first where they part"
-            yield self._difference("hook", what, _hook(*was_first), _hook(*now_first), f"{was_first} {now_first}")
+            yield self._difference(
+                "hook", what, _hook(*was_first), _hook(*now_first), f"{was_first[:3]} {now_first[:3]}"
+            )
+        yield from self._asked(_asked(before), _asked(after))
+
+    def _asked(self, before: Mapping[str, list[_Asked]], after: Mapping[str, list[_Asked]]) -> Iterator[Difference]:
+        """The order in which a server asks the same things: within a hook nothing but the decisions tells of it."""
+        for node in sorted(before.keys() & after.keys()):
+            old, new = before[node], after[node]
+            if old != new and Counter(old) == Counter(new):
+                was, now = next(pair for pair in zip(old, new, strict=True) if pair[0] != pair[1])
+                what = f"the order in which {node} asks: what comes first where they part"
+                yield self._difference("hook", what, _question(*was), _question(*now), f"{was[:2]} {now[:2]}")
 
     def rpcs(self, before: Operation, after: Operation) -> Iterator[Difference]:
         were, are = (tuple(map(Rpc.parse, side.rpcs)) for side in (before, after))
@@ -149,6 +161,7 @@ class _Pair:
         return Difference(kind, self.test, self.operation, what, before, after, f"{kind} {gist}")
 
 
+_Asked = tuple[str, str, str, str, str]
 _Query = tuple[str, str, str, str, str, str, str, str]
 _Answer = tuple[str, str, str]
 
@@ -204,6 +217,19 @@ def _hooks(operation: Operation) -> list[tuple[str, str, str, str]]:
     fired = [(rpc.node, *hook) for rpc in map(Rpc.parse, operation.rpcs) for hook in rpc.fired]
     decisions = map(Decision.parse, operation.decisions)
     return fired + [(d.node, d.hook, d.role, d.object) for d in decisions if d.vantage != "server"]
+
+
+def _asked(operation: Operation) -> dict[str, list[_Asked]]:
+    """(hook, role, object, class, permissions) in order, by server."""
+    found: dict[str, list[_Asked]] = defaultdict(list)
+    for d in map(Decision.parse, operation.decisions):
+        if d.vantage == "server":
+            found[d.node].append((d.hook, d.role, d.object, d.tclass, d.requested))
+    return found
+
+
+def _question(hook: str, role: str, name: str, tclass: str, requested: str) -> str:
+    return f"{tclass} {{ {requested} }} on {name or role} for {hook}({role})"
 
 
 def _hook(node: str, hook: str, role: str, name: str) -> str:

@@ -135,6 +135,21 @@ def test_hooks_that_moved() -> None:
     ]
 
 
+def test_questions_that_changed_places() -> None:
+    """What a server asks within one hook, in another order, is a moved hook: the first denial is another one."""
+    first, second = decision("allowed"), decision("allowed", hook="inode_create").replace("object", "parent")
+    one, two = (Operation("open", "ok", pair) for pair in ((first, second), (second, first)))
+
+    (found,) = of_operation("test", one, two)
+
+    assert (found.kind, "order in which mds0 asks" in found.what) == ("hook", True)
+    assert (found.before, found.after) == (
+        "file { open read } on /f for file_open(object)",
+        "file { open read } on /f for inode_create(parent)",
+    )
+    assert list(of_operation("test", one, one)) == []
+
+
 def test_rpcs_are_counted() -> None:
     """One rpc more of a kind is a changed count."""
     once = Operation("call", "ok", rpcs=(line("mds0", "Mds/Lookup", "name"),))
