@@ -80,12 +80,14 @@ class OpenFile:
         if not stat.S_ISREG(self.entry.mode):
             raise OSError(errno.ENXIO, "the filesystem has the names of fifos and devices only")
 
+    def grants(self, mask: int) -> bool:
+        """Whether it was opened for that; the access mode 3 may do neither (fs.h, OPEN_FMODE)."""
+        modes = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE, os.O_RDWR: MAY_READ | MAY_WRITE}
+        return not mask & ~modes.get(self.flags & os.O_ACCMODE, 0)
+
     def opened_for(self, mask: int) -> None:
         """EBADF if the file was not opened for MAY_READ or MAY_WRITE."""
-        mode = self.flags & os.O_ACCMODE
-        # The access mode 3 may do neither (fs.h, OPEN_FMODE).
-        granted = {os.O_RDONLY: MAY_READ, os.O_WRONLY: MAY_WRITE, os.O_RDWR: MAY_READ | MAY_WRITE}.get(mode, 0)
-        if mask & ~granted:
+        if not self.grants(mask):
             raise OSError(errno.EBADF, f"the file is not open for {'writing' if mask == MAY_WRITE else 'reading'}")
 
 

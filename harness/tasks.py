@@ -206,8 +206,10 @@ class Task:
         """Ends the task's waits for locks on the file, as a signal does."""
         self.call("interrupt", **_where(fd))
 
-    def ioctl(self, fd: Fd | int, cmd: int, arg: int = 0) -> int | bytes:
-        found: int | bytes = self.call("ioctl", cmd=cmd, arg=arg, **_where(fd))
+    def ioctl(self, fd: Fd | int, cmd: int, arg: int = 0, data: bytes = b"") -> int | bytes:
+        """`arg` is the argument, or the number that it points to; `data` the structure, if it points to one."""
+        more = {"data": data} if data else {}
+        found: int | bytes = self.call("ioctl", cmd=cmd, arg=arg, **more, **_where(fd))
         return found
 
     def mmap(self, fd: Fd | int, prot: int, flags: int = 1) -> None:

@@ -187,11 +187,16 @@ def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
 
 
 def attr(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Attr:
-    """The attributes, as stat gives them; blocks of 512 bytes are counted as if there were no holes."""
+    """The attributes, as stat gives them."""
     return context_pb2.Attr(
-        entry=entry(inode, xattrs), nlink=inode.nlink, size=inode.size, blocks=-(-inode.size // 512), rdev=inode.rdev,
+        entry=entry(inode, xattrs), nlink=inode.nlink, size=inode.size, blocks=blocks(inode.size), rdev=inode.rdev,
         atime_ns=inode.atime_ns, mtime_ns=inode.mtime_ns, ctime_ns=inode.ctime_ns,
     )  # fmt: skip
+
+
+def blocks(size: int) -> int:
+    """Of 512 bytes, as if there were no holes."""
+    return -(-size // 512)
 
 
 def links(nlink: int, subdirectories: int) -> int:

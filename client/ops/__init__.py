@@ -5,7 +5,8 @@
   space.py      fallocate, copies between files, fsync
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
   fcntl.py      dup, fcntl
-  file.py       locks, ioctl, mmap, watches
+  ioctl.py      ioctl
+  file.py       locks, mmap, watches
   attr.py       stat and its like; chdir; chmod chown utimes truncate
   xattr.py      extended attributes, labels among them
   fs.py         statfs
@@ -22,7 +23,7 @@ from typing import Any
 
 from client.args import Syscall
 from client.ctx import Ctx
-from client.ops import attr, data, fcntl, file, fs, namespace, space, task, xattr
+from client.ops import attr, data, fcntl, file, fs, ioctl, namespace, space, task, xattr
 from client.ops import open as files
 from rpc import definite
 
@@ -68,7 +69,7 @@ SYSCALLS: dict[str, Syscall] = {
         file.lockf,
         file.getlk,
         file.interrupt,
-        file.ioctl,
+        ioctl.ioctl,
         file.mmap,
         file.mprotect,
         file.watch,

@@ -1,4 +1,4 @@
-"""What is asked of an open file besides its bytes: locks, ioctl, mmap; and watches, which need none."""
+"""What is asked of an open file besides its bytes: locks, mmap; and watches, which need none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 
 # include/uapi/linux/fcntl.h
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
-FIONREAD = 0x541B
 IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000
 IN_ALL_EVENTS = 0xFFF
 MARKS = {"inode": Mark.INODE, "mount": Mark.MOUNT, "filesystem": Mark.FILESYSTEM}
@@ -57,16 +56,6 @@ async def interrupt(ctx: Ctx, fd: int) -> None:
     file.interrupted = True
     for posix in (False, True):
         await ctx.send("lock", pb.LockRequest(handle=file.handle, posix=posix, cancel=True))
-
-
-async def ioctl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0) -> Any:
-    """ioctl(2): the number or the bytes that the command gives back. ENOTTY for what no file knows."""
-    file = ctx.file(fd)
-    ctx.guard.check("ioctl", object=file.entry, cmd=cmd)
-    reply = await ctx.send("ioctl", pb.IoctlRequest(handle=file.handle, cmd=cmd, arg=arg))
-    if reply.data:
-        return bytes(reply.data)
-    return int(reply.value) - file.pos if cmd == FIONREAD else int(reply.value)
 
 
 async def mmap(ctx: Ctx, fd: int, prot: U32, flags: U32 = MAP_SHARED) -> None:

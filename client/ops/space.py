@@ -46,7 +46,7 @@ async def copy_file_range(
     if flags:
         raise OSError(errno.EINVAL, f"copy_file_range flags {flags:#x}")
     source, target = ctx.file(fd), ctx.file(to)
-    _may_copy(source, target)
+    may_copy(source, target)
     at = source.pos if offset is None else offset
     onto = target.pos if to_offset is None else to_offset
     if onto >= target.bytes_max:
@@ -96,7 +96,7 @@ async def sync(ctx: Ctx) -> None:
     """sync(2): see fsync."""
 
 
-def _may_copy(source: OpenFile, target: OpenFile) -> None:
+def may_copy(source: OpenFile, target: OpenFile) -> None:
     """fs/read_write.c, generic_file_rw_checks."""
     if source.entry.is_dir or target.entry.is_dir:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -236,8 +236,9 @@ def _errno(denial: derive.Denial) -> int:
         return errno.EACCES
     if denial.permission == "mac_admin":
         return errno.EINVAL
-    by_rule = denial.permission == "validatetrans" or denial.check.tclass == "capability"
-    return errno.EPERM if by_rule else errno.EACCES
+    # A capability that selinux_file_ioctl asks for itself is refused by its own errno.
+    capable = denial.check.tclass == "capability" and denial.check.hook != "file_ioctl"
+    return errno.EPERM if capable or denial.permission == "validatetrans" else errno.EACCES
 
 
 # Hook, class, what was missing, who decided, whether there is a record of it.

@@ -10,7 +10,8 @@ In reading order:
   label      setxattr of a label: prepare, tell the OSTs, check again and store
   open       open, close, readdir
   fcntl      fcntl
-  file       lock, ioctl, mmap, watch
+  ioctl      ioctl
+  file       lock, mmap, watch
 
 Each takes its locks, then checks and writes in one step of the store, then waits for that to be durable.
 """

@@ -1,43 +1,27 @@
-"""What an open file is asked besides its bytes: locks, ioctl, mmap; and watches, which need no open file."""
+"""What an open file is asked besides its bytes: locks, mmap; and watches, which need no open file."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import stat
-import struct
 
-from host.store import Txn
 from labelproof.v1 import mds_pb2
-from lsm import dac, vfs
+from lsm import vfs
 from lsm.hooks import FAN_PERM, FS_READS, MAY_READ, MAY_WRITE, Mark
-from lsm.modules.capability import NUMBER
-from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
-from mds import inodes
 from mds.flocks import END_MAX, Lock, Waiter
 from mds.handles import Handle
-from mds.inodes import FLAGS_INHERITED, Inode
 from mds.ops.base import WAIT_S
-from mds.ops.fcntl import Fcntl
-from mds.ops.session import BLOCK_BYTES
+from mds.ops.ioctl import Ioctl
 from rpc import Call
 
-# include/uapi/asm-generic/ioctls.h, include/uapi/linux/fs.h
-FIONREAD, FIBMAP, FIGETBSZ = 0x541B, 1, 2
-FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX = 0x5421, 0x5452, 0x5451, 0x5450
-FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
-FS_IOC_GETVERSION, FS_IOC_FSGETXATTR = 0x80087601, 0x801C581F
-FS_IOC_SETVERSION, FIOQSIZE, FIFREEZE, FITHAW = 0x40087602, 0x5460, 0xC0045877, 0xC0045878
-# Kept and shown: FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL. The others are a matter of a capability.
-FLAGS_KEPT, FLAGS_GUARDED = FLAGS_INHERITED, FS_IMMUTABLE_FL | FS_APPEND_FL
 IN_ALL_EVENTS = 0xFFF
 # include/uapi/linux/fanotify.h; FAN_OPEN_EXEC, FAN_ONDIR and FAN_EVENT_ON_CHILD besides, and events with an answer.
 FAN_EVENTS = IN_ALL_EVENTS | 0x1000 | 0x40000000 | 0x08000000 | FAN_PERM
 
 
-class File(Fcntl):
+class File(Ioctl):
     """Operations on handles."""
 
     async def lock(self, call: Call, req: mds_pb2.LockRequest) -> mds_pb2.LockReply:
@@ -57,19 +41,6 @@ class File(Fcntl):
         if req.test:
             return _told(self._mdt.flocks.conflict(key, wanted))
         return await self._locked(key, wanted, req)
-
-    async def ioctl(self, call: Call, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
-        """The commands of fs/ioctl.c for files; ENOTTY for others, after the check."""
-        call.takes("ioctl")
-        with self._mdt.store.op(call) as txn:
-            handle = self._mdt.handle(call, req.handle)
-            inode = self._mdt.inode(txn, handle.fid)
-            vfs.run("ioctl", call.lsm, object=self._mdt.held(call, inode, handle), cmd=req.cmd)
-            reply = self._commanded(txn, call, inode, req)
-        await self._mdt.store.settled()
-        if req.cmd in (FIONREAD, FIOQSIZE) and inode.is_file and not inode.size_valid:
-            reply.value = (await self._mdt.osts.glimpse(inode, call)).size
-        return reply
 
     async def mmap(self, call: Call, req: mds_pb2.MmapRequest) -> mds_pb2.MmapReply:
         """What mmap(2) and mprotect(2) of an open file ask; the pages are the client's own."""
@@ -140,50 +111,6 @@ class File(Fcntl):
             granted.result()
         return granted.done()
 
-    # --- ioctl -------------------------------------------------------------------------------------------------
-
-    def _commanded(self, txn: Txn, call: Call, inode: Inode, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
-        self._may_command(call, inode, req.cmd)
-        if req.cmd == FS_IOC_SETFLAGS:
-            _with_flags(inode)
-            self._set_flags(txn, call, inode, req.arg)
-            return mds_pb2.IoctlReply()
-        if req.cmd in (FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX):
-            return mds_pb2.IoctlReply()
-        if req.cmd in (FS_IOC_GETFLAGS, FS_IOC_GETVERSION):
-            _with_flags(inode)
-        if req.cmd == FS_IOC_FSGETXATTR:
-            return mds_pb2.IoctlReply(data=struct.pack("=5I8x", 0, 0, 0, 0, 0))
-        values = _values(inode)
-        if req.cmd not in values:
-            raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: {req.cmd:#x}")
-        return mds_pb2.IoctlReply(value=values[req.cmd])
-
-    def _may_command(self, call: Call, inode: Inode, cmd: int) -> None:
-        """EPERM for what is root's or the owner's, of those commands that no file here carries out (fs/ioctl.c)."""
-        needed = {FIFREEZE: "sys_admin", FITHAW: "sys_admin"} | ({FIBMAP: "sys_rawio"} if inode.is_file else {})
-        if cmd in needed and not call.lsm.capable(NUMBER[needed[cmd]]):
-            raise PermissionError(errno.EPERM, f"needs CAP_{needed[cmd].upper()}")
-        if cmd in (FIFREEZE, FITHAW):
-            raise OSError(errno.EOPNOTSUPP, "the filesystem cannot be frozen")
-        if cmd == FS_IOC_SETVERSION and not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
-            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set the version")
-
-    def _set_flags(self, txn: Txn, call: Call, inode: Inode, flags: int) -> None:
-        """FS_IOC_SETFLAGS, by the owner (fs/ioctl.c, vfs_fileattr_set)."""
-        if call.nodemap.read_only:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        if not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
-            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set flags")
-        if (flags ^ inode.flags) & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
-            raise PermissionError(errno.EPERM, "needs CAP_LINUX_IMMUTABLE")
-        if flags & ~(FLAGS_KEPT | FLAGS_GUARDED):
-            raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT | FLAGS_GUARDED:#x} are kept here")
-        if inode.flags & flags & FS_IMMUTABLE_FL and flags != inode.flags:
-            # fs/ext4/ioctl.c, ext4_ioctl_check_immutable
-            raise PermissionError(errno.EPERM, "what stays immutable is not changed")
-        inodes.update(txn, inode.fid, flags=flags, ctime_ns=self._mdt.now())
-
 
 def _watched(req: mds_pb2.WatchRequest) -> int:
     """The events of a watch: inotify overlooks what is none, fanotify does not. EINVAL."""
@@ -199,22 +126,6 @@ def _watch_case(mask: int, mark: Mark) -> str:
     marked = "" if mark == Mark.INODE else mark.name.lower()
     words = (marked, "perm" if mask & FAN_PERM else "", "reads" if mask & FS_READS else "")
     return "-".join(filter(None, words)) or "watch"
-
-
-def _values(inode: Inode) -> dict[int, int]:
-    """The numbers that commands tell, by what the inode is."""
-    values = {FIGETBSZ: BLOCK_BYTES, FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
-    if inode.is_file or stat.S_ISFIFO(inode.mode):
-        values[FIONREAD] = inode.size
-    if inode.is_file or inode.is_dir:
-        values[FIOQSIZE] = inode.size
-    return values
-
-
-def _with_flags(inode: Inode) -> None:
-    """ENOTTY for what has no inode flags (fs/ext4/namei.c, ext4_special_inode_operations)."""
-    if not (inode.is_file or inode.is_dir):
-        raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: neither a file nor a directory")
 
 
 def _lock_key(call: Call, handle: Handle, *, posix: bool) -> tuple[object, object]:

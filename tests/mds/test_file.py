@@ -4,12 +4,15 @@ import asyncio
 import errno
 import os
 import stat
+import struct
 
 import pytest
 
 from labelproof.v1 import mds_pb2
 
-GETFLAGS, SETFLAGS, FSGETXATTR = 0x80086601, 0x40086602, 0x801C581F
+GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR = 0x80086601, 0x40086602, 0x801C581F, 0x401C5820
+FIBMAP, FIFREEZE, FITHAW, FITRIM, FIEMAP, FICLONE = 1, 0xC0045877, 0xC0045878, 0xC0185879, 0xC020660B, 0x40049409
+RESVSP = 0x40305828
 
 
 async def refused(awaitable, number: int) -> OSError:
@@ -117,10 +120,17 @@ def test_an_ioctl_asks_by_its_command(run, cmd, perms, error):
     [
         (0x5452, "/f", 0), (0x5460, "/p", errno.ENOTTY), (0x541B, "/p", 0), (1, "/f", errno.EPERM),
         (0x541B, "/d", errno.ENOTTY), (1, "/d", errno.ENOTTY), (0x40087602, "/f", errno.ENOTTY),
+        (FITRIM, "/f", errno.EPERM), (FITRIM, "/d", errno.EPERM), (FITRIM, "/p", errno.ENOTTY),
+        (FIFREEZE, "/p", errno.EPERM), (FITHAW, "/f", errno.EPERM), (FICLONE, "/f", errno.EOPNOTSUPP),
+        (FICLONE, "/p", errno.EOPNOTSUPP), (FIEMAP, "/f", errno.EOPNOTSUPP), (RESVSP, "/f", 0),
+        (RESVSP, "/d", errno.ENOTTY), (FSGETXATTR, "/d", 0), (FSGETXATTR, "/p", errno.ENOTTY),
+        (FSSETXATTR, "/p", errno.ENOTTY), (FSSETXATTR, "/f", errno.EFAULT), (0x4B47, "/f", errno.ENOTTY),
+        (0x6666, "/f", errno.ENOTTY),
     ],
 )  # fmt: skip
 def test_commands_that_the_object_has_to_know(run, cmd, path, error):
-    """FIOASYNC of any file, FIOQSIZE of what has a size, FIONREAD of what can be read, FIBMAP of what has blocks."""
+    """FIOASYNC of any file, FIOQSIZE of what has a size, FIONREAD of what can be read, FIBMAP of what has blocks; of
+    those that no file here carries out each as the kernel says it (fs/ioctl.c, fs/ext4/ioctl.c)."""
 
     async def scenario(world):
         user = world.user()
@@ -128,6 +138,7 @@ def test_commands_that_the_object_has_to_know(run, cmd, path, error):
         await user.mkdir("/d")
         name, ticket = await user.name("/p")
         await user.mds("mknod", mds_pb2.MknodRequest(name=name, mode=stat.S_IFIFO | 0o666), ticket)
+        user = user.changed(labels={"selinux": "staff_u:staff_r:admin_t:s0"})
         opened = await user.open(path, os.O_RDONLY | os.O_NONBLOCK)
         request = user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd))
 
@@ -139,9 +150,10 @@ def test_commands_that_the_object_has_to_know(run, cmd, path, error):
     run(scenario)
 
 
-@pytest.mark.parametrize("cmd", [0x541B, 0x5460])
-def test_sizes_are_those_of_now_while_the_file_is_written(run, cmd):
-    """FIONREAD and FIOQSIZE: the OSTs know how long a file is that is open for writing, and are asked."""
+@pytest.mark.parametrize(("cmd", "value"), [(0x541B, 6), (0x5460, 512)])
+def test_sizes_are_those_of_now_while_the_file_is_written(run, cmd, value):
+    """FIONREAD and FIOQSIZE: the OSTs know how long a file is that is open for writing, and are asked. The latter tells
+    of blocks (fs/stat.c, inode_get_bytes)."""
 
     async def scenario(world):
         user = world.admin()
@@ -150,7 +162,7 @@ def test_sizes_are_those_of_now_while_the_file_is_written(run, cmd):
 
         reply = await user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd))
 
-        assert reply.value == 6
+        assert reply.value == value
 
     run(scenario)
 
@@ -261,5 +273,71 @@ def test_closing_a_descriptor_gives_the_process_s_locks_up_and_asks_nobody(run):
 
         assert asked(world)[before:] == []
         assert len(world.mdt.flocks) == 2
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "error"),
+    [(FIBMAP, errno.EINVAL), (FITHAW, errno.EINVAL), (FIFREEZE, errno.EOPNOTSUPP), (FITRIM, errno.EOPNOTSUPP)],
+)  # fmt: skip
+def test_what_needs_a_capability_is_not_to_be_had_with_it_either(run, cmd, error):
+    """No block device is below (fs/inode.c, bmap), nothing is frozen (fs/super.c, thaw_super)."""
+
+    async def scenario(world):
+        admin = world.admin()
+        await admin.create("/f")
+        opened = await admin.open("/f")
+
+        await refused(admin.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd)), error)
+
+    run(scenario)
+
+
+def test_flags_are_told_and_set_as_a_struct_fsxattr_too(run):
+    """FS_IOC_FSSETXATTR is FS_IOC_SETFLAGS with other bits; a project, or what is not kept, is EOPNOTSUPP, a hint of
+    extents on what has none EINVAL, and all that after the owner and the capability (fs/ioctl.c, vfs_fileattr_set)."""
+    nodump, noatime, immutable = 0x80, 0x40, 0x8
+
+    async def scenario(world):
+        owner, other = world.user(uid=1001, type_="admin_t", role="staff"), world.admin()
+        theirs = world.user(uid=1002, type_="admin_t", role="staff")
+        await owner.create("/f")
+
+        async def ioctl(who, cmd, *values):
+            opened = await who.open("/f")
+            data = struct.pack("=5I8x", *values) if values else b""
+            return (await who.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=cmd, data=data))).data
+
+        await ioctl(owner, FSSETXATTR, nodump | noatime, 0, 0, 0, 0)
+        assert struct.unpack("=5I8x", await ioctl(theirs, FSGETXATTR)) == (nodump | noatime, 0, 0, 0, 0)
+        opened = await owner.open("/f")
+        flags = await owner.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=GETFLAGS))
+        assert flags.value == 0x40 | 0x80
+        for who, values, error in (
+            (theirs, (0, 0, 0, 7, 0), errno.EPERM), (owner, (immutable, 0, 0, 7, 0), errno.EPERM),
+            (owner, (0x1000, 1, 0, 0, 0), errno.EINVAL), (owner, (0, 0, 0, 7, 0), errno.EOPNOTSUPP),
+            (owner, (0x8000, 0, 0, 0, 0), errno.EOPNOTSUPP),
+        ):  # fmt: skip
+            await refused(ioctl(who, FSSETXATTR, *values), error)
+        await ioctl(other, FSSETXATTR, immutable, 0, 0, 0, 0)
+        await refused(ioctl(other, FSSETXATTR, immutable | nodump, 0, 0, 0, 0), errno.EPERM)
+
+    run(scenario)
+
+
+def test_keys_of_a_console_are_a_capability_of_the_task(run):
+    """KDSKBENT: sys_tty_config of the subject on itself, and nothing of the file (selinux_file_ioctl)."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        opened = await user.open("/f")
+        before = len(asked(world))
+
+        denied = await refused(user.mds("ioctl", mds_pb2.IoctlRequest(handle=opened.handle, cmd=0x4B47)), errno.EACCES)
+
+        assert "sys_tty_config" in str(denied)
+        assert asked(world)[before:] == [("file_ioctl", ["sys_tty_config"])]
 
     run(scenario)

@@ -3,13 +3,34 @@
 import fcntl
 import os
 import stat
+import struct
 
 import pytest
 from posixdiff.generate import ALWAYS
 from posixdiff.steps import Step
+from posixdiff.syscalls import (
+    FIBMAP,
+    FICLONE,
+    FICLONERANGE,
+    FIDEDUPERANGE,
+    FIFREEZE,
+    FIOASYNC,
+    FIONREAD,
+    FIOQSIZE,
+    FITHAW,
+    FITRIM,
+    FS_IOC_FSGETXATTR,
+    FS_IOC_FSSETXATTR,
+    FS_IOC_GETVERSION,
+    FS_IOC_SETVERSION,
+)
 
 RW, RO = os.O_RDWR | ALWAYS, os.O_RDONLY | ALWAYS
 PATH = os.O_PATH | os.O_NOFOLLOW
+# What root is not to do to the local filesystem, what has blocks there, and what depends on its having checksums.
+LEFT_OUT = {
+    (FIBMAP, "root"), (FITRIM, "root"), (FIFREEZE, "root"), (FS_IOC_SETVERSION, "root"), (FS_IOC_SETVERSION, "owner"),
+}  # fmt: skip
 LIST = "system.posix_acl_access"
 # A signal that is ignored unless somebody asks for it: who holds a lease is told by it that it has to go.
 QUIET = 17
@@ -39,6 +60,21 @@ def left(fd: int = 0, task: str = "owner") -> Step:
 
 QUIETLY = step("fcntl", fd=1, cmd=fcntl.F_SETSIG, arg=QUIET)
 
+
+def control(cmd: int, fd: int = 0, task: str = "owner", **more) -> Step:
+    return step("ioctl", task, fd=fd, cmd=cmd, **more)
+
+
+KINDS = {
+    "file": [MADE, opened(task="other", flags=RO), opened(task="root")],
+    "dir": [step("mkdir", path="d", mode=0o755), *[opened("d", RO, task=task) for task in ("owner", "other", "root")]],
+    "fifo": [
+        step("mknod", path="p", mode=stat.S_IFIFO | 0o666),
+        *[opened("p", RO, task=task) for task in ("owner", "other", "root")],
+    ],
+}
+FSXATTR = struct.Struct("=5I8x")
+
 CASES: dict[str, list[Step]] = {
     "a link's own place": [
         MADE, LINK, opened("l", PATH, 1), step("fstat", fd=1), step("chmod", fd=1, mode=0o600),
@@ -47,6 +83,40 @@ CASES: dict[str, list[Step]] = {
         step("fcntl", fd=1, cmd=fcntl.F_SETFL, arg=os.O_APPEND), step("flock", fd=1, operation=2),
         step("fcntl", fd=1, cmd=fcntl.F_SETLEASE, arg=0), step("fcntl", fd=1, cmd=fcntl.F_GETOWN),
     ],
+    **{
+        f"commands of a {kind} {cmd:#x}": [
+            *made, *[control(cmd, task=task) for task in ("owner", "other", "root") if (cmd, task) not in LEFT_OUT]
+        ]
+        for kind, made in KINDS.items()
+        for cmd in (
+            FIBMAP, FITRIM, FIFREEZE, FITHAW, FIONREAD, FIOASYNC, FIOQSIZE, FS_IOC_GETVERSION, FS_IOC_SETVERSION,
+        )
+    },
+    **{
+        f"attributes of a {kind}": [
+            *made,
+            *[
+                control(FS_IOC_FSSETXATTR, task=task, data=FSXATTR.pack(flags, 0, 0, 0, 0))
+                for flags in (0x80, 0xC0, 0x8, 0x10, 0x1000, 0x800, 0) for task in ("owner", "other", "root")
+            ],
+            *[control(FS_IOC_FSGETXATTR, task=task, data=bytes(28)) for task in ("owner", "other")],
+        ]
+        for kind, made in KINDS.items()
+    },
+    **{
+        f"sharing blocks with a {kind}": [
+            *made, opened("g", RW | os.O_CREAT, 1), opened("g", RO, 2), opened("h", RW | os.O_CREAT | os.O_APPEND, 3),
+            *[
+                control(cmd, fd, src=src) for cmd in (FICLONE, FICLONERANGE)
+                for fd, src in ((0, 1), (1, 0), (2, 1), (3, 1), (1, 2), (1, 9), (1, 1))
+            ],
+            *[
+                control(FIDEDUPERANGE, fd, data=struct.pack("=QQHHI", 0, 1, count, spare, 0) + bytes(32 * count))
+                for fd in (0, 1, 2) for count, spare in ((0, 0), (1, 0), (0, 1))
+            ],
+        ]
+        for kind, made in KINDS.items()
+    },
     "a link without its place": [MADE, LINK, opened("l", RW | os.O_NOFOLLOW, 1), opened("l", RO | os.O_DIRECTORY, 1)],
     **{
         f"mknod {kind:o}": [

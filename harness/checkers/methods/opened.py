@@ -112,11 +112,13 @@ def _fcntl(asked: Asked) -> Iterator[Way]:
             yield Way(case, access.expected("fcntl", row, tclass, stranger=asked.stranger))
 
 
-# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION; FS_IOC_SETFLAGS FS_IOC_SETVERSION; FIONBIO FIOASYNC
+# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION; FS_IOC_SETFLAGS FS_IOC_SETVERSION; FIONBIO FIOASYNC;
+# KDSKBENT KDSKBSENT
 _IOCTLS: dict[int, str] = {
     **dict.fromkeys((0x541B, 1, 2, 0x80086601, 0x80087601), "getattr"),
     **dict.fromkeys((0x40086602, 0x40087602), "setattr"),
     **dict.fromkeys((0x5421, 0x5452), "free"),
+    **dict.fromkeys((0x4B47, 0x4B49), "tty"),
 }
 # FIOCLEX FIONCLEX: free under the capability ioctl_skip_cloexec
 _CLOEXEC = frozenset({0x5451, 0x5450})

@@ -94,6 +94,8 @@ ROWS: dict[tuple[str, str], str] = {
     ("ioctl", "free"): _HELD.replace("HOOK", "file_ioctl"),
     # FIOCLEX and FIONCLEX under the policy's capability ioctl_skip_cloexec.
     ("ioctl", "cloexec"): "file_ioctl(object)",
+    # KDSKBENT and KDSKBSENT: cred_has_capability, and nothing of the file.
+    ("ioctl", "tty"): "file_ioctl(object) subject -> subject capability {sys_tty_config}",
     ("ioctl", "ioctl"): _IOCTL.replace("PERM", "ioctl"),
     # `map` is asked of the inode, whoever opened it; what the pages can do, of the descriptor (file_map_prot_check).
     ("mmap", "mmap"): """

@@ -15,7 +15,7 @@ from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, capability,
 
 # include/uapi/linux/fs.h, include/uapi/asm-generic/ioctls.h
 _FIGETBSZ, _GETFLAGS, _SETFLAGS, _SETVERSION = 2, 0x80086601, 0x40086602, 0x40087602
-_FIONBIO = 0x5421
+_FIONBIO, _KDSKBENT = 0x5421, 0x4B47
 _FSGETXATTR, _TCGETS = 0x801C581F, 0x5401
 _NODUMP = 0x40
 _IN_ACCESS, _IN_MODIFY, _IN_DONT_FOLLOW = 1, 2, 0x02000000
@@ -81,6 +81,7 @@ def _ioctls(tclass: str) -> Iterator[Scenario]:
     yield _ioctl("size", "getattr", tclass, _FIGETBSZ)
     if tclass == "file":
         yield _by_command()
+        yield _ioctl("kdskbent", "tty", tclass, _KDSKBENT, answers=errno.ENOTTY)
     if tclass in ("file", "dir"):
         yield _ioctl("getflags", "getattr", tclass, _GETFLAGS)
         yield _ioctl("setflags", "setattr", tclass, _SETFLAGS, _NODUMP)

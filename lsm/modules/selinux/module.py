@@ -168,7 +168,11 @@ class Selinux(Hooks):
             yield from self._held(subject, obj, *(("write",) if drops_append else ()))
 
     def file_ioctl(self, subject: Subject, obj: Obj, cmd: int) -> Checks:
-        """By the command: like stat, like chmod, nothing, else ioctl with its number (selinux_file_ioctl)."""
+        """By the command: like stat, like chmod, nothing, a capability, else ioctl with its number
+        (selinux_file_ioctl)."""
+        if cmd in wanted.IOCTL_TTY:
+            yield self._capability(subject, "sys_tty_config", errno.EACCES)
+            return
         if cmd in wanted.IOCTL_CLOEXEC and self._has("ioctl_skip_cloexec"):
             return
         yield from self._held(subject, obj)

@@ -332,14 +332,16 @@ class FcntlReply(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., value: _Optional[int] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class IoctlRequest(_message.Message):
-    __slots__ = ("handle", "cmd", "arg")
+    __slots__ = ("handle", "cmd", "arg", "data")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     CMD_FIELD_NUMBER: _ClassVar[int]
     ARG_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     handle: bytes
     cmd: int
     arg: int
-    def __init__(self, handle: _Optional[bytes] = ..., cmd: _Optional[int] = ..., arg: _Optional[int] = ...) -> None: ...
+    data: bytes
+    def __init__(self, handle: _Optional[bytes] = ..., cmd: _Optional[int] = ..., arg: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class IoctlReply(_message.Message):
     __slots__ = ("value", "data")

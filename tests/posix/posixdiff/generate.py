@@ -16,7 +16,21 @@ from typing import Any
 from posixdiff.local import STICKY
 from posixdiff.state import EXPLICIT_NS
 from posixdiff.steps import GROUP, TASKS, Step
-from posixdiff.syscalls import FS_IOC_GETFLAGS, FS_IOC_SETFLAGS
+from posixdiff.syscalls import (
+    FICLONE,
+    FICLONERANGE,
+    FIGETBSZ,
+    FIOASYNC,
+    FIONBIO,
+    FIONREAD,
+    FIOQSIZE,
+    FITHAW,
+    FS_IOC_FSGETXATTR,
+    FS_IOC_FSSETXATTR,
+    FS_IOC_GETFLAGS,
+    FS_IOC_GETVERSION,
+    FS_IOC_SETFLAGS,
+)
 
 SLOTS = 3
 # What takes a path that begins at an open directory, as Python or the C library lets us ask for it.
@@ -27,6 +41,11 @@ SPECIAL = (0o4755, 0o4777, 0o2775, 0o2755, 0o2664, 0o6777, 0o2777, 0o777 | STICK
 O_TMPFILE, O_PATH = os.O_TMPFILE, os.O_PATH
 # Every open has it, so that nothing waits for the other end of a fifo.
 ALWAYS = os.O_NONBLOCK
+# FIOCLEX, TCGETS, KDSKBENT, and what nobody knows, among them.
+_COMMANDS = (
+    FIONREAD, FIGETBSZ, FIONBIO, FIOASYNC, FIOQSIZE, FITHAW, FICLONE, FICLONERANGE, FS_IOC_FSGETXATTR,
+    FS_IOC_FSSETXATTR, FS_IOC_GETVERSION, 0x5451, 0x5450, 0x5401, 0x4B47, 0x6666,
+)  # fmt: skip
 _ACL = {"posix": ("system.posix_acl_access", "system.posix_acl_default")}
 XATTRS = (
     "user.a",
@@ -182,9 +201,14 @@ class Generator:
         return "mmap", {"fd": self.slot(), "prot": self.one(1, 2, 3), "flags": self.one(1, 2)}
 
     def ioctl(self) -> tuple[str, dict[str, Any]]:
-        cmd = self.one(FS_IOC_GETFLAGS, FS_IOC_SETFLAGS)
-        arg = self.one(0, 0, 0x40, 0x80, 0xC0) if cmd == FS_IOC_SETFLAGS else 0
-        return "ioctl", {"fd": self.slot(), "cmd": cmd, "arg": arg}
+        cmd = self.one(FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, *_COMMANDS)
+        args = {"fd": self.slot(), "cmd": cmd}
+        if cmd in (FICLONE, FICLONERANGE):
+            return "ioctl", args | {"src": self.slot()}
+        if cmd in (FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR):
+            return "ioctl", args | {"data": struct.pack("=5I8x", self.one(0, 0x80, 0x40, 0xC0, 0x1000), 0, 0, 0, 0)}
+        arg = self.one(0, 0, 0x40, 0x80, 0xC0) if cmd == FS_IOC_SETFLAGS else int(cmd in (FIONBIO, FIOASYNC))
+        return "ioctl", args | {"arg": arg}
 
     def mkdir(self) -> tuple[str, dict[str, Any]]:
         return "mkdir", {"path": self.path(), "mode": self.mode()}

@@ -25,7 +25,7 @@ from mds.stripes import file_size
 from posixdiff.local import STICKY
 from posixdiff.state import After, Seen
 from posixdiff.steps import TASKS, UMASK, Step, capabilities
-from posixdiff.syscalls import FS_IOC_SETFLAGS
+from posixdiff.syscalls import COPIES, FICLONERANGE, FS_IOC_SETFLAGS, cloned
 
 STRIPE = 4096
 _FLAGS = os.O_RDONLY | os.O_NOATIME
@@ -134,9 +134,12 @@ class Replica:
     def _call(self, step: Step) -> Any:
         args, slots = dict(step.args), self._slots[step.task]
         into = args.pop("into", None)
-        for key in ("fd", "dirfd", "to_dirfd") + (("to",) if step.name in ("copy_file_range", "sendfile") else ()):
+        for key in ("fd", "dirfd", "to_dirfd", "src", *(("to",) if step.name in COPIES else ())):
             if isinstance(args.get(key), int):
                 args[key] = slots.get(args[key], 1)
+        if "src" in args:
+            src = args.pop("src")
+            args |= {"data": cloned(src)} if args["cmd"] == FICLONERANGE else {"arg": src}
         if step.name == "readdir":
             args["plus"] = False
         task = self._tasks[step.task]

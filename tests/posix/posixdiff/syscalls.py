@@ -21,7 +21,17 @@ _FLAGS_ASKED = 0xFFFFFFFF
 # What ext4 keeps for itself in the flags of an inode, and the user does not choose: EXTENTS, INDEX, INLINE_DATA ...
 EXT4_OWN = 0x80000 | 0x1000 | 0x10000000 | 0x40000 | 0x100000
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IOC_GETVERSION, FS_IOC_SETVERSION = 0x80086601, 0x40086602, 0x80087601, 0x40087602
+FIBMAP, FIGETBSZ, FIONREAD, FIONBIO, FIOASYNC, FIOQSIZE = 1, 2, 0x541B, 0x5421, 0x5452, 0x5460
+FICLONE, FICLONERANGE, FIDEDUPERANGE = 0x40049409, 0x4020940D, 0xC0189436
+FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR = 0x801C581F, 0x401C5820
+FITRIM, FIFREEZE, FITHAW = 0xC0185879, 0xC0045877, 0xC0045878
+# What root would do to the filesystem that is compared with, and to all that is on it.
+DANGEROUS = frozenset({FITRIM, FIFREEZE})
+# Commands that tell a number which is the other filesystem's own business.
+_OWN_NUMBERS = frozenset({FS_IOC_GETVERSION, FIOQSIZE, FIBMAP})
 
+# What takes two descriptors.
+COPIES = ("copy_file_range", "sendfile")
 # A descriptor that nobody has.
 NO_FD = 999
 # A result that compares equal to whatever the other side says.
@@ -43,7 +53,7 @@ class Calls:
         """The plain result; OSError as the kernel gives it."""
         args = dict(args)
         into = args.pop("into", None)
-        for key in ("fd", "dirfd", "to_dirfd") + (("to",) if name in ("copy_file_range", "sendfile") else ()):
+        for key in ("fd", "dirfd", "to_dirfd", "src", *(("to",) if name in COPIES else ())):
             if isinstance(args.get(key), int):
                 args[key] = self._fd(args[key])
         if name in _BYTES and any(_special(args[key]) for key in ("fd", "to") if key in args):
@@ -121,11 +131,24 @@ class Calls:
         kind, _, at, size, pid = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_GETLK, _FLOCK.pack(type, 0, start, length, 0)))
         return None if kind == fcntl.F_UNLCK else {"type": kind, "start": at, "length": size, "pid": pid}
 
-    def ioctl(self, fd: int, cmd: int, arg: int = 0) -> int:
+    def ioctl(self, fd: int, cmd: int, arg: int = 0, data: bytes = b"", src: int | None = None) -> Any:
+        """`src` is the other descriptor of a command that has one."""
+        if cmd in DANGEROUS and not os.geteuid():
+            raise AssertionError(f"ioctl {cmd:#x} by root is for no filesystem that anybody uses")
+        if cmd == FICLONE:
+            return fcntl.ioctl(fd, cmd, src)
+        if cmd == FICLONERANGE:
+            data = cloned(src)
+        if data:
+            room = bytearray(data)
+            fcntl.ioctl(fd, cmd, room)
+            return bytes(room) if cmd == FS_IOC_FSGETXATTR else 0
         if cmd == FS_IOC_SETFLAGS:
             arg |= self._word(fd, FS_IOC_GETFLAGS) & EXT4_OWN
         found = self._word(fd, cmd, arg)
-        return found & ~EXT4_OWN if cmd == FS_IOC_GETFLAGS else found if cmd == FS_IOC_GETVERSION else 0
+        if cmd in _OWN_NUMBERS:
+            return ANY
+        return found & ~EXT4_OWN if cmd == FS_IOC_GETFLAGS else found if cmd in (FIONREAD, FIGETBSZ) else 0
 
     def mmap(self, fd: int, prot: int, flags: int) -> None:
         LIBC.mmap.restype = ctypes.c_void_p
@@ -260,6 +283,11 @@ class Calls:
         room = bytearray(struct.pack("=Q", arg))
         fcntl.ioctl(fd, cmd, room)
         return int(struct.unpack("=Q", room)[0]) & _FLAGS_ASKED
+
+
+def cloned(src: int | None) -> bytes:
+    """A struct file_clone_range, of the whole file."""
+    return struct.pack("=q3Q", src or 0, 0, 0, 0)
 
 
 def attributes(found: os.stat_result) -> dict[str, int]:
