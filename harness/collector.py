@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,17 +105,24 @@ class Collector:
         location: tuple[str, int | None, str] = getattr(report, "location", None) or (report.fspath, None, "")
         path = (self._config.rootpath / location[0]).resolve()
         told = re.match(rf"{re.escape(_shown(path))}:(\d+): ", _why(report) or "")
-        crash = getattr(report.longrepr, "reprcrash", None)
         if told:
             return f"{_shown(path)}:{told[1]}"
-        if crash is not None and Path(crash.path).resolve() == path:
-            return f"{_shown(path)}:{crash.lineno}"
-        return f"{_shown(path)}:{(location[1] or 0) + 1}"
+        lines = [number for file, number in _steps(report) if Path(file).resolve() == path]
+        return f"{_shown(path)}:{lines[-1] if lines else (location[1] or 0) + 1}"
 
     def _suite(self, report: Report) -> str:
         assert self._config is not None
         path = self._config.rootpath / report.nodeid.partition("::")[0]
         return suites.of(path) if path.resolve().parent == suites.FOLDER else _shown(path)
+
+
+def _steps(report: Report) -> Iterator[tuple[str, int]]:
+    """File and line of each call on the way to what failed; what failed comes last."""
+    trace = getattr(report.longrepr, "reprtraceback", None)
+    crash = getattr(report.longrepr, "reprcrash", None)
+    for place in (*(getattr(entry, "reprfileloc", None) for entry in getattr(trace, "reprentries", ())), crash):
+        if place is not None:
+            yield place.path, place.lineno
 
 
 def status(report: pytest.TestReport) -> Status:

@@ -6,6 +6,7 @@ knows. The SDK takes as long to import as a node to start, so it is imported whe
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -95,20 +96,24 @@ def connect() -> Engine:
 
 
 def environment() -> dict[str, str]:
-    """DOCKER_HOST and its like: those set, or those that say the same as the docker context in use."""
+    """DOCKER_HOST and its like: those set, or those that say the same as the docker context in use.
+
+    Read as the `docker` command keeps it: the SDK looks for contexts only where there is a config.json beside them.
+    """
     given = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
     name = given.pop("DOCKER_CONTEXT", "") or _configured_context()
     if given.get("DOCKER_HOST") or name in {"", "default"}:
         return given
-    from docker.context import ContextAPI
-
-    context = ContextAPI.get_context(name)
-    if context is None:
-        raise ClusterError(f"there is no docker context {name!r}; `docker context ls` names those there are")
-    found = {**given, "DOCKER_HOST": str(context.Host)}
-    if "docker" in context.tls_cfg:
-        verify = "" if context.endpoints["docker"].get("SkipTLSVerify") else "1"
-        found |= {"DOCKER_CERT_PATH": str(Path(context.tls_path) / "docker"), "DOCKER_TLS_VERIFY": verify}
+    contexts, ident = _settings() / "contexts", hashlib.sha256(name.encode()).hexdigest()
+    try:
+        endpoint = json.loads((contexts / "meta" / ident / "meta.json").read_bytes())["Endpoints"]["docker"]
+    except (OSError, ValueError, KeyError):
+        raise ClusterError(f"there is no docker context {name!r}; `docker context ls` names those there are") from None
+    found = {**given, "DOCKER_HOST": str(endpoint.get("Host", ""))}
+    keys = contexts / "tls" / ident / "docker"
+    if keys.is_dir():
+        verify = "" if endpoint.get("SkipTLSVerify") else "1"
+        found |= {"DOCKER_CERT_PATH": str(keys), "DOCKER_TLS_VERIFY": verify}
     return found
 
 
@@ -155,10 +160,14 @@ def _maps_users(options: Iterable[str]) -> bool:
     return any(option in {"name=userns", "name=rootless"} for option in options)
 
 
+def _settings() -> Path:
+    """The folder of the `docker` command's own settings."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
 def _configured_context() -> str:
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        name: str = json.loads((folder / "config.json").read_bytes()).get("currentContext", "")
+        name: str = json.loads((_settings() / "config.json").read_bytes()).get("currentContext", "")
     except (OSError, ValueError):
         return ""
     return name

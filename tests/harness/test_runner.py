@@ -129,6 +129,15 @@ def test_the_replay_says_which_cluster(home: Store, monkeypatch: pytest.MonkeyPa
     assert choices.exported("compose") == {"nodes": "oss=1", "cluster": "my lab"}
 
 
+def test_the_place_is_the_users_line(home: Store) -> None:
+    """Where a call of the test's own ends in an error of ours, the line is that of the call, not that of the test."""
+    result = run(home, PASSING + f"        labelproof_client.login({ADMIN!r}, uid=0).rmdir('/none')\n")
+
+    (test,) = result.results.tests
+    assert test.status == "FAIL"
+    assert test.place.endswith(".py:4"), test
+
+
 @pytest.mark.parametrize("expression", ["mkdir", "test_mkdir and not (nonesuch or another)"])
 def test_the_replay_can_be_pasted(home: Store, expression: str) -> None:
     """A shell reads from it the words that were given, whatever stands in them."""

@@ -119,6 +119,15 @@ def test_the_context_in_use_says_where(home: Path, monkeypatch: pytest.MonkeyPat
     assert engine.environment()["DOCKER_HOST"] == "unix:///elsewhere"
 
 
+def test_a_context_is_found_without_any_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has made one and chooses it by the variable need not have a config.json."""
+    context(home, "lab", "tcp://lab:2375")
+    (home / "config.json").unlink()
+    monkeypatch.setenv("DOCKER_CONTEXT", "lab")
+
+    assert engine.environment()["DOCKER_HOST"] == "tcp://lab:2375"
+
+
 def test_a_contexts_keys_come_along(home: Path) -> None:
     """An engine that is reached by TLS is so by whatever is started with the variables."""
     context(home, "lab", "tcp://lab:2376")
