@@ -172,7 +172,7 @@ class Takeover:
         found = {who.node for who in self._seen.values() if isinstance(who, Peer)}
         lost = ", ".join(name for name in names if name not in found)
         said = [f"{address}: {who.node if isinstance(who, Peer) else who}" for address, who in self._seen.items()]
-        return f"no {lost or 'answer'}; found {'; '.join(said) or 'nobody'}"
+        return f"no {lost or 'answer'}; found {'; '.join(said) or 'nobody: is it up?'}"
 
 
 class Controlled(Takeover):

@@ -14,6 +14,7 @@ from harness.clusters.errors import ClusterError
 from harness.containers import certs
 
 FILE = "docker-compose.yml"
+PROFILE = "harness"
 # A file other than the one found; another tool than the one found.
 FILE_VARIABLE, TOOL_VARIABLE = "LABELPROOF_COMPOSE_FILE", "LABELPROOF_COMPOSE"
 
@@ -45,12 +46,14 @@ class Project:
 
     def down(self) -> None:
         """Removes its containers, networks and volumes. ClusterError says what stays."""
-        self._do("down", "--volumes", "--remove-orphans", "--timeout", str(_STOP_S))
+        # A volume that only a service of a profile has, Compose v2 forgets without the profile.
+        self._do("down", "--volumes", "--remove-orphans", "--timeout", str(_STOP_S), profile=PROFILE)
 
-    def _do(self, *words: str) -> None:
+    def _do(self, *words: str, profile: str = "") -> None:
+        chosen = ["--profile", profile] if profile else []
         try:
             done = subprocess.run(
-                self._command(*words), env=self._environ(), capture_output=True, text=True, check=False,
+                self._command(*chosen, *words), env=self._environ(), capture_output=True, text=True, check=False,
                 timeout=_QUIET_S, errors="replace",
             )  # fmt: skip
         except subprocess.TimeoutExpired:

@@ -1,5 +1,6 @@
 """docker-compose.yml under every version of Compose: accepted, up, taken over by runs, down."""
 
+import os
 import subprocess
 import sys
 import time
@@ -103,6 +104,19 @@ def test_a_project_of_another_size(up, tmp_path, monkeypatch) -> None:
     cluster.stop()
 
     assert list(cluster.nodes) == ["mds0", "oss0", "oss1", "oss2", "client0", "client1"]
+
+
+def test_the_harness_leaves_the_scale_alone(up, there, tool, image) -> None:
+    """Compose v2 starts what a service depends on, as many as the file says: a third oss was gone, with its data."""
+    project = up(oss=3, client=1)
+    environ = {**os.environ, **project.environment, "LABELPROOF_IMAGE": image}
+    listing = [*tool, "-f", FILE, "-p", project.name, "run", "-T", "--rm", "harness", "list", "suites"]
+
+    done = subprocess.run(listing, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+
+    assert "create_labels" in done.stdout
+    states = there.api.containers(all=True, filters={"label": [f"{PROJECT}={project.name}", f"{SERVICE}=oss"]})
+    assert [one["State"] for one in states] == ["running"] * 3
 
 
 def test_nodes_become_healthy(up, there) -> None:

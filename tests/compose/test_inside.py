@@ -19,12 +19,6 @@ SOME = ["create_labels", "-k", "test_labels_in_a_listing"]
 
 
 @pytest.fixture
-def tool() -> list[str]:
-    """One version is enough for what is not the tool's."""
-    return ["docker-compose"]
-
-
-@pytest.fixture
 def begun(environ, tmp_path: Path, store: Store) -> Iterator:
     """Starts the command: `begun("compose", ...)`."""
     running: list[subprocess.Popen] = []

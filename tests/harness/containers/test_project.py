@@ -38,7 +38,8 @@ def test_up_and_down(heard, tmp_path) -> None:
 
     assert heard() == [
         "-f c.yml -f over.json -p lab up -d --no-build --scale oss=3 --scale client=1", "secrets=/s uid=",
-        "-f c.yml -f over.json -p lab down --volumes --remove-orphans --timeout 10", "secrets=/s uid=",
+        "-f c.yml -f over.json -p lab --profile harness down --volumes --remove-orphans --timeout 10",
+        "secrets=/s uid=",
     ]  # fmt: skip
 
 
