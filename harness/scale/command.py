@@ -42,8 +42,7 @@ def scale(
     """Simulate clusters with so many clients, under a policy, and judge every decision."""
     progress = Console(stderr=True)
     # Removed in the end, or by the next run if this one is killed.
-    folder = owner.make("scale")
-    try:
+    with owner.owned("scale") as folder:
         with progress.status("costs of calls"):
             known = costs.read(given) if given else costs.measure(folder / "costs")
         if save_costs:
@@ -52,12 +51,12 @@ def scale(
         for number in clients:
             with progress.status(f"{number} clients"):
                 found.append(campaign.run(Load(number, each, pause, seed), known, folder / str(number)))
-    finally:
-        owner.remove(folder)
     if as_json:
         click.echo(json.dumps({"machine": machine.facts(), "costs": known, "runs": list(map(asdict, found))}, indent=1))
     else:
         Console().print(_table(found))
+        least, most = min(known.values()) * 1000, max(known.values()) * 1000
+        click.echo(f"a call costs {least:.1f} to {most:.1f} ms of the server's processor")
     if any(figures.verdict != "valid" for figures in found):
         raise click.ClickException("a checker does not find a history valid; see the column `verdict`")
 
