@@ -1,26 +1,31 @@
 """Folders with a living owner: what a cluster keeps in the temporary folder, and how what is left over is found.
 
-The name says who owns it, `labelproof-<run>.<pid>.<start time>.<random>`, so that a folder goes with the last thing
-in it. The start time is there for a pid that was given again.
+The name says who owns it, `labelproof-<run>.<place>.<pid>.<start time>.<random>`, so that a folder goes with the last
+thing in it. The start time is there for a pid that was given again, the place for a folder that containers or machines
+share: a pid means something in one of them only.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_NAME = re.compile(r"labelproof-.+\.(\d+)\.(\d+)\.[^.]+")
+# Where nobody can see whether the owner lives, a folder may go that long after it was made.
+LEASE_S = 24 * 3600
+_NAME = re.compile(r"labelproof-.+\.([0-9a-f]{8})\.(\d+)\.(\d+)\.[^.]+")
 
 
 def make(run: str, root: Path | None = None) -> Path:
     """A new folder for the data of run `run`, owned by this process. OSError names the folder that cannot be made."""
     pid = os.getpid()
-    return Path(tempfile.mkdtemp(prefix=f"labelproof-{run}.{pid}.{start_time(pid)}.", dir=root))
+    return Path(tempfile.mkdtemp(prefix=f"labelproof-{run}.{place()}.{pid}.{start_time(pid)}.", dir=root))
 
 
 @contextmanager
@@ -48,10 +53,12 @@ def dead(root: Path | None = None) -> list[Path]:
 
 
 def alive(folder: Path) -> bool:
-    """Whether the process that made `folder` still runs."""
+    """Whether the process that made `folder` still runs; of one that cannot be seen from here, whether it may."""
     match = _NAME.fullmatch(folder.name)
     try:
-        return match is not None and start_time(int(match[1])) == int(match[2])
+        if match and match[1] != place():
+            return time.time() - folder.stat().st_mtime < LEASE_S
+        return match is not None and start_time(int(match[2])) == int(match[3])
     except OSError:
         return False
 
@@ -59,6 +66,12 @@ def alive(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Removes `folder`, also while others remove parts of it."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def place() -> str:
+    """Where pids mean what they mean to this process: this boot of this machine, in this pid namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return hashlib.sha256(f"{boot}.{Path('/proc/self/ns/pid').stat().st_ino}".encode()).hexdigest()[:8]
 
 
 def start_time(pid: int) -> int:

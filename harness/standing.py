@@ -8,6 +8,7 @@ temporary folder. No key ever leaves the keeper: it makes the system calls that 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from harness import choices, clusters, owner, questions
 from harness.clusters import Cluster, ClusterError
 from harness.store import Run, Store
 
+ELSEWHERE = "of another machine that uses this store, or of this one before it was started anew"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 ANSWER_S_MAX = 60.0
 _BYTES_MAX = 64 << 20
@@ -35,7 +37,10 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the state file says. `start_time` is of the keeper, in clock ticks from boot: a pid may be given again."""
+    """What the state file says. `start_time` is of the keeper, in clock ticks from boot: a pid may be given again.
+
+    `place`: where its pid means something (owner.place), as a store may be shared.
+    """
 
     name: str
     pid: int
@@ -45,10 +50,18 @@ class State:
     runtime: str
     policy: str | None
     nodes: dict[str, str]
+    place: str
+
+    @property
+    def here(self) -> bool:
+        """Whether it is for this machine to say if it is alive."""
+        return self.place == owner.place()
 
     @property
     def alive(self) -> bool:
         """A process that has ended and that nobody has waited for is not (proc(5), stat field 3)."""
+        if not self.here:
+            return False
         try:
             state = owner.stat(Path(f"/proc/{self.pid}"))[0]
             return owner.start_time(self.pid) == self.start_time and state != "Z"
@@ -67,6 +80,8 @@ def state(home: Store, name: str) -> State:
     if not NAME.fullmatch(name) or not path.exists():
         raise LookupError(f"no cluster {name!r} is up; `labelproof cluster up {name}` starts one")
     found = _read(path)
+    if not found.here:
+        raise LookupError(f"cluster {name!r} is {ELSEWHERE}; ask there, or `labelproof cluster down {name}` forgets it")
     if not found.alive:
         raise LookupError(f"cluster {name!r} has ended by itself, see {found.run_dir}/logs; `labelproof cluster up`")
     return found
@@ -79,9 +94,12 @@ def up(home: Store, name: str, runtime: str, policy: str, lsm: str, seed: int, *
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"cluster name {name!r}: give letters, digits, hyphens and underscores, 63 at most")
-    with contextlib.suppress(LookupError):
-        running = state(home, name)
-        raise FileExistsError(17, f"cluster is up already, as process {running.pid}; take it down first", name)
+    for known in states(home):
+        if known.name == name and not known.here:
+            raise FileExistsError(errno.EEXIST, f"cluster is {ELSEWHERE}; take another name", name)
+        if known.name == name and known.alive:
+            told = f"cluster is up already, as process {known.pid}; take it down first"
+            raise FileExistsError(errno.EEXIST, told, name)
     run = home.create()
     wanted = {
         "name": name, "run_dir": str(run.path.absolute()), "root": str(home.root.absolute()), "runtime": runtime,
@@ -129,7 +147,15 @@ def serve(cluster: Cluster, name: str, home: Store, policy: str | None, ready: C
             nodes = {node: cluster.nodes[node].address for node in cluster.nodes}
             pid = os.getpid()
             found = State(
-                name, pid, owner.start_time(pid), str(address), str(cluster.run_dir), cluster.runtime, policy, nodes
+                name,
+                pid,
+                owner.start_time(pid),
+                str(address),
+                str(cluster.run_dir),
+                cluster.runtime,
+                policy,
+                nodes,
+                owner.place(),
             )
             _write(path, found)
             ready()

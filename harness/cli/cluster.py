@@ -60,7 +60,8 @@ def status(shared: Shared, names: tuple[str, ...], as_json: bool) -> None:
         return
     console = context.console()
     for item in found:
-        state = f"up, process {item.pid}" if item.alive else "ended by itself; `labelproof cluster down` clears it"
+        gone = "ended by itself; `labelproof cluster down` clears it" if item.here else standing.ELSEWHERE
+        state = f"up, process {item.pid}" if item.alive else gone
         console.print(f"[bold]{escape(item.name)}[/] {state}; runtime {item.runtime}, policy {item.policy or 'none'}")
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
         for node, address in item.nodes.items():

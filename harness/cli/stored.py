@@ -123,7 +123,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _dead_clusters(home: Store) -> list[str]:
     """Removes the state files of clusters whose keeper is gone."""
-    dead = [found.name for found in standing.states(home) if not found.alive]
+    dead = [found.name for found in standing.states(home) if found.here and not found.alive]
     for name in dead:
         Path(home.clusters / f"{name}.json").unlink(missing_ok=True)
     return dead

@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from harness import owner
 from harness.clusters.errors import ClusterError
-from rpc.clock import boot_id
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 DEFAULT = "unix:///var/run/docker.sock"
 REMEDY = "start one: tools/engine-up (as root), or set DOCKER_HOST"
 RUN, CLUSTER, OWNER, LEASE = "labelproof.run", "labelproof.cluster", "labelproof.owner", "labelproof.lease"
-# Where nobody can see whether the owner lives, what it made may go after that time.
-LEASE_S = 24 * 3600
 # Of one request: the engine does much else meanwhile. An answer to a ping is there at once, or the engine is no good.
 TIMEOUT_S = 120
 PING_S_MAX = 2.0
@@ -121,8 +118,8 @@ def labels(run: str, cluster: str) -> dict[str, str]:
     """What everything carries that a cluster of this process makes on an engine."""
     pid = os.getpid()
     return {
-        RUN: run, CLUSTER: cluster, OWNER: f"{_place()}:{pid}:{owner.start_time(pid)}",
-        LEASE: str(int(time.time()) + LEASE_S),
+        RUN: run, CLUSTER: cluster, OWNER: f"{owner.place()}:{pid}:{owner.start_time(pid)}",
+        LEASE: str(int(time.time()) + owner.LEASE_S),
     }  # fmt: skip
 
 
@@ -132,7 +129,7 @@ def abandoned(found: Mapping[str, str]) -> bool:
     pid, _, start = process.partition(":")
     if not (pid.isdigit() and start.isdigit()):
         return False
-    if place == _place():
+    if place == owner.place():
         return not _lives(int(pid), int(start))
     lease = found.get(LEASE, "")
     return lease.isdigit() and int(lease) < time.time()
@@ -191,11 +188,6 @@ def _ping(url: str, *, plain: bool) -> None:
         there.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
         if there.recv(64).split(b" ")[:2] not in ([b"HTTP/1.0", b"200"], [b"HTTP/1.1", b"200"]):
             raise ValueError("what listens there is no engine")
-
-
-def _place() -> str:
-    """Where pids mean what they mean to this process: this boot of this machine, in this pid namespace."""
-    return f"{boot_id()}.{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _lives(pid: int, start: int) -> bool:

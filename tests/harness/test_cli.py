@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import choices, suites
+from harness import choices, owner, suites
 from harness.cli import command, errors
 from harness.clusters import RUNTIMES, ClusterError
 from harness.results import Exit
@@ -323,7 +323,7 @@ def test_prune_says_what_went(
 ) -> None:
     """First as a plan, then in earnest: old runs, and the folders of runs that were killed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = tmp_path / f"labelproof-dead.{os.getpid()}.1.abc"
+    dead = tmp_path / f"labelproof-dead.{owner.place()}.{os.getpid()}.1.abc"
     dead.mkdir()
     (run,) = Store(stored).runs()
 
@@ -426,6 +426,25 @@ def test_a_cluster_is_broken_and_healed(program: Command) -> None:
     assert (impossible[0] != 0, "netns" in impossible[2]) == (True, True)
     assert healed == (0, "pause client1: healed\n", "")
     assert "in place" not in after[1]
+
+
+def test_a_cluster_of_another_machine(labelproof: Command, tmp_path: Path) -> None:
+    """On a shared store a pid says nothing of it: it is told of, and neither pruned nor written over."""
+    path = Store(tmp_path / ".labelproof").clusters / "demo.json"
+    path.parent.mkdir(parents=True)
+    told = {"name": "demo", "pid": 1, "start_time": 1, "socket": "s", "run_dir": "r", "runtime": "sim", "policy": None}
+    path.write_text(json.dumps(told | {"nodes": {}, "place": "00000000"}))
+
+    status = labelproof("cluster", "status")
+    up = labelproof("cluster", "up", "demo")
+    asked = labelproof("fault", "heal")
+    pruned = json.loads(labelproof("prune", "--json")[1])
+
+    assert "of another machine that uses this store" in " ".join(status[1].split())
+    assert (up[0], "take another name" in up[2]) == (Exit.USAGE, True)
+    assert (asked[0], "ask there" in asked[2]) == (Exit.NOTHING, True)
+    assert pruned["clusters"] == []
+    assert path.exists()
 
 
 def test_the_state_of_a_cluster_is_its_owners_alone(program: Command, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_leftovers_of_the_dead_are_counted(tmp_path: Path, monkeypatch: pytest.M
     """A folder whose owner lives is none."""
     monkeypatch.setattr(doctor.tempfile, "gettempdir", lambda: str(tmp_path))
     owner.make("living", tmp_path)
-    (tmp_path / f"labelproof-dead.{os.getpid()}.1.abc").mkdir()
+    (tmp_path / f"labelproof-dead.{owner.place()}.{os.getpid()}.1.abc").mkdir()
 
     (finding,) = doctor.leftovers(Store(tmp_path))
 

@@ -22,7 +22,7 @@ def test_a_folder_whose_owner_has_ended_goes(tmp_path: Path) -> None:
     """prune removes what a killed harness left, with what is in it."""
     ended = subprocess.Popen(["true"])
     ended.wait()
-    folder = tmp_path / f"labelproof-r1.{ended.pid}.1.abc"
+    folder = tmp_path / f"labelproof-r1.{owner.place()}.{ended.pid}.1.abc"
     (folder / "mds0").mkdir(parents=True)
     (folder / "mds0" / "data").write_text("x")
 
@@ -34,12 +34,23 @@ def test_a_folder_whose_owner_has_ended_goes(tmp_path: Path) -> None:
 
 def test_a_pid_given_again_is_not_the_owner(tmp_path: Path) -> None:
     """A living process with the owner's pid but another start time does not keep the folder."""
-    folder = tmp_path / f"labelproof-r1.{os.getpid()}.{owner.start_time(os.getpid()) - 1}.abc"
+    folder = tmp_path / f"labelproof-r1.{owner.place()}.{os.getpid()}.{owner.start_time(os.getpid()) - 1}.abc"
     folder.mkdir()
 
     removed = owner.prune(tmp_path)
 
     assert removed == [folder]
+
+
+def test_an_owner_who_cannot_be_seen_has_a_lease(tmp_path: Path) -> None:
+    """Where containers share a temporary folder, pids of one mean nothing in another: a day is what its folder has."""
+    foreign, old = tmp_path / "labelproof-r1.00000000.1.1.abc", tmp_path / "labelproof-r1.00000000.1.1.def"
+    foreign.mkdir()
+    old.mkdir()
+    os.utime(old, (0, 0))
+
+    assert owner.prune(tmp_path) == [old]
+    assert foreign.is_dir()
 
 
 def test_one_for_a_block(tmp_path: Path) -> None:
