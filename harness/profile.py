@@ -55,7 +55,7 @@ class Profile:
             valid = worker.check_contexts([context for _, context in named])
         for (name, context), known in zip(named, valid, strict=True):
             if not known:
-                remedy = f"give one of it, or start from `labelproof policy profile {policy.name}`"
+                remedy = "give one of it, or start from what `labelproof policy profile` proposes for it"
                 raise ValueError(f"{self._where}{name} is {context!r}, no context of policy {policy.name}; {remedy}")
 
     def supplement(self, policy: Policy, cache: Path) -> Policy:

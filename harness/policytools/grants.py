@@ -13,7 +13,7 @@ from harness.profile import Profile
 KEEP = "search write add_name remove_name read open getattr"
 LAY_OUT = f"{KEEP} create relabelfrom relabelto"
 MANAGE = "load_policy setenforce setbool"
-_ADMINISTERS = " append link open read rename unlink write relabelfrom relabelto"
+_ADMINISTERS = {"file": " append link open read rename unlink write relabelfrom relabelto", "lnk_file": " read"}
 # What a metadata server asks of an OST in its own name, besides in that of whom it acts for.
 _SERVES = "getattr open setattr write relabelfrom relabelto unlink"
 
@@ -61,14 +61,15 @@ def _needs(profile: Profile, policy: Loaded) -> Iterator[Query]:
 def _looks(profile: Profile, policy: Loaded, fs: str) -> Iterator[Query]:
     """The administrator makes and looks at everything, and relabels files; the servers keep their bytes."""
     kinds = {(profile.relabel, "file")} | {(label, tclass) for label in profile.fscreate for tclass in FILE_CLASSES}
-    for label in profile.directories.values():
-        for subject, tclass, name in product((profile.user, profile.admin), FILE_CLASSES, profile.names):
+    for place, label in profile.directories.items():
+        makers = (profile.user, profile.admin, *(profile.subjects if place == "transition" else ()))
+        for subject, tclass, name in product(dict.fromkeys(makers), FILE_CLASSES, profile.names):
             made = labels.of_new_object(policy.model, subject, label, tclass, name)
             if made is not None:
                 kinds.add((made.label, tclass))
     servers = str(policy.tables.initial_sids["kernel"])
     for label, tclass in sorted(kinds):
-        yield Query.of(profile.admin, label, tclass, f"create getattr{_ADMINISTERS if tclass == 'file' else ''}")
+        yield Query.of(profile.admin, label, tclass, f"create getattr{_ADMINISTERS.get(tclass, '')}")
         if tclass == "file":
             yield Query.of(servers, label, tclass, _SERVES)
         if not has_filesystem(policy):

@@ -9,6 +9,7 @@ import pytest
 
 from harness import profile, runner
 from harness.collector import Listener
+from harness.policy import Policy
 from harness.policytools import propose, toml
 from harness.policytools.grants import MANAGE, granted
 from harness.policytools.loaded import Loaded
@@ -99,6 +100,27 @@ def test_the_suites_pass_with_a_proposal(targeted: Loaded, tmp_path: Path) -> No
     assert result.exit == Exit.PASSED, result.results.reason
     assert "--profile" in result.replay
     assert len(result.results.tests) > 15
+
+
+def test_the_suites_pass_with_every_default(targeted: Loaded, cache: Path, tmp_path: Path) -> None:
+    """Where new objects take their creator's type, the administrator is given what he has to look at, of everybody."""
+    more = """
+(defaulttype lnk_file source) (defaultrange file glblub) (defaultrole dir source) (defaultuser file target)
+(allow domain lustre_fs_t (filesystem (associate))) (allow user_t self (lnk_file (all)))"""
+    made = Policy.compile({"site.cil": f"{targeted.policy.cil}{more}"}, "site", cache=cache)
+    file = tmp_path / "site.33"
+    file.write_bytes(made.binary)
+    with Loaded(made) as loaded:
+        written(loaded, tmp_path)
+    options = RunOptions(
+        ("create_labels", "lustre_selinux"), "sim", str(file), profile=str(tmp_path / "site.toml"), seed=1,
+        expression="by_subject or Readlink",
+    )  # fmt: skip
+
+    result = runner.run(options, Store(tmp_path / "store"), Nobody())
+
+    assert result.exit == Exit.PASSED, result.results.reason
+    assert {test.status for test in result.results.tests} == {"PASS"}
 
 
 @pytest.mark.timeout(300)  # a whole policy on each of five nodes, twice
