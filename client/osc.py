@@ -87,6 +87,20 @@ class Osc:
 
         await self._each([Run((stripe.Piece(number, *part, 0),)) for number, part in parts.items()], send)
 
+    async def seek(self, at: int, *, hole: bool) -> tuple[int | None, int]:
+        """Where the next hole, or the next data, begins from `at` on, if there is any; and where the file ends."""
+        file = self._file
+        count, size = len(file.osts), file.stripe_size
+        runs = [Run((stripe.Piece(n, stripe.object_size(at, n, count, size), 0, 0),)) for n in range(count)]
+
+        def send(run: Run) -> Coroutine[Any, Any, Any]:
+            request = pb.SeekRequest(token=file.token, stripe=run.stripe, offset=run.offset, hole=hole)
+            return self._send(run.stripe, "seek", request)
+
+        found = await self._each(runs, send)
+        offsets = (stripe.file_offset(r.offset, n.stripe, count, size) for n, r in found if r.HasField("offset"))
+        return min(offsets, default=None), self._end({run.stripe: reply.size for run, reply in found})
+
     async def _size(self, sizes: dict[int, int], enough: int) -> int:
         """The file's end, as far as `enough`; objects that were not asked yet tell it by a read of nothing."""
         if self._end(sizes) < enough:

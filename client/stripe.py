@@ -82,11 +82,11 @@ def object_size(size: int, number: int, count: int, stripe_size: int) -> int:
 
 def file_size(sizes: Mapping[int, int], stripe_size: int, count: int) -> int:
     """The file's size by its objects' sizes: the furthest byte that any of them holds (lov_stripe_size)."""
-    return max((_end(stripe, size, stripe_size, count) for stripe, size in sizes.items()), default=0)
+    ends = (file_offset(size - 1, stripe, count, stripe_size) + 1 for stripe, size in sizes.items() if size)
+    return max(ends, default=0)
 
 
-def _end(stripe: int, size: int, stripe_size: int, count: int) -> int:
-    if not size:
-        return 0
-    number, inside = divmod(size - 1, stripe_size)
-    return (number * count + stripe) * stripe_size + inside + 1
+def file_offset(offset: int, number: int, count: int, stripe_size: int) -> int:
+    """Where in the file the byte at `offset` of object `number` of `count` lies."""
+    row, inside = divmod(offset, stripe_size)
+    return (row * count + number) * stripe_size + inside

@@ -61,12 +61,13 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name of a directory; `type` holds the S_IF* bits."""
+    """One name of a directory; `type` holds the S_IF* bits, `offset` is the place behind it."""
 
     name: str
     fid: str
     type: int
     labels: Labels
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,18 @@ class Task:
     def readdir(self, where: Where, *, plus: bool = True) -> list[Entry]:
         """Every entry but `.` and `..`; `plus` asks for the labels."""
         found = self.call("readdir", plus=plus, **_where(where))
-        return [Entry(os.fsdecode(e["name"]), e["fid"], e["type"], e["labels"]) for e in found]
+        return _entries(found)
+
+    def getdents(self, fd: Fd | int, count: int = 256, *, plus: bool = False) -> list[Entry]:
+        """The next entries of an open directory."""
+        return _entries(self.call("getdents", count=count, plus=plus, **_where(fd)))
+
+    def telldir(self, fd: Fd | int) -> int:
+        """Where an open directory is read next; for seekdir."""
+        return self.lseek(fd, 0, os.SEEK_CUR)
+
+    def seekdir(self, fd: Fd | int, offset: int) -> None:
+        self.lseek(fd, offset, os.SEEK_SET)
 
     # --- attributes -----------------------------------------------------------------------------------------------
 
@@ -390,6 +402,10 @@ def _where(where: Where) -> dict[str, Any]:
     if isinstance(where, Fd):
         return {"fd": where.n}
     return {"fd": where} if isinstance(where, int) else {"path": where}
+
+
+def _entries(found: Any) -> list[Entry]:
+    return [Entry(os.fsdecode(e["name"]), e["fid"], e["type"], e["labels"], e["offset"]) for e in found]
 
 
 def _made(found: Mapping[str, Any]) -> Made:

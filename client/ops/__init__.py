@@ -1,6 +1,7 @@
 """The operations of a task, by family; the table of them.
 
-  open.py       open close readdir
+  open.py       open close
+  readdir.py    readdir getdents
   data.py       the bytes of an open file
   space.py      fallocate, copies between files, fsync
   namespace.py  mkdir mknod symlink readlink unlink rmdir link rename
@@ -23,7 +24,7 @@ from typing import Any
 
 from client.args import Syscall
 from client.ctx import Ctx
-from client.ops import attr, data, fcntl, file, fs, ioctl, namespace, space, task, xattr
+from client.ops import attr, data, fcntl, file, fs, ioctl, namespace, readdir, space, task, xattr
 from client.ops import open as files
 from rpc import definite
 
@@ -33,7 +34,8 @@ SYSCALLS: dict[str, Syscall] = {
         files.open,
         files.reopen,
         files.close,
-        files.readdir,
+        readdir.readdir,
+        readdir.getdents,
         data.read,
         data.write,
         data.pread,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from client.args import U32, Offset
 from client.ctx import Ctx
@@ -53,19 +54,39 @@ async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
 
 
 async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> int:
-    """lseek(2) with SEEK_SET, SEEK_CUR or SEEK_END; the new position."""
+    """lseek(2); the new position. In a directory that is the place behind an entry, as telldir(3) has it."""
     file = ctx.file(fd)
     async with file.moving:
-        if whence == os.SEEK_END:
-            base = await end_of(ctx, file)
-        elif whence in (os.SEEK_SET, os.SEEK_CUR):
-            base = file.pos if whence == os.SEEK_CUR else 0
+        if whence in (os.SEEK_DATA, os.SEEK_HOLE):
+            wanted = await _next(ctx, file, offset, hole=whence == os.SEEK_HOLE)
+        elif whence in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
+            base = {os.SEEK_SET: 0, os.SEEK_CUR: file.pos}
+            wanted = offset + (await _end(ctx, file) if whence == os.SEEK_END else base[whence])
         else:
-            raise OSError(errno.EINVAL, f"argument 'whence' is {whence}, not SEEK_SET, SEEK_CUR or SEEK_END")
-        if not 0 <= base + offset <= file.bytes_max:
-            raise OSError(errno.EINVAL, f"argument 'offset' leads to {base + offset}")
-        file.pos = base + offset
+            raise OSError(errno.EINVAL, f"argument 'whence' is {whence}: none of SEEK_*")
+        if not 0 <= wanted <= file.bytes_max:
+            raise OSError(errno.EINVAL, f"argument 'offset' leads to {wanted}")
+        file.pos = wanted
     return file.pos
+
+
+async def _end(ctx: Ctx, file: OpenFile) -> int:
+    """The end that a position is counted from; a directory's is behind all places that there can be."""
+    return OFFSET_MAX if file.entry.is_dir else await end_of(ctx, file)
+
+
+async def _next(ctx: Ctx, file: OpenFile, offset: int, *, hole: bool) -> int:
+    """SEEK_DATA and SEEK_HOLE (fs/iomap/seek.c). ENXIO for an offset that is not in the file, or behind its last data;
+    what is no regular file is all data (fs/read_write.c, generic_file_llseek_size)."""
+    found: int | None
+    if stat.S_ISREG(file.entry.mode):
+        found, end = await ctx.osc(file).seek(max(offset, 0), hole=hole)
+    else:
+        end = await _end(ctx, file)
+        found = end if hole else offset
+    if found is None or not 0 <= offset < end or (found >= end and not hole):
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+    return min(found, end)
 
 
 async def bytes_of(ctx: Ctx, file: OpenFile, offset: int, length: int) -> bytes:

@@ -1,25 +1,22 @@
-"""open and close, and the entries of an open directory."""
+"""open and close."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from client.args import U32, Path
 from client.ctx import Ctx
-from client.entry import Entry, decoded, texts
+from client.entry import Entry, decoded
 from client.file import OpenFile, install
 from client.mdc import Place
 from client.walk import Last
 from labelproof.v1 import mds_pb2 as pb
-from lsm.hooks import MAY_READ, Opened
-from rpc import fid_of
+from lsm.hooks import Opened
 
-# Entries asked for at once.
-PAGE = 256
 # fs/open.c, O_PATH_FLAGS
 _BESIDE_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -83,52 +80,6 @@ def _of(ctx: Ctx, file: OpenFile) -> Iterator[OpenFile]:
     """What the task has open of the same inode."""
     files = (other for other in ctx.task.fds.values() if isinstance(other, OpenFile))
     return (other for other in files if other.entry.fid == file.entry.fid)
-
-
-async def readdir(ctx: Ctx, path: Path | None = None, fd: int | None = None, plus: bool = True) -> list[dict[str, Any]]:
-    """All entries but `.` and `..`: {"name", "fid", "type" (S_IF* bits), "labels"}, of a path or an open directory.
-
-    `plus` asks for the labels, which the server mediates entry by entry.
-    """
-    if (path is None) == (fd is None):
-        raise OSError(errno.EINVAL, "one of the arguments 'path' and 'fd' is needed, and not both")
-    if fd is not None:
-        return [_dirent(e) async for e in _entries(ctx, fd, plus)]
-    here = (await open(ctx, path or b"", os.O_RDONLY | os.O_DIRECTORY))["fd"]
-    try:
-        return [_dirent(e) async for e in _entries(ctx, here, plus)]
-    finally:
-        await close(ctx, here)
-
-
-async def _entries(ctx: Ctx, fd: int, plus: bool) -> AsyncIterator[pb.Dirent]:
-    file = ctx.file(fd)
-    if not file.entry.is_dir:
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    ctx.guard.file(file.entry, MAY_READ, file.opened)
-    if plus:
-        ctx.guard.check("lookup", parent=file.entry)
-    cookie, eof = 0, False
-    while not eof:
-        page = await ctx.send("readdir", _page(file, cookie, plus))
-        for entry in page.entries:
-            yield entry
-            cookie = entry.cookie
-        eof = page.eof or not page.entries
-
-
-def _page(file: OpenFile, cookie: int, plus: bool) -> pb.ReaddirRequest:
-    noatime = bool(file.flags & os.O_NOATIME)
-    return pb.ReaddirRequest(handle=file.handle, cookie=cookie, count=PAGE, plus=plus, noatime=noatime)
-
-
-def _dirent(entry: pb.Dirent) -> dict[str, Any]:
-    return {
-        "name": decoded(entry.name),
-        "fid": str(fid_of(entry.fid)),
-        "type": entry.type,
-        "labels": texts(entry.entry.labels),
-    }
 
 
 async def _directory(ctx: Ctx, last: Last, flags: int) -> Last:

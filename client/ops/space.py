@@ -14,19 +14,22 @@ from client.osc import IO_BYTES_MAX
 from lsm.hooks import MAY_READ, MAY_WRITE
 
 # include/uapi/linux/falloc.h
-KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
+KEEP_SIZE, PUNCH_HOLE, COLLAPSE_RANGE, ZERO_RANGE, INSERT_RANGE, UNSHARE_RANGE = 1, 2, 8, 16, 32, 64
+# What is freed at once.
+BLOCK_BYTES = 4096
+_MODES = KEEP_SIZE | PUNCH_HOLE | COLLAPSE_RANGE | ZERO_RANGE | INSERT_RANGE | UNSHARE_RANGE
 
 
 async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 = 0) -> None:
     """fallocate(2): plain, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. Nothing is set aside: objects are sparse.
 
-    Errors in the order of fs/open.c, vfs_fallocate.
+    What moves bytes of a striped file from server to server, _COLLAPSE_RANGE and _INSERT_RANGE, is EOPNOTSUPP, as with
+    Lustre, and so is _UNSHARE_RANGE, as on ext4. Errors in the order of fs/open.c, vfs_fallocate.
     """
     file = ctx.file(fd)
     if offset < 0 or length <= 0:
         raise OSError(errno.EINVAL, f"a range of {length} bytes from {offset}")
-    if mode not in (0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
-        raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
+    _check_mode(mode)
     file.opened_for(MAY_WRITE)
     if not stat.S_ISREG(file.entry.mode):
         number = errno.ESPIPE if stat.S_ISFIFO(file.entry.mode) else errno.ENODEV
@@ -34,6 +37,10 @@ async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 =
     access(ctx, fd, MAY_WRITE)
     if offset + length > OFFSET_MAX:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    if mode & (COLLAPSE_RANGE | INSERT_RANGE | UNSHARE_RANGE):
+        raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
+    if mode & PUNCH_HOLE and (offset + length) % BLOCK_BYTES:
+        length = _to_block_end(await end_of(ctx, ctx.file(fd)), offset, length)
     zero = bool(mode & (PUNCH_HOLE | ZERO_RANGE))
     await ctx.osc(file).allocate(offset, length, zero=zero, grow=not mode & KEEP_SIZE)
 
@@ -94,6 +101,24 @@ async def fsync(ctx: Ctx, fd: int) -> None:
 
 async def sync(ctx: Ctx) -> None:
     """sync(2): see fsync."""
+
+
+def _to_block_end(size: int, offset: int, length: int) -> int:
+    """A hole that goes beyond the file's end frees all of the block there (fs/ext4/inode.c, ext4_punch_hole)."""
+    last = -(-size // BLOCK_BYTES) * BLOCK_BYTES
+    return last - offset if offset < size < offset + length < last else length
+
+
+def _check_mode(mode: int) -> None:
+    """EOPNOTSUPP for what is no mode, EINVAL for two that do not go together."""
+    holes = mode & (PUNCH_HOLE | ZERO_RANGE)
+    if mode & ~_MODES or holes == PUNCH_HOLE | ZERO_RANGE or (mode & PUNCH_HOLE and not mode & KEEP_SIZE):
+        raise OSError(errno.EOPNOTSUPP, f"fallocate mode {mode:#x}")
+    for alone in (COLLAPSE_RANGE, INSERT_RANGE):
+        if mode & alone and mode != alone:
+            raise OSError(errno.EINVAL, f"fallocate mode {mode:#x}")
+    if mode & UNSHARE_RANGE and mode & ~(UNSHARE_RANGE | KEEP_SIZE):
+        raise OSError(errno.EINVAL, f"fallocate mode {mode:#x}")
 
 
 def may_copy(source: OpenFile, target: OpenFile) -> None:

@@ -65,6 +65,7 @@ RPCS: dict[str, Callable[[Task, str, Laid], object]] = {
     "Mds/Watch": lambda task, path, at: task.watch("/", 0x100),  # IN_CREATE
     "Oss/Read": lambda task, path, at: task.pread(at.file, 4, 0),
     "Oss/Write": lambda task, path, at: task.pwrite(at.file, b"more", 0),
+    "Oss/Seek": lambda task, path, at: task.lseek(at.file, 0, os.SEEK_DATA),
     "Oss/Fallocate": lambda task, path, at: task.fallocate(at.file, 0, 0, 4096),
 }
 # What a mount does, what only an open file's own end does, and what servers send one another.

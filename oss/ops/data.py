@@ -62,6 +62,16 @@ class Data(Base):
         await self._ost.store.committed(call.transno)
         return reply
 
+    async def seek(self, call: Call, req: oss_pb2.SeekRequest) -> oss_pb2.SeekReply:
+        """The next data or hole of the object; whoever has the file open may know."""
+        call.takes("seek")
+        token = self._token(call, req.token, req.stripe, 0)
+        with self._ost.store.op(call) as txn:
+            o, _ = self._ost.object_or(txn, Object.of(token.entry, req.stripe))
+            offset = self._ost.files.seek(o.fid, o.stripe, req.offset, o.size, hole=req.hole)
+        await self._ost.store.settled()
+        return oss_pb2.SeekReply(offset=offset, size=o.size)
+
     async def fallocate(self, call: Call, req: oss_pb2.FallocateRequest) -> oss_pb2.WriteReply:
         """A hole in place of a range, and an end not before the range's; checked as a write."""
         call.takes("token")
@@ -77,7 +87,7 @@ class Data(Base):
                 self._note(txn, call, now, stored)
                 self._ost.files.cut(o.fid, o.stripe, o.size)
                 if req.zero:
-                    self._ost.files.punch(o.fid, o.stripe, req.offset, min(end, o.size))
+                    self._ost.files.punch(o.fid, o.stripe, req.offset, end)
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.WriteReply(size=now.size))
         await self._ost.store.committed(call.transno)
@@ -112,13 +122,13 @@ class Data(Base):
         self._ost.record_labels(call, o, {}, "token")
 
     def _token(self, call: Call, data: bytes, stripe: int, right: int) -> context_pb2.Token:
-        """The token, if it is good for this stripe, here, and for that. EACCES, EINVAL, EBADF."""
+        """The token, if it is good for this stripe, here, and for that, if for anything. EACCES, EINVAL, EBADF."""
         token = self._ost.node.seal.check_token(call, data, call.clock.wall_ns())
         if stripe >= len(token.layout.osts):
             raise OSError(errno.EINVAL, f"stripe {stripe} of a file with {len(token.layout.osts)}")
         if token.layout.osts[stripe] != self._ost.node.name:
             raise OSError(errno.EINVAL, f"stripe {stripe} is on {token.layout.osts[stripe]}, not {self._ost.node.name}")
-        if not token.rights & right:
+        if right and not token.rights & right:
             raise OSError(errno.EBADF, "the file was not opened for that")
         return token
 

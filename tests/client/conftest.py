@@ -254,7 +254,7 @@ class World:
         return mds_pb2.OpenReply(
             attr=self._attr(inode), ticket=self._ticket(inode, caller), handle=handle, created=created,
             token=b"token %d" % inode.fid.oid,
-            layout=context_pb2.Layout(stripe_size=STRIPE, osts=self.osts),
+            layout=context_pb2.Layout(stripe_size=STRIPE, osts=self.osts if stat.S_ISREG(inode.mode) else ()),
         )  # fmt: skip
 
     def _mds_close(self, node: str, request: Any, caller: Any) -> Any:
@@ -271,7 +271,7 @@ class World:
         return mds_pb2.WatchReply(entry=self.entry(self._place(request.place, caller)))
 
     def _mds_readdir(self, node: str, request: Any, caller: Any) -> Any:
-        names = sorted(self.handles[request.handle].names.items())[request.cookie : request.cookie + 2]
+        names = sorted(self.handles[request.handle].names.items())[request.cookie :][: min(request.count, 2)]
         entries = [
             mds_pb2.Dirent(
                 name=name, cookie=request.cookie + n, type=stat.S_IFMT(i.mode), fid=i.fid, entry=self.entry(i)
@@ -313,6 +313,12 @@ class World:
         data.extend(bytes(max(0, request.offset - len(data))))
         data[request.offset : request.offset + len(request.data)] = request.data
         return oss_pb2.WriteReply(size=len(data), judged=request.token in self.moved)
+
+    def _oss_seek(self, node: str, request: Any, caller: Any) -> Any:
+        """A NUL is a hole here."""
+        data, at = self.objects.get((node, request.stripe), bytearray()), request.offset
+        found = (n for n in range(at, len(data)) if bool(data[n]) != request.hole)
+        return oss_pb2.SeekReply(offset=next(found, max(at, len(data)) if request.hole else None), size=len(data))
 
     def _oss_fallocate(self, node: str, request: Any, caller: Any) -> Any:
         return oss_pb2.WriteReply()

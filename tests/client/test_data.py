@@ -272,3 +272,30 @@ def test_two_writes_of_one_descriptor_do_not_land_on_each_other(client, world):
     client._loop.run_until_complete(both())
 
     assert client("pread", fd=fd, length=99, offset=0) == b"aaaaaaaaaaaabbbb"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.booleans(), max_size=60), st.integers(-2, 62), st.booleans(), st.integers(1, 4))
+def test_data_and_holes_are_found_over_all_objects(fresh, data, at, hole, osts):
+    """As in one piece (lseek(2)): ENXIO outside of the file and behind its last data, a hole at its end."""
+    client = fresh(osts)
+    fd = client("open", path="/f", flags=os.O_CREAT | os.O_RDWR)["fd"]
+    client("write", fd=fd, data=bytes(data))
+    whence = os.SEEK_HOLE if hole else os.SEEK_DATA
+    found = next((n for n in range(max(at, 0), len(data)) if data[n] != hole), len(data) if hole else None)
+    if found is None or not 0 <= at < len(data):
+        assert client.reply("lseek", fd=fd, offset=at, whence=whence).errno == errno.ENXIO
+        found = len(data)
+    else:
+        assert client("lseek", fd=fd, offset=at, whence=whence) == found
+
+    assert client("lseek", fd=fd, offset=0, whence=os.SEEK_CUR) == found
+
+
+def test_a_descriptor_for_writing_only_may_look_for_holes_and_no_mds_is_asked(client, world):
+    fd = client("open", path="/f", flags=os.O_CREAT | os.O_WRONLY)["fd"]
+    client("write", fd=fd, data=b"x" * 20)
+    world.calls.clear()
+
+    assert client("lseek", fd=fd, offset=3, whence=os.SEEK_HOLE) == 20
+    assert world.calls == ["Seek"] * 3

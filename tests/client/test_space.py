@@ -116,7 +116,8 @@ def test_each_object_is_told_its_part_of_a_range(client, world, fd):
 
     client("fallocate", fd=fd, offset=4, length=16, mode=3)
 
-    assert [(r.stripe, r.offset, r.length, r.zero, r.grow) for r in world.requests] == [
+    # The MDS told where the file ends: a hole that goes beyond would free the block there.
+    assert [(r.stripe, r.offset, r.length, r.zero, r.grow) for r in world.requests[1:]] == [
         (0, 4, 4, True, False), (1, 0, 8, True, False), (2, 0, 4, True, False),
     ]  # fmt: skip
 
@@ -182,3 +183,22 @@ def test_more_than_one_rpc_holds_is_copied_whole(client, world, fd, monkeypatch)
     to = client("open", path="/g", flags=RW)["fd"]
 
     assert client("copy_file_range", fd=fd, to=to, length=400, offset=2) == 38
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [
+        (8, errno.EOPNOTSUPP), (32, errno.EOPNOTSUPP), (64, errno.EOPNOTSUPP), (65, errno.EOPNOTSUPP),
+        (9, errno.EINVAL), (33, errno.EINVAL), (40, errno.EINVAL), (80, errno.EINVAL), (2, errno.EOPNOTSUPP),
+        (19, errno.EOPNOTSUPP), (4, errno.EOPNOTSUPP), (128, errno.EOPNOTSUPP),
+    ],
+)  # fmt: skip
+def test_modes_that_are_none_here_and_those_that_exclude_each_other(client, world, fd, mode, error):
+    """fs/open.c, vfs_fallocate of 6.1; what moves bytes between servers is EOPNOTSUPP last of all."""
+    reading = client("open", path="/f")["fd"]
+    world.calls.clear()
+
+    assert failed(client, "fallocate", fd=fd, mode=mode, length=4096) == error
+    first = error if mode not in (8, 32, 64, 65) else errno.EBADF
+    assert failed(client, "fallocate", fd=reading, mode=mode, length=4096) == first
+    assert world.calls == []

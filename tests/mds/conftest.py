@@ -320,7 +320,7 @@ class User:
         for stripe, at, piece in _pieces(opened.layout, offset, bytes(length)):
             request = oss_pb2.ReadRequest(token=opened.token, stripe=stripe, offset=at, length=len(piece))
             reply = await self.oss(opened.layout.osts[stripe], "read", request)
-            found.append(reply.data.ljust(len(piece), b"\0"))
+            found.append(bytes(reply.data).ljust(len(piece), b"\0"))
         return b"".join(found)
 
 

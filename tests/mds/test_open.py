@@ -305,3 +305,24 @@ def test_the_token_is_asked_again_after_a_relabel(run):
         assert "ro_t" in str(await refused(user.write(opened, 4, b"y"), errno.EACCES))
 
     run(scenario)
+
+
+def test_a_place_in_a_directory_stays_while_others_come_and_go(run):
+    """Who reads on behind an entry sees all that were there all the time once, also if that entry is gone by now."""
+
+    async def scenario(world):
+        user = world.user()
+        for name in "abcdef":
+            await user.mkdir(f"/{name}")
+        cookies = {e.name: e.cookie for e in (await user.readdir("/")).entries}
+        for name in "bc":
+            await user.remove(f"/{name}", "rmdir")
+        await user.mkdir("/c")
+        await user.rename("/e", "/g")
+
+        left = [e.name for e in (await user.readdir("/", cookie=cookies[b"c"])).entries]
+
+        assert left[:2] == [b"d", b"f"]
+        assert sorted(left[2:]) == [b"c", b"g"]
+
+    run(scenario)

@@ -143,6 +143,11 @@ class World:
         request = oss_pb2.ReadRequest(token=token, stripe=stripe, offset=offset, length=length)
         return bytes((await self.call("read", request)).data)
 
+    async def seek(self, offset: int, *, hole: bool, token: bytes | None = None) -> Any:
+        """Whoever has the file open may, whatever it is open for."""
+        token = self.token(rights=0) if token is None else token
+        return await self.call("seek", oss_pb2.SeekRequest(token=token, stripe=0, offset=offset, hole=hole))
+
     async def punch(self, size: int, **options: Any) -> Any:
         request = oss_pb2.PunchRequest(stripe=0, size=size, entry=self.entry())
         return await self.call("punch", request, **{"role": "mds", "behalf": self.user, **options})

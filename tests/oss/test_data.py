@@ -338,3 +338,32 @@ def test_glimpse_and_destroy(run):
         assert nothing_stored(world)
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("offset", "hole", "found"),
+    [
+        (0, False, 8192), (0, True, 0), (8192, False, 8192), (9000, False, 9000), (8193, True, 12288),
+        (12288, False, 16384), (16385, False, 16385), (16384, True, 20480), (16387, True, 20480),
+        (16387, False, 16387), (20480, False, None),
+        (1 << 62, False, None), (1 << 62, True, 1 << 62),
+    ],
+)  # fmt: skip
+def test_the_next_data_and_the_next_hole(run, offset, hole, found):
+    """Blocks that were never written, or were punched, are holes, and so is what is behind the object's last one."""
+
+    async def scenario(world):
+        assert not (await world.seek(0, hole=False)).HasField("offset")
+        await world.write(8192, bytes(12288))
+        await world.punch(16387)
+        request = oss_pb2.FallocateRequest(token=world.token(), stripe=0, offset=12288, length=4096, zero=True)
+        await world.call("fallocate", request)
+        asked = len(world.events("avc"))
+
+        reply = await world.seek(offset, hole=hole)
+
+        assert (reply.offset if reply.HasField("offset") else None, reply.size) == (found, 16387)
+        assert len(world.events("avc")) == asked
+        await refused(world.seek(offset, hole=hole, token=b"none"), errno.EACCES)
+
+    run(scenario)

@@ -10,7 +10,7 @@ from harness.model import access
 from harness.model.world import LABEL
 
 # Operations that may ask where an open file ends.
-SEEKING = frozenset({"write", "pwrite", "lseek", "copy_file_range"})
+SEEKING = frozenset({"write", "pwrite", "lseek", "copy_file_range", "fallocate", "ioctl"})
 ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
 _SETATTRS = ("attr", "now", "truncate", "ftruncate")
 

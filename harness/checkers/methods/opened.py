@@ -83,6 +83,11 @@ def _readdir(asked: Asked) -> Iterator[Way]:
         yield Way(case, access.expected("readdir", case, stranger=asked.stranger, moved=asked.moved))
 
 
+def _seek(asked: Asked) -> Iterator[Way]:
+    """Where data and holes are: nobody is asked (fs/read_write.c, vfs_llseek)."""
+    yield Way("seek", ())
+
+
 def _lock(asked: Asked) -> Iterator[Way]:
     case = {"flock": "flock", "lockf": "setlk", "getlk": "getlk"}.get(asked.f)
     for tclass in classes(asked):
@@ -146,6 +151,7 @@ METHODS: dict[str, Method] = {
     "Oss/Read": _data("read"),
     "Oss/Write": _data("write"),
     "Oss/Fallocate": _data("fallocate"),
+    "Oss/Seek": _seek,
     "Mds/Readdir": _readdir,
     "Mds/Lock": _lock,
     "Mds/Fcntl": _fcntl,

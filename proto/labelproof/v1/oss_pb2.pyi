@@ -84,6 +84,26 @@ class WriteReply(_message.Message):
     receipt: _context_pb2.Receipt
     def __init__(self, size: _Optional[int] = ..., judged: _Optional[bool] = ..., receipt: _Optional[_Union[_context_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
+class SeekRequest(_message.Message):
+    __slots__ = ("token", "stripe", "offset", "hole")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STRIPE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    HOLE_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    stripe: int
+    offset: int
+    hole: bool
+    def __init__(self, token: _Optional[bytes] = ..., stripe: _Optional[int] = ..., offset: _Optional[int] = ..., hole: _Optional[bool] = ...) -> None: ...
+
+class SeekReply(_message.Message):
+    __slots__ = ("offset", "size")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    size: int
+    def __init__(self, offset: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+
 class SetLabelRequest(_message.Message):
     __slots__ = ("fid", "stripe", "label", "label_version", "entry")
     FID_FIELD_NUMBER: _ClassVar[int]

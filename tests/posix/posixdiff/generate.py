@@ -167,10 +167,14 @@ class Generator:
 
     def lseek(self) -> tuple[str, dict[str, Any]]:
         offset = self.one(self.offset(), -self.offset())
+        if self.chance(10):
+            # Outside of any file; inside of one see test_sparse.py.
+            return "lseek", {"fd": self.slot(), "offset": self.one(-1, 1 << 20), "whence": self.one(3, 4)}
         return "lseek", {"fd": self.slot(), "offset": offset, "whence": self.one(0, 0, 1, 2, 9)}
 
     def fallocate(self) -> tuple[str, dict[str, Any]]:
-        mode = self.one(0, 1, 3, 2, 16, 17)
+        # Those that ext4 does otherwise, if it does them, are test_space.py's; 65 is FALLOC_FL_UNSHARE_RANGE.
+        mode = self.one(0, 1, 3, 2, 16, 17, 65)
         return "fallocate", {"fd": self.slot(), "mode": mode, "offset": self.offset(), "length": self.length()}
 
     def copy(self) -> tuple[str, dict[str, Any]]:
@@ -243,7 +247,7 @@ class Generator:
         return "rmdir", {"path": self.path()}
 
     def readdir(self) -> tuple[str, dict[str, Any]]:
-        return "readdir", self.where()
+        return ("getdents", {"fd": self.slot(), "count": 3}) if self.chance(25) else ("readdir", self.where())
 
     def stat(self) -> tuple[str, dict[str, Any]]:
         return self.one(
