@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +73,9 @@ class Asked:
         """Raises ValueError naming the field and the remedy."""
         file = self._of("profile")
         who = choices.profile(file, "") if file else None
-        base = choices.spec(policy, self.mode, int(self._of("seed")), who)
         heard = {"runtime", "policy", "profile", "seed", "mode"}
-        spec = replace(base, **{name: value for name, value in self._fields.items() if name not in heard})
-        spec.validate()
-        return spec
+        fields = {name: value for name, value in self._fields.items() if name not in heard}
+        return choices.spec(policy, self.mode, int(self._of("seed")), who, fields)
 
     @property
     def _labelled(self) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness import policies
 from harness import profile as profiles
@@ -66,10 +69,12 @@ def counts(text: str = "") -> dict[str, int]:
     return found
 
 
-def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = None) -> ClusterSpec:
+def spec(
+    policy: Policy | None, mode: str, seed: int, profile: Profile | None = None, fields: Mapping[str, Any] | None = None
+) -> ClusterSpec:
     """The default cluster under that policy; the root directory is labelled as the profile says.
 
-    LABELPROOF_NODES says how many nodes it has.
+    LABELPROOF_NODES says how many nodes it has; `fields` of ClusterSpec come before all that.
 
     Raises ValueError naming the field and the remedy.
     """
@@ -79,7 +84,8 @@ def spec(policy: Policy | None, mode: str, seed: int, profile: Profile | None = 
         profile = profiles.PROFILES.get(policy.name)
     root = profile.root if policy and profile else None
     n = counts(os.environ.get(NODES, ""))
-    wanted = ClusterSpec(n["mds"], n["oss"], n["client"], policy=policy, mode=mode, seed=seed, root_context=root)
+    usual = ClusterSpec(n["mds"], n["oss"], n["client"], policy=policy, mode=mode, seed=seed, root_context=root)
+    wanted = replace(usual, **(fields or {}))
     wanted.validate()
     return wanted
 

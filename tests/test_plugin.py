@@ -138,6 +138,11 @@ def test_default(task, labelproof_cluster):
 def test_unlabelled(labelproof_client, labelproof_cluster, labelproof_policy):
     labelproof_client.login(None, uid=0, caps="all").mkdir("/a")
     assert labelproof_policy is None and labelproof_cluster.spec.stack == ("capability",)
+
+@pytest.mark.labelproof(lsm=("capability",))
+def test_modules(labelproof_client, labelproof_cluster, labelproof_dir):
+    labelproof_client.login(None, uid=0, caps="all").mkdir(f"{labelproof_dir}/a")
+    assert (labelproof_cluster.policy, labelproof_cluster.spec.lsm) == (None, ("capability",))
 """
 
 
@@ -146,7 +151,14 @@ def test_a_test_says_what_kind_of_cluster(run: Pytest) -> None:
     code, out = run(USES + FLAVOURS, "--labelproof-runtime=sim", "-rA")
 
     assert code == 0, out
-    for name in ("test_function", "TestClass::test_class", "TestClass::test_both", "test_default", "test_unlabelled"):
+    for name in (
+        "test_function",
+        "TestClass::test_class",
+        "TestClass::test_both",
+        "test_default",
+        "test_unlabelled",
+        "test_modules",
+    ):
         assert f"PASSED test_user.py::{name}\n" in out
 
 
