@@ -24,6 +24,8 @@ class _DlInfo(ctypes.Structure):
 
 BoolCallback = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p)
 LogCallback = ctypes.CFUNCTYPE(None, c_int, c_char_p)
+# Of a handle's messages, up to the format, after which the arguments of printf follow: they are left where they are.
+MessageCallback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_char_p)
 
 Signatures = dict[str, tuple[Any, list[Any]]]
 

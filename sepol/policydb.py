@@ -36,7 +36,9 @@ class PolicyDb:
     def __init__(self, policy: bytes) -> None:
         self._sepol = abi.libsepol()
         self._handle = self._sepol.sepol_handle_create()
-        self._sepol.sepol_msg_set_callback(self._handle, None, None)
+        self._messages: list[str] = []
+        self._callback = abi.MessageCallback(lambda _, __, text: self._messages.append((text or b"").decode("ascii")))
+        self._sepol.sepol_msg_set_callback(self._handle, ctypes.cast(self._callback, ctypes.c_void_p), None)
         self.version = version_of(policy)
         newest = self._sepol.sepol_policy_kern_vers_max()
         if self.version > newest:
@@ -112,7 +114,12 @@ class PolicyDb:
         self._sepol.sepol_policy_file_free(file)
         if failed:
             self._sepol.sepol_policydb_free(self._db)
-            raise PolicyError(f"libsepol refuses it: damaged or truncated; {_REMEDY}")
+            raise PolicyError(f"libsepol refuses it: {self._complaint()}; {_REMEDY}")
+
+    def _complaint(self) -> str:
+        """The first thing that libsepol said, without what it would have named; of most damage it says nothing."""
+        said = next((text.partition("%")[0].strip(" :'\"") for text in self._messages if text), "")
+        return said or "damaged or truncated"
 
     def _file(self) -> ctypes.c_void_p:
         file = ctypes.c_void_p()

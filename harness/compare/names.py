@@ -19,6 +19,7 @@ from harness.history import Event
 
 _DERIVED = re.compile(r"\b(labelproof_[a-z]+)(\d+)_t\b")
 _NUMBERED = re.compile(r"([^\d]*)(\d+)([^\d]*)")
+_NAMELESS = "object"
 FID = re.compile(r"\[0x[0-9a-f]+:0x[0-9a-f]+:0x[0-9a-f]+\]")
 
 
@@ -51,7 +52,8 @@ class Names:
             return ""
         if fid not in self._objects:
             path = self._path(fid, set())
-            nth = self._nth(self._maker(fid), path)
+            # What a refused operation made and took back has neither name nor maker: one is as good as another.
+            nth = self._nth(self._maker(fid), path) if path != _NAMELESS or self.maker(fid) else 1
             self._objects[fid] = path if nth == 1 else f"{path}~{nth}"
         return self._objects[fid]
 
@@ -120,16 +122,17 @@ class Names:
                 self._tops[top] = f"{stem}#{numbers[stem, number]}{tail}"
 
     def _number_types(self) -> None:
-        """By the first operation whose subject has the type."""
+        """By the first operation whose subject has the type, or that names it, as setcon(2)'s do."""
         counts: Counter[tuple[str, str]] = Counter()
         for invoke in self._recorded.ops.values():
             login = self._recorded.tasks.get((invoke["client"], invoke["task"]), "")
-            context = _subject(self._recorded.subjects.get((invoke["client"], login)))
-            found = _DERIVED.search(context) if "labelproof_" in context else None
-            if found and found[0] not in self._types:
-                key = (invoke.get("test") or OUTSIDE, found[1])
-                counts[key] += 1
-                self._types[found[0]] = f"{found[1]}#{counts[key]}_t"
+            subject = _subject(self._recorded.subjects.get((invoke["client"], login)))
+            texts = (subject, *(value for _, value in sorted(invoke["args"].items()) if isinstance(value, str)))
+            for found in (_DERIVED.search(text) for text in texts if "labelproof_" in text):
+                if found and found[0] not in self._types:
+                    key = (invoke.get("test") or OUTSIDE, found[1])
+                    counts[key] += 1
+                    self._types[found[0]] = f"{found[1]}#{counts[key]}_t"
 
     def _find_paths(self) -> None:
         """From labels, which name parent and component; without LSM from what operations answered."""
@@ -142,7 +145,7 @@ class Names:
             if invoke and isinstance(answer, dict) and isinstance(answer.get("fid"), str):
                 self._paths.setdefault(answer["fid"], str(invoke["args"].get("path") or ""))
         for raw in self._recorded.raws:
-            if raw.get("path"):
+            if raw.get("path", raw["object"]) != raw["object"]:
                 self._paths.setdefault(raw["object"], raw["path"])
 
     def _path(self, fid: str, seen: set[str]) -> str:
@@ -152,7 +155,7 @@ class Names:
         if made is not None and made["parent"] not in seen:
             folder = self._path(made["parent"], seen | {fid})
             return f"{folder.rstrip('/')}/{self._component(folder, made['as'])}"
-        return self.path(self._paths.get(fid, "")) or "object"
+        return self.path(self._paths.get(fid, "")) or _NAMELESS
 
     def _component(self, folder: str, name: str) -> str:
         return self._tops.get(name, name) if folder == "/" else name

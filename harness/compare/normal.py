@@ -132,7 +132,10 @@ class _Part:
             name = self._names.object(event["object"])
             stored = line(place, name, event["name"], self._text(event["new"]), event["why"])
             labels[self._recorded.op_of(event)].append(stored)
-        last = {(raw["target"], raw["object"], raw.get("stripe", 0)): raw for raw in self._recorded.raws}
+        # Whether an object without a name is still there depends on what ran after it.
+        nameless = {raw["object"] for raw in self._recorded.raws if raw.get("path") == raw["object"]}
+        raws = (raw for raw in self._recorded.raws if raw["object"] not in nameless)
+        last = {(raw["target"], raw["object"], raw.get("stripe", 0)): raw for raw in raws}
         for _, raw in sorted(last.items()):
             place, name = _place(raw, mdt="path" in raw), self._names.object(raw["object"])
             labels[self._names.maker(raw["object"])] += [

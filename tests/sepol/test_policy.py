@@ -129,6 +129,13 @@ def test_what_is_no_policy_is_refused(tiny, make, words):
     assert words in text
 
 
+def test_what_libsepol_says_of_a_policy_is_told(tiny_cil: str) -> None:
+    """CIL compiles an initial SID with a type that its role may not have; no kernel loads that."""
+    made = sepol.compile_cil({"a.cil": tiny_cil.replace("(roletype sys_r kernel_t)", "")})
+
+    assert "libsepol refuses it: invalid security context; " in refused(sepol.flatten, made)
+
+
 def test_a_damaged_policy_is_flattened_or_refused(tiny):
     """Cut or bit-flipped files either load or are refused: no other exception, no hang."""
     rng = random.Random(20)

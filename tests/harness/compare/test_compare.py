@@ -1,16 +1,21 @@
 """Two runs of the same code differ in nothing; a changed rule, call or label is told, worst first."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from harness.clusters import Cluster
 from harness.compare import Behaviour, Difference, compare, of_run, render
 from harness.compare.behaviour import OUTSIDE, Operation, line
 from harness.compare.differences import KINDS, of_operation
 from harness.store import Run
+from tests.harness.compare.conftest import ADMIN, HOME, USER
 
+ROOT = "system_u:object_r:root_t:s0"
 TODAY = date(2030, 1, 1)
 MAKE = "(allow user_t secret_t (file (create)))"
 NAMED = '(typetransition user_t home_t file "f" project_t)'
@@ -56,6 +61,70 @@ def test_a_folder_more_before_moves_nothing(record: Record, plain: Run) -> None:
     differences = found(plain, record(first=2))
 
     assert [difference.kind for difference in differences] == ["test"]
+
+
+def test_derived_types_are_numbered_wherever_they_are_named(record: Record) -> None:
+    """Also those that a task only takes by setcon: another test before moves none of them."""
+
+    def work(number: int) -> Callable[[Cluster], None]:
+        def run(cluster: Cluster) -> None:
+            task = cluster.client().login("user_u:user_r:user_t:s0")
+            cluster.test = "test_becomes"
+            task.setcon(f"user_u:user_r:labelproof_s{number}_t:s0")
+            task.lstat("/")
+            cluster.collect()
+
+        return run
+
+    rules = "(allow user_t self (process (setcurrent)))" + "".join(
+        f"(type labelproof_s{n}_t) (roletype user_r labelproof_s{n}_t)"
+        f"(allow user_t labelproof_s{n}_t (process (dyntransition)))"
+        f"(allow labelproof_s{n}_t lustre_fs_t (filesystem (mount))) (allow labelproof_s{n}_t root_t (dir (getattr)))"
+        for n in (1, 7)
+    )
+
+    one, other = (record(rules=rules, work=work(number)) for number in (1, 7))
+
+    assert found(one, other) == ()
+    assert "labelproof_s#1_t" in str(of_run(one).tests["test_becomes"])
+
+
+def test_what_was_made_and_taken_back_has_no_number(record: Record) -> None:
+    """An O_TMPFILE open that is refused at its last check: another test's, before it, is not counted."""
+
+    def work(first: int) -> Callable[[Cluster], None]:
+        def run(cluster: Cluster) -> None:
+            admin, user = cluster.client().login(ADMIN, uid=0, caps="all", umask=0), cluster.client().login(USER)
+            admin.mkdir("/d", 0o777)
+            admin.setxattr("/d", "security.selinux", HOME)
+            user.setfscreate("user_u:object_r:log_t:s0")
+            for test in ("test_before",) * first + ("test_refused",):
+                cluster.test = test
+                with contextlib.suppress(PermissionError):
+                    user.open("/d", os.O_TMPFILE | os.O_RDWR, 0o600)
+            cluster.collect()
+
+        return run
+
+    one, other = (of_run(record(work=work(first))) for first in (0, 1))
+
+    assert "\tobject\t" in str(one.tests["test_refused"]).replace("\\t", "\t")
+    assert one.tests["test_refused"] == other.tests["test_refused"]
+
+
+def test_what_has_no_name_at_the_end_is_no_difference(record: Record) -> None:
+    """A file that is unlinked and still open is in the store when the run ends at once, and not when it goes on."""
+
+    def work(cluster: Cluster) -> None:
+        admin = cluster.client().login(ADMIN, uid=0, caps="all", umask=0)
+        cluster.test = "test_unnamed"
+        admin.mkdir("/d", 0o777)
+        admin.open("/d", os.O_TMPFILE | os.O_RDWR, 0o600)
+        assert any(item.get("path") == item["object"] for item in cluster.collect())
+
+    labels = [label for operation in of_run(record(work=work)).tests["test_unnamed"] for label in operation.labels]
+
+    assert [label for label in labels if label.endswith("\traw")] == [f"mds0\t/d\tsecurity.selinux\t{ROOT}\traw"]
 
 
 def test_a_new_rule_is_a_new_allow(record: Record, plain: Run) -> None:

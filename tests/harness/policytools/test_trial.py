@@ -142,6 +142,11 @@ def test_the_schema_takes_what_the_reader_takes() -> None:
 
     judge.validate(yaml.safe_load(GOOD))
 
-    for wrong in ("  - allow: alice home file", "  - name: x", "  - {deny: 'a b:c d', because: luck}"):
+    for wrong in (
+        "  - allow: alice home file",
+        "  - name: x",
+        "  - {deny: 'a b:c d', because: luck}",
+        "  - deny: 'a b:c { }'",
+    ):
         with pytest.raises(ValidationError):
             judge.validate(yaml.safe_load(HEAD + wrong))
