@@ -4,6 +4,8 @@
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
+# The legacy builder keeps this stage as an image without a name: by the label `labelproof prune` knows whose it is.
+LABEL labelproof.stage=build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # pip stays in an environment of its own: the final one has what runs, and nothing that installs.
 RUN python3 -m venv /build \

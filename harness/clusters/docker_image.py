@@ -20,6 +20,8 @@ REPOSITORY = "labelproof"
 SOURCES = "labelproof.sources"
 # Where the sources lie: who builds the next image from there needs the one before no more.
 TREE = "labelproof.tree"
+# On what the legacy builder keeps of the stage before (Dockerfile): images without a name, one a build.
+STAGE = "labelproof.stage"
 # An image that is there already is taken instead, unseen.
 VARIABLE = "LABELPROOF_IMAGE"
 # Somebody may be about to start containers of an image that was right when he looked.
@@ -62,13 +64,17 @@ def lacking(engine: Engine, root: Path = ROOT) -> str | None:
 def prune(engine: Engine, root: Path = ROOT, *, elsewhere: bool = True, dry_run: bool = False) -> list[str]:
     """Removes the images of other sources than those under `root` as they are, and returns their tags.
 
-    What was built from an earlier state of them goes after an hour, what was built `elsewhere` after a day.
+    What was built from an earlier state of them goes after an hour, what was built `elsewhere` after a day. Of the
+    stages before, the newest stays: the next build begins with its layers.
     """
     current, now = f"{REPOSITORY}:{docker_sources.digest(docker_sources.files(root))}", time.time()
     kept_s, else_s = {str(root): _KEPT_S}, _KEPT_ELSEWHERE_S if elsewhere else math.inf
     found = engine.api.images(filters={"label": SOURCES})
     old = [one for one in found if now - one["Created"] > kept_s.get(one["Labels"].get(TREE, ""), else_s)]
     tags = [tag for one in old for tag in one["RepoTags"] or () if tag != current]
+    stages = engine.api.images(filters={"label": STAGE, "dangling": True})
+    stages.sort(key=lambda one: one["Created"])
+    tags += [one["Id"] for one in stages[:-1] if now - one["Created"] > _KEPT_S]
     return tags if dry_run else [tag for tag in tags if _removed(engine, tag)]
 
 

@@ -1,10 +1,13 @@
 """Subnets and image of a cluster of containers, without a cluster."""
 
+import os
 import shutil
 import tarfile
 import threading
+import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -209,6 +212,7 @@ def test_images_of_earlier_sources_go(
     planned = docker_image.prune(there, sources, dry_run=True)
     (sources / "mds" / "file").write_text(f"{tmp_path} newer")
     monkeypatch.setattr(docker_image, "_KEPT_S", -60)
+    monkeypatch.setattr(docker_image, "STAGE", "labelproof.nobodys")  # others may be building with theirs
 
     second = docker_image.ready(there, tmp_path, sources)
 
@@ -224,6 +228,40 @@ def test_images_of_earlier_sources_go(
         assert second not in docker_image.prune(there, other, elsewhere=False, dry_run=True)
     finally:
         there.api.remove_image(second)
+
+
+def test_of_stages_the_newest_stays(
+    there: Engine, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The legacy builder keeps one of each build, without a name: the next build begins where the newest ended."""
+    stage = f"labelproof.test={tmp_path.name}-{os.getpid()}"
+    text = "ARG BASE=python:3.11-slim-bookworm\nFROM ${BASE} AS build\nLABEL " + stage + "\nCOPY mds /mds\n"
+    (sources / "Dockerfile").write_text(text + "FROM ${BASE}\nCOPY --from=build /mds /mds\n")
+    monkeypatch.setattr(docker_image, "STAGE", stage)
+
+    def stages() -> list[str]:
+        found = there.api.images(filters={"label": stage, "dangling": True})
+        return [one["Id"] for one in sorted(found, key=lambda one: one["Created"])]
+
+    images = [docker_image.ready(there, tmp_path, sources)]
+    (first,) = stages()
+    (sources / "mds" / "file").write_text(f"{tmp_path} newer")
+    time.sleep(1)  # images tell their age in seconds
+    images.append(docker_image.ready(there, tmp_path, sources))
+    both = stages()
+    monkeypatch.setattr(docker_image, "_KEPT_S", -60)
+
+    gone = docker_image.prune(there, sources, elsewhere=False)
+
+    try:
+        assert both[0] == first
+        assert len(both) == 2
+        assert first in gone
+        assert stages() == both[1:]
+    finally:
+        for image in (*images, *both):
+            with suppress(docker.errors.APIError):
+                there.api.remove_image(image)
 
 
 def test_the_base_image_that_lacks_is_named(there: Engine, sources: Path) -> None:
