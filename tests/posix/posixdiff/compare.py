@@ -81,7 +81,10 @@ def _times(snapshot: Snapshot) -> Mapping[Any, Times]:
 def _differences(
     local: Snapshot, cluster: Snapshot, before: Mapping[Any, Times], cluster_before: Mapping[Any, Times]
 ) -> list[Difference]:  # fmt: skip
-    mine, theirs = described(local, before), described(cluster, cluster_before)
+    # ext4 gives an inode's number to the next one, maybe in the same tick of its clock; a FID never comes back.
+    new = {seen.ident for path, seen in local.items() if path in cluster and cluster[path].ident not in cluster_before}
+    mine = described(local, {ident: times for ident, times in before.items() if ident not in new})
+    theirs = described(cluster, cluster_before)
     found: list[Difference] = []
     for path in sorted({*mine, *theirs}):
         if path not in mine or path not in theirs:
