@@ -1,9 +1,11 @@
-"""Clusters whose one client drives load itself, started when a benchmark first asks for them."""
+"""Clusters whose clients drive load themselves, started when a benchmark first asks for them."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,48 +25,74 @@ from labelproof.v1 import client_pb2 as pb
 
 POLICY = "targeted"
 DRIVER = {"client": "harness.bench.driver"}
+# The most that a benchmark has: each is a process.
+CLIENTS = 16
+# In which all of them hear what to do.
+LEAD_NS = 150_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What clients did at once: how long it took in all, and what each process spent on it, summed."""
+
+    seconds: float
+    faults: int
 
 
 @dataclass
 class Driven:
-    """A running cluster with the tasks that have logged in on its client, in the order of their logins."""
+    """A running cluster with the task that has logged in on each of its clients, once that has been asked for."""
 
     cluster: Cluster
     context: str | None
-    _tasks: list[Task] = field(default_factory=list)
+    _tasks: dict[str, Task] = field(default_factory=dict)
 
-    def bench(self, operation: str, tasks: int, count: int) -> Mapping[str, int]:
-        """`count` operations by each of `tasks` tasks at once: {"ns", "cpu_ns", "faults"} of the client."""
-        found: Mapping[str, int] = self._ask("bench", operation=operation, tasks=self._names(tasks), count=count)
-        return found
+    def bench(self, operation: str, clients: int, count: int) -> Spent:
+        """`count` operations by each of `clients` clients at once."""
+        return self._at_once("bench", clients, count, operation=operation)
 
     def rpcs(self, operation: str) -> Waves:
         """The rpcs that one operation is made of."""
-        return Waves.parse(self._ask("rpcs", operation=operation, tasks=self._names(1))["waves"])
+        (told,) = self._ask("rpcs", 1, operation=operation)
+        return Waves.parse(told["waves"])
 
-    def echo(self, echo: EchoProcess, waves: Waves, tasks: int, count: int) -> Mapping[str, int]:
+    def echo(self, echo: EchoProcess, waves: Waves, clients: int, count: int) -> Spent:
         """What bare messages of those sizes take, as `bench`."""
-        found: Mapping[str, int] = self._ask(
-            "echo", address=echo.address, identity=echo.identity, waves=waves.text(), tasks=tasks, count=count
-        )
-        return found
+        return self._at_once("echo", clients, count, address=echo.address, identity=echo.identity, waves=waves.text())
 
-    def _names(self, count: int) -> str:
-        while len(self._tasks) < count:
-            self._tasks.append(self.cluster.client().login(self.context, comm="bench"))
-        return " ".join(task.id for task in self._tasks[:count])
+    def _at_once(self, name: str, clients: int, count: int, **args: Any) -> Spent:
+        """From the first one's begin to the last one's end: the monotonic clock is the machine's.
 
-    def _ask(self, name: str, **args: Any) -> Any:
-        request = pb.SyscallRequest(name=name, args=values.fields(args))
-        return values.plain(self.cluster.run(self.cluster.agent("client0", "syscall", request)).value)
+        Many begin at an appointed time, so that the first are not done before the last have heard of it.
+        """
+        start_ns = time.monotonic_ns() + LEAD_NS if clients > 1 else 0
+        told = self._ask(name, clients, count=count, start_ns=start_ns, **args)
+        took_ns = max(each["end_ns"] for each in told) - min(each["begin_ns"] for each in told)
+        return Spent(took_ns / 1e9, sum(each["faults"] for each in told))
+
+    def _ask(self, name: str, clients: int, **args: Any) -> list[Any]:
+        """What that many clients answer, asked side by side."""
+        asked = []
+        for node, task in self._logged_in(clients).items():
+            request = pb.SyscallRequest(name=name, args=values.fields({**args, "task": task}))
+            asked.append(self.cluster.agent(node, "syscall", request))
+        return [values.plain(reply.value) for reply in self.cluster.run(_together(asked))]
+
+    def _logged_in(self, clients: int) -> dict[str, str]:
+        """The first clients, each with its task's id."""
+        for number in range(len(self._tasks), clients):
+            node = f"client{number}"
+            self._tasks[node] = self.cluster.client(node).login(self.context, comm="bench")
+        return {node: task.id for node, task in list(self._tasks.items())[:clients]}
 
 
 class Clusters:
-    """What runs while benchmarks do; all of it ends with the block."""
+    """What runs while benchmarks do, each cluster with that many clients; all of it ends with the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, clients: int = CLIENTS) -> None:
         self._ends = ExitStack()
         self._running: dict[tuple[str, bool], Driven] = {}
+        self._clients = clients
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +124,7 @@ class Clusters:
         labelled = mode != "disabled"
         who = profile.of(POLICY)
         spec = ClusterSpec(
-            client=1, mode=mode, policy=Policy.own(POLICY) if labelled else None,
+            client=self._clients, mode=mode, policy=Policy.own(POLICY) if labelled else None,
             root_context=who.root if labelled else None, recording=recording,
         )  # fmt: skip
         cluster = Processes(DRIVER).start(spec, self.folder())
@@ -104,3 +132,7 @@ class Clusters:
         root = cluster.client().login(who.admin if labelled else None, uid=0, gid=0, caps="all", umask=0)
         root.chmod("/", 0o1777)
         return Driven(cluster, who.user if labelled else None)
+
+
+async def _together(asked: Iterable[Awaitable[Any]]) -> list[Any]:
+    return await asyncio.gather(*asked)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.bench import edge, machine, store, table
 from harness.bench.bench import Bench, Row
-from harness.bench.clusters import Clusters
+from harness.bench.clusters import CLIENTS, Clusters
 from harness.bench.measure import QUICK, Effort
 from harness.bench.plan import BENCHMARKS
 
@@ -51,7 +51,7 @@ def bench(quick: bool, full: bool, only: tuple[str, ...], rounds: int | None, co
         console.print(f"{compare} is of another machine: {', '.join(differing)} differ", style="yellow")
     results: dict[str, list[Row]] = {}
     try:
-        with Clusters() as clusters:
+        with Clusters(1 if quick else CLIENTS) as clusters:
             for name in only or BENCHMARKS:
                 with console.status(name):
                     results[name] = list(BENCHMARKS[name].run(Bench(clusters, effort, console.print)))

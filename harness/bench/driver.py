@@ -1,15 +1,12 @@
 """A client node that drives load itself: its process is a client's, and its agent also takes the call `bench`.
 
 So an operation is measured from inside the client, by the client's own clock: the way from the harness to the agent,
-which no filesystem has, is not in it. `bench` runs a number of operations of one kind, by several tasks at once, and
+which no filesystem has, is not in it. `bench` runs a number of operations of one kind, one after the other, and
 answers how long they took; `rpcs` tells which rpcs one operation is made of; `echo` sends bare messages of such sizes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import resource
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -109,36 +106,41 @@ class Driver:
         told = pb.Fields(items={name: values.fields({"": value}).items[""] for name, value in answer.items()})
         return pb.SyscallReply(definite=True, value=pb.Value(map=told))
 
-    async def _bench(self, call: Call, operation: str, tasks: str, count: int) -> dict[str, int]:
-        """`count` operations by each of `tasks` (their ids, in one text), all tasks at once: how long, in ns.
+    async def _bench(self, call: Call, operation: str, task: str, count: int, start_ns: int) -> dict[str, int]:
+        """`count` operations of a task, one after the other: from when to when, in ns of the machine's monotonic clock.
 
         `faults` are the pages that the process had to be given: where malloc returns what is freed to the kernel, large
         buffers cost more for that than for the copying (getrusage(2), ru_minflt).
         """
-        ready = [(self._system(call, task), await self._ground(call, task)) for task in tasks.split()]
-        kind = work.OPERATIONS[operation]
+        kind, system, ground = await self._ready(call, operation, task)
         first, self._numbers = self._numbers, self._numbers + count
-        gc.collect()
-        begin, before = self._node.clock.mono_ns(), resource.getrusage(resource.RUSAGE_SELF)
-        made = await asyncio.gather(*(_loop(kind, system, ground, first, count) for system, ground in ready))
-        took, after = self._node.clock.mono_ns() - begin, resource.getrusage(resource.RUSAGE_SELF)
+        made = []
+        async with echoing.Stopwatch(start_ns) as watch:
+            for number in range(first, first + count):
+                result = await kind.once(system, ground, number)
+                # What nobody asks for later is given back at once: a megabyte, it may be.
+                if kind.after is not None:
+                    made.append((number, result))
         if kind.after is not None:
-            for (system, ground), results in zip(ready, made, strict=True):
-                for number, result in enumerate(results, first):
-                    await kind.after(system, ground, number, result)
-        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {"ns": took, "cpu_ns": int(spent * 1e9), "faults": after.ru_minflt - before.ru_minflt}
+            for number, result in made:
+                await kind.after(system, ground, number, result)
+        return watch.told()
 
-    async def _rpcs(self, call: Call, operation: str, tasks: str) -> dict[str, str]:
+    async def _rpcs(self, call: Call, operation: str, task: str) -> dict[str, str]:
         """The rpcs of one operation, as tracing.Waves writes them."""
-        (task,) = tasks.split()
-        kind, system, ground = work.OPERATIONS[operation], self._system(call, task), await self._ground(call, task)
+        kind, system, ground = await self._ready(call, operation, task)
         self._numbers += 1
         with self._tracing.waves() as waves:
             made = await kind.once(system, ground, self._numbers)
         if kind.after is not None:
             await kind.after(system, ground, self._numbers, made)
         return {"waves": waves.text()}
+
+    async def _ready(self, call: Call, operation: str, task: str) -> tuple[work.Operation, System, Ground]:
+        system = self._system(call, task)
+        if task not in self._grounds:
+            self._grounds[task] = await work.prepare(system, task)
+        return work.OPERATIONS[operation], system, self._grounds[task]
 
     def _system(self, call: Call, task: str) -> System:
         """The system calls of a task, each as a call of its own at the agent."""
@@ -149,21 +151,6 @@ class Driver:
             return await self._agent.act(own, task, "/", name, args)
 
         return run
-
-    async def _ground(self, call: Call, task: str) -> Ground:
-        if task not in self._grounds:
-            self._grounds[task] = await work.prepare(self._system(call, task), task)
-        return self._grounds[task]
-
-
-async def _loop(kind: work.Operation, system: System, ground: Ground, first: int, count: int) -> list[Any]:
-    """One task's operations, one after the other; what they gave, if anybody asks for it later."""
-    made = []
-    for number in range(first, first + count):
-        result = await kind.once(system, ground, number)
-        if kind.after is not None:
-            made.append(result)
-    return made
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import asyncio
 import base64
 import gc
 import json
-import os
+import resource
 import time
 from dataclasses import asdict
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from harness.bench.tracing import Waves
 from rpc.call import Peer
@@ -25,16 +26,43 @@ class Echo:
     def __init__(self) -> None:
         self._channel: EchoChannel | None = None
 
-    async def run(self, address: str, identity: str, waves: str, tasks: int, count: int, **_: Any) -> dict[str, int]:
-        """What the rpcs of `waves` take `count` times by each of `tasks`, all tasks at once, in ns."""
+    async def run(
+        self, address: str, identity: str, waves: str, count: int, start_ns: int, **_: Any
+    ) -> dict[str, int]:  # fmt: skip
+        """What the rpcs of `waves` take `count` times, as the driver's `bench` tells it."""
         if self._channel is None:
             self._channel = EchoChannel(address, unpacked(identity), PEER)
         wanted = Waves.parse(waves).sizes
+        async with Stopwatch(start_ns) as watch:
+            await _loop(self._channel, wanted, count)
+        return watch.told()
+
+
+class Stopwatch:
+    """What happens within it: from when to when by the machine's monotonic clock, ns, and the process's page faults.
+
+    It begins at `start_ns` of that clock, or at once where that is past.
+    """
+
+    def __init__(self, start_ns: int) -> None:
+        self._start_ns = start_ns
+
+    async def __aenter__(self) -> Self:
         gc.collect()
-        begin, cpu = time.monotonic_ns(), os.times()
-        await asyncio.gather(*(_loop(self._channel, wanted, count) for _ in range(tasks)))
-        took, spent = time.monotonic_ns() - begin, os.times()
-        return {"ns": took, "cpu_ns": int((spent.user + spent.system - cpu.user - cpu.system) * 1e9)}
+        await asyncio.sleep(max(0, self._start_ns - time.monotonic_ns()) / 1e9)
+        self._faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        self._begin_ns = time.monotonic_ns()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_ns = time.monotonic_ns()
+        self._faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - self._faults
+
+    def told(self) -> dict[str, int]:
+        """As a driver answers."""
+        return {"begin_ns": self._begin_ns, "end_ns": self._end_ns, "faults": self._faults}
 
 
 async def _loop(channel: EchoChannel, waves: list[list[tuple[int, int]]], count: int) -> None:

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from harness.bench import measure, work
 from harness.bench.bench import Bench, Row, row
-from harness.bench.operations import driven
+from harness.bench.clusters import CLIENTS
+from harness.bench.operations import case, driven
 
 # At most a tenth of the throughput.
 AIM = 0.9
-# Each operation by one task, and by many those that commit and those that do not.
-CASES = (*((operation, 1) for operation in work.OPERATIONS), ("stat", 16), ("create", 16))
+# Each operation by one client, and by many those that commit and those that do not.
+CASES = (*((operation, 1) for operation in work.OPERATIONS), ("stat", CLIENTS), ("create", CLIENTS))
 QUICK = (("stat", 1),)
 
 
 def run(bench: Bench) -> Iterator[Row]:
-    """One row for each operation and number of tasks."""
-    for operation, tasks in QUICK if bench.effort.quick else CASES:
+    """One row for each operation and number of clients."""
+    for operation, clients in QUICK if bench.effort.quick else CASES:
         systems = {
-            "on": driven(bench, "enforcing", operation, tasks, recording=True),
-            "off": driven(bench, "enforcing", operation, tasks),
+            "on": driven(bench, "enforcing", operation, clients, recording=True),
+            "off": driven(bench, "enforcing", operation, clients),
         }
-        case = f"{operation}, {tasks} tasks" if tasks > 1 else operation
-        yield row(case, "on", measure.turns(systems, bench.effort), aim={"off": AIM})
+        yield row(case(operation, clients), "on", measure.turns(systems, bench.effort), aim={"off": AIM})

@@ -65,7 +65,7 @@ def _aims(rows: Sequence[Row]) -> str:
 
 
 def _short(row: Row) -> str:
-    """The case without the number of its tasks."""
+    """The case without the number of its clients."""
     return row.case.partition(", ")[0]
 
 

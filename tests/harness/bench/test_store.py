@@ -14,7 +14,7 @@ from harness.bench.measure import Samples
 @pytest.fixture
 def figure() -> Row:
     samples = {"mine": Samples((0.002, 0.002, 0.002)), "other": Samples((0.001, 0.001, 0.001))}
-    return row("stat, 16 tasks", "mine", samples, aim={"other": 0.7}, note="2 rpcs")
+    return row("stat, 16 clients", "mine", samples, aim={"other": 0.7}, note="2 rpcs")
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path, figure: Row) -> None:
@@ -41,7 +41,7 @@ def test_a_table_shows_ratio_spread_aim_and_the_earlier_run(figure: Row) -> None
     table.show(Console(file=out, width=110), "operations", [figure], [figure])
 
     shown = out.getvalue()
-    assert "stat, 16 tasks  2 ms  0.50 (0.50-0.50) was 0.50  2 rpcs" in shown
+    assert "stat, 16 clients  2 ms  0.50 (0.50-0.50) was 0.50  2 rpcs" in shown
     assert "aims: 0.7 to other" in shown
 
 
