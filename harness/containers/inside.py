@@ -34,7 +34,8 @@ def run(
     store.prepare()
     nodes = ",".join(f"{role}={count}" for role, count in counts.items())
     with owner.owned(_NAME) as data:
-        project = Raised(there, _NAME, data, file, secrets)
+        # The run itself gets its id inside; what its project is labelled with leads to this folder.
+        project = Raised(there, data.name, data, file, secrets)
         container = f"{project.id}-{SERVICE}"
         try:
             project.open(counts)

@@ -56,17 +56,21 @@ def test_a_suite_inside(begun, store, left) -> None:
     assert left() == []
 
 
-def test_ctrl_c(begun, store, left) -> None:
-    """What was done so far is judged and brought here, and the project goes; exit 130."""
+def test_ctrl_c(begun, store, left, there) -> None:
+    """What was done so far is judged and brought here, and the project, which says whose it is, goes; exit 130."""
     process = begun("compose", "-f", str(FILE), "--nodes", "client=2", "mediation")
     for line in process.stdout:
         if line.startswith("mediation: "):
+            runs = {
+                one["Labels"]["labelproof.run"] for one in there.api.containers(filters={"label": "labelproof.run"})
+            }
             os.kill(process.pid, signal.SIGINT)
             break
 
     out, _ = process.communicate(timeout=110)
 
     assert process.returncode == 130, out
+    assert any(run.startswith("labelproof-compose.") and f".{process.pid}." in run for run in runs)
     assert json.loads(store.find("latest").results.read_text())["interrupted"] is True
     assert left() == []
 
