@@ -121,6 +121,8 @@ class World:
 def world(labelproof_cluster: Any, labelproof_profile: profile.Profile) -> Iterator[World]:
     """The cluster with the derived policy loaded over the given one, which comes back at the end."""
     cluster = labelproof_cluster
+    if cluster.spec.mode != "enforcing":
+        pytest.skip(f"nobody is denied anything in mode {cluster.spec.mode}")
     given, who = cluster.policy, labelproof_profile
     derived = derive.derive(given, who, SCENARIOS)
     admin = cluster.client().login(who.admin, uid=0, gid=0, caps=CAPS)

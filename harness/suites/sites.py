@@ -61,8 +61,9 @@ class Site:
         return made.label
 
     def may(self, subject: str, target: str, tclass: str, *perms: str) -> bool:
-        """Whether libsepol grants all of these, with the policy's own booleans."""
-        mode = Mode(self.cluster.policy.digest, booleans=self.model.booleans())
+        """Whether all of these are done: libsepol grants them with the policy's booleans, or nothing is enforced."""
+        enforcing = self.cluster.spec.mode == "enforcing"
+        mode = Mode(self.cluster.policy.digest, enforcing, self.model.booleans())
         return self.model.access(subject, target, tclass, perms, mode).allowed
 
     def associates(self, label: str | None) -> bool:

@@ -113,3 +113,21 @@ inherit = "user_u:object_r:home_t:s0"
 transition = "user_u:object_r:project_dir_t:s0"
 denied = "user_u:object_r:secret_t:s0"
 """
+
+
+@pytest.mark.parametrize(
+    ("mode", "suite", "statuses", "exit_code"),
+    [
+        ("permissive", "create_labels", {"PASS"}, Exit.PASSED),
+        ("permissive", "mediation", {"SKIP"}, Exit.INCONCLUSIVE),
+        ("disabled", "create_labels", {"SKIP"}, Exit.INCONCLUSIVE),
+    ],
+)
+def test_where_nothing_is_enforced(mode: str, suite: str, statuses: set[str], exit_code: Exit, tmp_path: Path) -> None:
+    """What the policy denies is done; the suites that are about denials, or about labels, say that there are none."""
+    options = RunOptions((suite,), "sim", "targeted", lsm=mode, expression="fscreate or denied or statfs", seed=1)
+
+    done = runner.run(options, Store(tmp_path / "store"), Nobody())
+
+    assert {test.status for test in done.results.tests} == statuses, done.results.reason
+    assert done.exit == exit_code
