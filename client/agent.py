@@ -11,6 +11,7 @@ from typing import Any
 import rpc.context
 from client import ops, values
 from client.ctx import Ctx
+from client.devices import Devices
 from client.file import OpenFile
 from client.mount import Mount
 from host import tasks
@@ -29,6 +30,7 @@ class Agent:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._tasks = Tasks()
+        self._devices = Devices()
         self._mounts: dict[str, Mount] = {}
         self._started_ns = node.clock.wall_ns()
 
@@ -59,7 +61,9 @@ class Agent:
 
     async def mount(self, call: Call, req: pb.MountRequest) -> pb.MountReply:
         """Mounts, or connects again; EBUSY where the mount is there with the other switch."""
-        mount = self._mounts.get(req.mount) or Mount(self._node, req.mount, lsm=req.lsm, started_ns=self._started_ns)
+        mount = self._mounts.get(req.mount) or Mount(
+            self._node, req.mount, lsm=req.lsm, started_ns=self._started_ns, devices=self._devices
+        )
         if mount.lsm != req.lsm:
             raise OSError(errno.EBUSY, f"mount {req.mount!r} is there with its LSM {'on' if mount.lsm else 'off'}")
         sepol = await mount.connect()

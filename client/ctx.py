@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from client.devices import Device
 from client.entry import Entry
 from client.file import OpenFile, opened
 from client.guard import Guard
@@ -111,7 +112,12 @@ class Ctx:
         return file.opened_by != self.task.subject.labels
 
     def osc(self, file: OpenFile) -> Osc:
+        """The way to a regular file's objects."""
         return Osc(file, self.caller)
+
+    def content(self, file: OpenFile) -> Osc | Device:
+        """The way to an open file's bytes, wherever they are."""
+        return file.device or self.osc(file)
 
     async def send(self, rpc: str, request: Message, ticket: bytes = b"") -> Any:
         """See Mdc.send."""

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from client.devices import Device
 from client.entry import Entry
 from client.mount import Mount
 from host.tasks import Task
@@ -50,6 +51,8 @@ class OpenFile:
     signal: int = 0
     # The way to it from the root, if that is known.
     path: bytes | None = None
+    # What a device node stands for.
+    device: Device | None = None
 
     @property
     def opened_by(self) -> Mapping[str, str]:
@@ -61,9 +64,19 @@ class OpenFile:
         """What the file may hold (struct super_block, s_maxbytes); of what has no objects any offset will do."""
         return OBJECT_BYTES_MAX * len(self.osts) if self.osts else OFFSET_MAX
 
+    @property
+    def direct(self) -> bool:
+        """Whether its bytes can go past the page cache (fs/open.c, FMODE_CAN_ODIRECT)."""
+        return stat.S_ISREG(self.entry.mode) or stat.S_ISBLK(self.entry.mode)
+
+    def moved(self, to: int) -> int:
+        """The position after bytes up to `to` were read or written."""
+        return to if self.device is None else self.device.moved(self.pos, to)
+
     def accessed(self, now_ns: int) -> None:
-        """It was read from (include/linux/fs.h, file_accessed); close tells the server."""
-        if not self.flags & os.O_NOATIME:
+        """It was read from (include/linux/fs.h, file_accessed); close tells the server. Of a device its driver would
+        tell that, of its own inode."""
+        if not self.flags & os.O_NOATIME and self.device is None:
             self.read_ns = now_ns
 
     def closing(self, now_ns: int) -> pb.CloseRequest:
@@ -72,13 +85,12 @@ class OpenFile:
         return pb.CloseRequest(handle=self.handle, read_age_ns=age)
 
     def require(self, mask: int) -> None:
-        """EBADF as `opened_for`, EISDIR for a directory's bytes, ENXIO for what has its bytes elsewhere: a fifo, a
-        device."""
+        """EBADF as `opened_for`, EISDIR for a directory's bytes, ENXIO for a fifo's, which nobody has."""
         self.opened_for(mask)
         if self.entry.is_dir:
             raise IsADirectoryError(errno.EISDIR, "a directory has no bytes; its entries are read by readdir")
-        if not stat.S_ISREG(self.entry.mode):
-            raise OSError(errno.ENXIO, "the filesystem has the names of fifos and devices only")
+        if not stat.S_ISREG(self.entry.mode) and self.device is None:
+            raise OSError(errno.ENXIO, "the filesystem has the names of fifos only")
 
     def grants(self, mask: int) -> bool:
         """Whether it was opened for that; the access mode 3 may do neither (fs.h, OPEN_FMODE)."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from client.devices import Devices
 from client.entry import Entry
 from host.node import Node
 from labelproof.v1 import mds_pb2, oss_pb2
@@ -31,10 +32,14 @@ class Mount:
     """One mount of the filesystem on a client node. `lsm`: the node's own modules are asked before each rpc.
 
     `started_ns`: when the node began, by which the MDS tells a restarted client from one that mounts once more.
+    `devices`: the node's drivers, for all of its mounts.
     """
 
-    def __init__(self, node: Node, name: str, *, lsm: bool, started_ns: int = 0) -> None:
+    def __init__(
+        self, node: Node, name: str, *, lsm: bool, started_ns: int = 0, devices: Devices | None = None
+    ) -> None:
         self.name = name
+        self.devices = devices or Devices()
         self.lsm = lsm
         self._started_ns = started_ns
         # By the subject's digest. An entry goes when its ticket is refused as stale.

@@ -13,6 +13,10 @@ from client.mdc import Place
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE
 
+# A disk's, to which direct access is bound.
+SECTOR_BYTES = 512
+_WHENCE = (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE)
+
 
 async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
@@ -20,7 +24,7 @@ async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     async with file.moving:
         in_range(file.pos, length)
         data = await bytes_of(ctx, file, file.pos, length)
-        file.pos += len(data)
+        file.pos = file.moved(file.pos + len(data))
     return data
 
 
@@ -33,13 +37,14 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
     async with file.moving:
         in_range(file.pos, len(data))
         at = await end_of(ctx, file) if data and file.flags & os.O_APPEND else file.pos
-        written = await ctx.osc(file).write(at, data)
-        file.pos = at + written
+        written = await _put(ctx, file, at, data)
+        file.pos = file.moved(at + written)
     return written
 
 
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2)."""
+    _seekable(ctx, fd)
     file = access(ctx, fd, MAY_READ)
     in_range(offset, length)
     return await bytes_of(ctx, file, offset, length)
@@ -47,27 +52,37 @@ async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
     """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
+    _seekable(ctx, fd)
     file = access(ctx, fd, MAY_WRITE)
     in_range(offset, len(data))
     at = await end_of(ctx, file) if file.flags & os.O_APPEND else offset
-    return await ctx.osc(file).write(at, data)
+    return await _put(ctx, file, at, data)
 
 
 async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> int:
     """lseek(2); the new position. In a directory that is the place behind an entry, as telldir(3) has it."""
     file = ctx.file(fd)
     async with file.moving:
-        if whence in (os.SEEK_DATA, os.SEEK_HOLE):
+        if whence not in _WHENCE:
+            raise OSError(errno.EINVAL, f"argument 'whence' is {whence}: none of SEEK_*")
+        _seekable(ctx, fd)
+        if file.device is not None:
+            wanted = file.device.seek(file.pos, offset, whence)
+        elif whence in (os.SEEK_DATA, os.SEEK_HOLE):
             wanted = await _next(ctx, file, offset, hole=whence == os.SEEK_HOLE)
-        elif whence in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
+        else:
             base = {os.SEEK_SET: 0, os.SEEK_CUR: file.pos}
             wanted = offset + (await _end(ctx, file) if whence == os.SEEK_END else base[whence])
-        else:
-            raise OSError(errno.EINVAL, f"argument 'whence' is {whence}: none of SEEK_*")
         if not 0 <= wanted <= file.bytes_max:
             raise OSError(errno.EINVAL, f"argument 'offset' leads to {wanted}")
         file.pos = wanted
     return file.pos
+
+
+def _seekable(ctx: Ctx, fd: int) -> None:
+    """ESPIPE for what has no positions (FMODE_LSEEK, FMODE_PREAD)."""
+    if stat.S_ISFIFO(ctx.file(fd).entry.mode):
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
 
 
 async def _end(ctx: Ctx, file: OpenFile) -> int:
@@ -91,10 +106,29 @@ async def _next(ctx: Ctx, file: OpenFile, offset: int, *, hole: bool) -> int:
 
 async def bytes_of(ctx: Ctx, file: OpenFile, offset: int, length: int) -> bytes:
     """Reads, and notes that it did: the end of the file counts, a read of nothing does not (mm/filemap.c)."""
-    data = await ctx.osc(file).read(offset, length)
+    if not _aligned(file, offset, length):
+        await ctx.content(file).ask(MAY_READ)
+        data = None if offset < await end_of(ctx, file) else b""
+    else:
+        data = await ctx.content(file).read(offset, length)
     if length:
         file.accessed(ctx.node.clock.mono_ns())
+    if data is None:
+        raise OSError(errno.EINVAL, f"direct: {length} bytes from {offset}; sectors have {SECTOR_BYTES}")
     return data
+
+
+async def _put(ctx: Ctx, file: OpenFile, at: int, data: bytes) -> int:
+    if not _aligned(file, at, len(data)):
+        await ctx.content(file).ask(MAY_WRITE)
+        raise OSError(errno.EINVAL, f"direct: {len(data)} bytes at {at}; sectors have {SECTOR_BYTES}")
+    return await ctx.content(file).write(at, data)
+
+
+def _aligned(file: OpenFile, at: int, length: int) -> bool:
+    """Whether an access may go past the page cache, where it has to: by whole sectors (fs/iomap/direct-io.c,
+    iomap_dio_bio_iter)."""
+    return not (file.flags & os.O_DIRECT and length and (at | length) % SECTOR_BYTES)
 
 
 def in_range(offset: int, length: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl as commands
 import os
+import stat
 
 from client.ctx import Ctx
 from client.file import OpenFile, install
@@ -15,7 +16,7 @@ from lsm.hooks import F_GETOWN_EX, F_GETOWNER_UIDS, F_SETOWN_EX
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 # include/linux/signal.h, _NSIG
 SIGNAL_MAX = 64
-_SETTABLE = os.O_APPEND | os.O_NONBLOCK | os.O_NOATIME
+_SETTABLE = os.O_APPEND | os.O_NONBLOCK | os.O_NOATIME | os.O_DIRECT
 _DUP = (commands.F_DUPFD, commands.F_DUPFD_CLOEXEC)
 _FLAGS = (commands.F_GETFD, commands.F_SETFD)
 _U32 = (1 << 32) - 1
@@ -37,7 +38,7 @@ async def fcntl(ctx: Ctx, fd: int, cmd: int, arg: int = 0) -> int:
         return install(ctx.task, file)
     if cmd == commands.F_GETFL:
         await _getfl(ctx, file)
-        return file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_CLOEXEC)
+        return file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_TRUNC | os.O_CLOEXEC)
     if cmd == commands.F_SETFL:
         await _setfl(ctx, file, arg & _U32)
     elif cmd in (commands.F_SETLEASE, commands.F_GETLEASE):
@@ -58,6 +59,9 @@ async def _setfl(ctx: Ctx, file: OpenFile, arg: int) -> None:
     turns, new = bool((flags ^ file.flags) & os.O_APPEND), flags & ~file.flags & os.O_NOATIME
     drops = turns and not flags & os.O_APPEND
     ctx.guard.check("setfl", object=file.entry, drops_append=drops, turns_append=turns, flags=new)
+    if arg & os.O_DIRECT and not (file.direct or stat.S_ISFIFO(file.entry.mode)):
+        await _getfl(ctx, file)
+        raise OSError(errno.EINVAL, "no bytes of it go past the page cache")
     if turns or new or ctx.stranger(file):
         request = pb.FcntlRequest(handle=file.handle, cmd=commands.F_SETFL, arg=flags & os.O_APPEND | new)
         file.token = (await ctx.send("fcntl", request)).token

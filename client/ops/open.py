@@ -58,7 +58,7 @@ async def _file(ctx: Ctx, reply: pb.OpenReply, flags: int, path: bytes | None) -
         ctx.mount, ctx.caller, reply.handle, reply.token, tuple(reply.layout.osts), reply.layout.stripe_size, flags,
         entry, Opened(entry.version, ctx.node.policy.seqno), path=path,
     )  # fmt: skip
-    fd = await _installed(ctx, file)
+    fd = await _installed(ctx, file, reply.attr.rdev)
     return {"fd": fd, "fid": str(entry.fid), "labels": dict(entry.labels), "created": reply.created}
 
 
@@ -153,9 +153,12 @@ def _checked_tmpfile(ctx: Ctx, directory: Entry, flags: int, mode: int) -> pb.Cl
     return claim
 
 
-async def _installed(ctx: Ctx, file: OpenFile) -> int:
-    """The descriptor; where there is none left the server's handle is given back."""
+async def _installed(ctx: Ctx, file: OpenFile, number: int) -> int:
+    """The descriptor. Where there is none left, or no driver for a device of that `number`, the server's handle is
+    given back."""
     try:
+        if not file.flags & os.O_PATH:
+            file.device = ctx.mount.devices.driver(file.entry.mode, number)
         return install(ctx.task, file)
     except OSError:
         await ctx.send("close", pb.CloseRequest(handle=file.handle))

@@ -32,7 +32,8 @@ async def fallocate(ctx: Ctx, fd: int, length: int, offset: int = 0, mode: U32 =
     _check_mode(mode)
     file.opened_for(MAY_WRITE)
     if not stat.S_ISREG(file.entry.mode):
-        number = errno.ESPIPE if stat.S_ISFIFO(file.entry.mode) else errno.ENODEV
+        disk = errno.EOPNOTSUPP if stat.S_ISBLK(file.entry.mode) else errno.ENODEV
+        number = errno.ESPIPE if stat.S_ISFIFO(file.entry.mode) else disk
         raise OSError(number, "only a regular file has space to set aside")
     access(ctx, fd, MAY_WRITE)
     if offset + length > OFFSET_MAX:
@@ -86,7 +87,7 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     onto = target.pos
     copied = await _all(ctx, fd, to, at, onto, length) if length else 0
     source.accessed(ctx.node.clock.mono_ns())
-    target.pos = onto + copied
+    target.pos = target.moved(onto + copied)
     if offset is None:
         source.pos = at + copied
     return copied
@@ -95,7 +96,7 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
 async def fsync(ctx: Ctx, fd: int) -> None:
     """fsync(2), fdatasync(2): whatever a server has answered is durable, so there is nothing left to send."""
     mode = ctx.file(fd).entry.mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+    if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK):
         raise OSError(errno.EINVAL, "what has no data cannot be synced")
 
 
@@ -169,7 +170,7 @@ async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -
     (fs/read_write.c, fs/splice.c, do_splice_direct). So does this where anything is asked at all, which the servers
     tell: label or policy have moved since the open.
     """
-    source = ctx.osc(access(ctx, fd, MAY_READ))
+    source = ctx.content(access(ctx, fd, MAY_READ))
     data = await source.read(at, min(length, IO_BYTES_MAX))
     if not data:
         await _asked(ctx, to, MAY_WRITE, 1)
@@ -177,8 +178,8 @@ async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -
     if source.judged:
         await _asked(ctx, to, MAY_WRITE, 2)
         await _asked(ctx, fd, MAY_READ, 1)
-        return await ctx.osc(access(ctx, to, MAY_WRITE)).write(onto, data)
-    target = ctx.osc(access(ctx, to, MAY_WRITE))
+        return await ctx.content(access(ctx, to, MAY_WRITE)).write(onto, data)
+    target = ctx.content(access(ctx, to, MAY_WRITE))
     written = await target.write(onto, data)
     await _asked(ctx, to, MAY_WRITE, 2 * target.judged)
     return written
@@ -187,7 +188,7 @@ async def _copied(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -
 async def _asked(ctx: Ctx, fd: int, mask: int, times: int) -> None:
     """One access more to no bytes, and another as long as anybody is asked for it."""
     for _ in range(times if stat.S_ISREG(ctx.file(fd).entry.mode) else 0):
-        osc = ctx.osc(access(ctx, fd, mask))
+        osc = ctx.content(access(ctx, fd, mask))
         await osc.ask(mask)
         if not osc.judged:
             return

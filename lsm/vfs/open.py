@@ -69,6 +69,14 @@ _NO_END = Refuse(
     errno.EINVAL, lambda m, p: stat.S_ISFIFO(p["object"].mode) and p["flags"] & os.O_ACCMODE == os.O_ACCMODE
 )  # fmt: skip
 
+# Only what is on disks can be read past the page cache (fs/open.c, do_dentry_open).
+_NO_DIRECT = Refuse(
+    errno.EINVAL,
+    lambda m, p: (
+        bool(p["flags"] & os.O_DIRECT) and not (stat.S_ISREG(p["object"].mode) or stat.S_ISBLK(p["object"].mode))
+    ),
+)
+
 OPS: dict[str, tuple[Step, ...]] = {
     "open_new": (hook("file_open", "object", "mask"),),
     "open": (
@@ -79,6 +87,7 @@ OPS: dict[str, tuple[Step, ...]] = {
         hook("file_open", "object", "mask"),
         _NO_OPEN,
         _NO_END,
+        _NO_DIRECT,
     ),
     # fs/namei.c, do_tmpfile: the directory, then the file as it is opened; nothing is named, so nothing is added.
     "tmpfile": (Refuse(errno.ENOTDIR, not_dir("directory")), May("directory", MAY_WRITE | MAY_EXEC)),

@@ -35,7 +35,7 @@ _BESIDE_PATH = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CLIENTS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_SYNC | os.O_DSYNC | 0o100000  # O_LARGEFILE
 _KNOWN = (
     os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NOATIME
-    | O_PATH | O_TMPFILE
+    | os.O_DIRECT | O_PATH | O_TMPFILE
 )  # fmt: skip
 _KNOWN |= _CLIENTS
 _SIZE = frozenset({"size", "file", "open"})

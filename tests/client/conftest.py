@@ -89,6 +89,7 @@ class Inode:
     names: dict[bytes, "Inode"] = field(default_factory=dict)
     target: bytes = b""
     xattrs: dict[str, bytes] = field(default_factory=dict)
+    rdev: int = 0
 
 
 class World:
@@ -112,13 +113,14 @@ class World:
         self._oid += 1
         return Inode(context_pb2.Fid(seq=7, oid=self._oid), mode, target=target, xattrs={XATTR: b"label%d" % self._oid})
 
-    def make(self, path: str, mode: int = stat.S_IFREG | 0o666, target: str = "") -> Inode:
+    def make(self, path: str, mode: int = stat.S_IFREG | 0o666, target: str = "", rdev: int = 0) -> Inode:
         """Puts an object at `path`, whose directories are there."""
         *dirs, name = path.strip("/").split("/")
         at = self.root
         for part in dirs:
             at = at.names[part.encode()]
         at.names[name.encode()] = self.inode(mode, target.encode())
+        at.names[name.encode()].rdev = rdev
         return at.names[name.encode()]
 
     async def serve(self, node: str, method: str, request: Any, caller: Any) -> Any:
@@ -169,7 +171,7 @@ class World:
         return context_pb2.Entry(fid=inode.fid, mode=inode.mode, uid=1000, gid=1000, labels=labels, label_version=1)
 
     def _attr(self, inode: Inode) -> context_pb2.Attr:
-        return context_pb2.Attr(entry=self.entry(inode), nlink=1, size=self.size_asked_of_mds)
+        return context_pb2.Attr(entry=self.entry(inode), nlink=1, size=self.size_asked_of_mds, rdev=inode.rdev)
 
     def _mds_connect(self, node: str, request: Any, caller: Any) -> Any:
         return mds_pb2.ConnectReply(sepol="1:own:33:abc")

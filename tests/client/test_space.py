@@ -71,9 +71,9 @@ def test_a_copy_at_the_end_asks_for_the_target_too(client, world, fd):
 
 
 def test_only_regular_files_have_space(client, world):
-    """ESPIPE for a fifo, ENODEV for a device (fs/open.c, vfs_fallocate)."""
+    """ESPIPE for a fifo, ENODEV for a character device (fs/open.c, vfs_fallocate)."""
     world.make("/p", stat.S_IFIFO | 0o666)
-    world.make("/c", stat.S_IFCHR | 0o666)
+    world.make("/c", stat.S_IFCHR | 0o666, rdev=os.makedev(1, 3))
 
     for path, number in (("/p", errno.ESPIPE), ("/c", errno.ENODEV)):
         fd = client("open", path=path, flags=os.O_RDWR)["fd"]

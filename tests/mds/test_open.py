@@ -326,3 +326,26 @@ def test_a_place_in_a_directory_stays_while_others_come_and_go(run):
         assert sorted(left[2:]) == [b"c", b"g"]
 
     run(scenario)
+
+
+@pytest.mark.parametrize(("kind", "error"), [(0o10000, errno.EINVAL), (0o20000, errno.EINVAL), (0o60000, 0)])
+def test_only_what_is_on_disks_is_opened_past_the_page_cache(run, kind, error):
+    """O_DIRECT: EINVAL for a fifo, a character device, a directory, and last of all (fs/open.c, do_dentry_open)."""
+
+    async def scenario(world):
+        admin = world.admin()
+        name, ticket = await admin.name("/n")
+        await admin.mds("mknod", mds_pb2.MknodRequest(name=name, mode=kind | 0o600, rdev=0x103), ticket)
+        flags = os.O_RDWR | os.O_DIRECT
+        await refused(world.user().open("/n", flags), errno.EACCES)
+
+        if error:
+            await refused(admin.open("/n", flags), error)
+        else:
+            await admin.open("/n", flags)
+        await admin.create("/f")
+        await admin.open("/f", flags)
+        await refused(admin.open_root(os.O_RDONLY | os.O_DIRECT), errno.EINVAL)
+        await admin.open("/n", flags | os.O_PATH)
+
+    run(scenario)

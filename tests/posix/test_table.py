@@ -117,6 +117,57 @@ CASES: dict[str, list[Step]] = {
         ]
         for kind, made in KINDS.items()
     },
+    "past the page cache": [
+        MADE, step("write", fd=0, data=b"x" * 10000), opened(flags=RW | os.O_DIRECT, into=1),
+        step("fcntl", fd=1, cmd=fcntl.F_GETFL),
+        *[
+            step("pread", fd=1, length=length, offset=offset)
+            for length, offset in (
+                (4096, 0), (100, 0), (512, 0), (4096, 1), (4096, 8192), (100, 10000), (4096, 12288), (100, 20000),
+                (0, 1),
+            )
+        ],
+        *[
+            step("pwrite", fd=1, data=b"y" * length, offset=offset)
+            for length, offset in ((100, 0), (4096, 1), (0, 1), (4096, 0), (4096, 12288), (100, 40960))
+        ],
+        step("read", fd=1, length=4096), step("read", fd=1, length=4000), step("write", fd=1, data=b"z" * 4096),
+        step("ftruncate", fd=0, length=100), opened(flags=os.O_WRONLY | ALWAYS | os.O_APPEND | os.O_DIRECT, into=2),
+        step("write", fd=2, data=b"z" * 4096), step("fcntl", fd=0, cmd=fcntl.F_SETFL, arg=os.O_DIRECT),
+        step("pread", fd=0, length=5, offset=0), step("fcntl", fd=0, cmd=fcntl.F_GETFL),
+    ],
+    **{
+        f"past the page cache of a {kind}": [
+            *made[:1], opened(path, RO | os.O_DIRECT, 1), opened(path, RO, 1),
+            step("fcntl", fd=1, cmd=fcntl.F_SETFL, arg=os.O_DIRECT | ALWAYS), step("fcntl", fd=1, cmd=fcntl.F_GETFL),
+        ]
+        for (kind, made), path in zip(KINDS.items(), "fdp", strict=True)
+    },
+    "devices": [
+        *[
+            step("mknod", "root", path=path, mode=kind | 0o666, rdev=os.makedev(major, minor))
+            for path, kind, major, minor in (
+                ("null", stat.S_IFCHR, 1, 3), ("zero", stat.S_IFCHR, 1, 5), ("full", stat.S_IFCHR, 1, 7),
+                ("none", stat.S_IFCHR, 240, 9), ("disk", stat.S_IFBLK, 240, 9),
+            )
+        ],
+        opened("none", RW), opened("disk", RO), opened("none", PATH), step("open", path="null", flags=RW | os.O_DIRECT),
+        MADE, step("write", fd=0, data=b"x" * 50),
+        *[
+            each for path in ("null", "zero", "full") for each in (
+                opened(path, RW, 1), step("read", fd=1, length=5), step("pread", fd=1, length=5, offset=7),
+                step("write", fd=1, data=b"abc"), step("pwrite", fd=1, data=b"abc", offset=7),
+                *[step("lseek", fd=1, offset=-5, whence=whence) for whence in (0, 1, 2, 3, 4, 9)],
+                step("ftruncate", fd=1, length=0), step("fsync", fd=1), control(FIONREAD, 1),
+                control(FIOASYNC, 1, arg=1),
+                step("fallocate", fd=1, mode=0, offset=0, length=1), step("flock", fd=1, operation=2),
+                step("copy_file_range", fd=1, to=0, length=5, offset=0, to_offset=0),
+                step("fcntl", fd=1, cmd=fcntl.F_SETFL, arg=os.O_DIRECT), step("fstat", fd=1),
+            )
+        ],
+        opened("null", RW, 1), step("mmap", fd=1, prot=1, flags=2), step("sendfile", fd=0, to=1, length=99, offset=0),
+        step("sendfile", fd=1, to=0, length=9, offset=0), step("lseek", fd=1, offset=0, whence=1),
+    ],
     "a link without its place": [MADE, LINK, opened("l", RW | os.O_NOFOLLOW, 1), opened("l", RO | os.O_DIRECTORY, 1)],
     **{
         f"mknod {kind:o}": [

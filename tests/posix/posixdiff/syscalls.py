@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import mmap
 import os
 import stat
 import struct
@@ -89,16 +90,18 @@ class Calls:
         self.fds = {slot: known for slot, known in self.fds.items() if known != fd}
 
     def read(self, fd: int, length: int) -> bytes:
-        return os.read(fd, length)
+        return _filled(length, lambda room: os.readv(fd, [room])) if _direct(fd) else os.read(fd, length)
 
     def write(self, fd: int, data: bytes) -> int:
-        return os.write(fd, data)
+        return os.writev(fd, [_laid(data)]) if _direct(fd) else os.write(fd, data)
 
     def pread(self, fd: int, length: int, offset: int) -> bytes:
-        return os.pread(fd, length, offset)
+        if not _direct(fd):
+            return os.pread(fd, length, offset)
+        return _filled(length, lambda room: os.preadv(fd, [room], offset))
 
     def pwrite(self, fd: int, data: bytes, offset: int) -> int:
-        return os.pwrite(fd, data, offset)
+        return os.pwritev(fd, [_laid(data)], offset) if _direct(fd) else os.pwrite(fd, data, offset)
 
     def lseek(self, fd: int, offset: int, whence: int) -> int | str:
         """Where a directory's entries are is its filesystem's own business."""
@@ -315,12 +318,28 @@ def _entries(fd: int) -> list[tuple[str, int]]:
 
 
 def _special(fd: int) -> bool:
-    """Whether it is a fifo or a device: what those do with bytes is no filesystem's business."""
+    """Whether it is a fifo, whose bytes are no filesystem's business."""
     try:
-        mode = os.fstat(fd).st_mode
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
     except OSError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+
+
+def _direct(fd: int) -> bool:
+    """Whether it goes past the page cache, and so wants memory that begins with a page."""
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+def _laid(data: bytes) -> memoryview:
+    """The bytes in such memory."""
+    room = mmap.mmap(-1, len(data) + 1)
+    room[: len(data)] = data
+    return memoryview(room)[: len(data)]
+
+
+def _filled(length: int, read: Callable[[memoryview], int]) -> bytes:
+    room = _laid(bytes(length))
+    return bytes(room[: read(room)])
 
 
 def _xattr(name: str, fd: int | None, follow: bool) -> Callable[..., int]:
