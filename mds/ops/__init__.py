@@ -8,7 +8,9 @@ In reading order:
   attr       getattr, setattr
   xattr      getxattr, setxattr, removexattr, listxattr
   label      setxattr of a label: prepare, tell the OSTs, check again and store
-  open       open, close, readdir
+  open       open
+  close      close
+  readdir    readdir
   fcntl      fcntl
   ioctl      ioctl
   file       lock, mmap, watch
@@ -17,12 +19,14 @@ Each takes its locks, then checks and writes in one step of the store, then wait
 """
 
 from mds.ops.attr import Attr
+from mds.ops.close import Close
 from mds.ops.file import File
 from mds.ops.namespace import Namespace
+from mds.ops.readdir import Readdir
 from mds.ops.rename import Rename
 from mds.ops.session import Session
 from mds.ops.xattr import Xattr
 
 
-class Ops(Session, Namespace, Rename, Attr, Xattr, File):
+class Ops(Session, Namespace, Rename, Attr, Xattr, File, Close, Readdir):
     """All of them, as the service is bound."""

@@ -1,4 +1,4 @@
-"""Open, which may create or truncate; what an open file can then be asked."""
+"""Open, which may create or truncate."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from dataclasses import dataclass, replace
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
-from lsm import Denied, Fid, dac, vfs
-from lsm.hooks import MAY_EXEC, MAY_READ, Opened
-from mds import entries, inodes, privs
+from lsm import Denied, dac, vfs
+from lsm.hooks import Opened
+from mds import inodes, privs
 from mds.create import PERMISSIONS, Wish, create, record_created
 from mds.handles import Handle
 from mds.inodes import Inode
 from mds.mdt import Named, existing
 from mds.ops.base import Base, Leased
-from mds.osts import Glimpsed
 from rpc import Call, fid_message
 from rpc.context import task_digest
 
 # How long the OSTs take a token; ns.
 TOKEN_NS = 3600 * 10**9
-COOKIE_MAX = (1 << 63) - 1
-PAGE_ENTRIES = 256
 
 O_PATH, O_TMPFILE = os.O_PATH, os.O_TMPFILE
 # O_TMPFILE holds O_DIRECTORY, so that kernels that do not know it refuse it (fs/open.c).
@@ -52,7 +49,7 @@ class Outcome:
 
 
 class Open(Base):
-    """Open, close, readdir."""
+    """Open."""
 
     async def open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
         """Opens what is there, creating it with O_CREAT, emptying it with O_TRUNC; flags not known are no flags."""
@@ -77,51 +74,6 @@ class Open(Base):
             if outcome.handle is None:
                 reply = await self._emptied(call, req, outcome.inode)
         return reply
-
-    async def close(self, call: Call, req: mds_pb2.CloseRequest) -> mds_pb2.CloseReply:
-        """Gives up a handle; the last writer's leaves the size behind, the last one of a nameless file ends it."""
-        handle = self._mdt.handle(call, req.handle, path=True)
-        async with self._mdt.store.locks.hold(handle.fid):
-            self._mdt.handle(call, req.handle, path=True)
-            self._mdt.handles.close(handle)
-            # An open file's locks go with it, a process's with any of its descriptors of the file (fs/locks.c).
-            self._mdt.flocks.drop((False, handle.fid), handle.id)
-            self._mdt.leases.drop(handle.fid, handle.id)
-            self._mdt.flocks.drop((True, handle.fid), (call.peer.node, call.subject.pid))
-            found = await self._final(call, handle)
-            with self._mdt.store.op(call) as txn:
-                inode = inodes.get(txn, handle.fid)
-                if inode is not None:
-                    self._settle(txn, inode, found)
-                if req.HasField("read_age_ns"):
-                    self._read(txn, call, handle.fid, req.read_age_ns)
-        await self._mdt.store.committed(call.transno)
-        return mds_pb2.CloseReply()
-
-    async def readdir(self, call: Call, req: mds_pb2.ReaddirRequest) -> mds_pb2.ReaddirReply:
-        """One page; with `plus` each entry as Lookup gives it, for who may search the directory too."""
-        call.takes("plus" if req.plus else "names")
-        if req.cookie > COOKIE_MAX:
-            raise OSError(errno.EINVAL, f"no such place in a directory: {req.cookie}")
-        limit = min(req.count or PAGE_ENTRIES, PAGE_ENTRIES)
-        with self._mdt.store.op(call) as txn:
-            handle = self._mdt.handle(call, req.handle)
-            inode = self._mdt.inode(txn, handle.fid)
-            if not inode.is_dir:
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(inode.fid))
-            obj = self._mdt.held(call, inode, handle)
-            vfs.run("file", call.lsm, object=obj, mask=MAY_READ, opened=handle.opened)
-            if req.plus:
-                dac.permission(call.lsm, obj, MAY_EXEC)
-            if not req.noatime:
-                self._mdt.accessed(txn, call, inode)
-            found = entries.page(txn, inode.fid, req.cookie, limit + 1)
-            reply = mds_pb2.ReaddirReply(eof=len(found) <= limit)
-            reply.entries.extend(self._dirent(txn, each, req.plus) for each in found[:limit])
-        await self._mdt.store.settled()
-        return reply
-
-    # --- open --------------------------------------------------------------------------------------------------
 
     def _outcome(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest) -> Outcome:
         named, inode = self._target(txn, call, req)
@@ -290,53 +242,6 @@ class Open(Base):
             if (value := then.get(module)) is not None
         }
         return replace(inode, labels=labels, label_version=opened.version)
-
-    # --- close and readdir -------------------------------------------------------------------------------------
-
-    async def _final(self, call: Call, handle: Handle) -> Glimpsed | None:
-        """Size and times when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
-        if not handle.writes or self._mdt.handles.writers(handle.fid):
-            return None
-        inode = inodes.get(Txn(self._mdt.store.db), handle.fid)
-        if inode is None or not inode.is_file or inode.nlink == 0:
-            return None
-        try:
-            return await self._mdt.osts.glimpse(inode, call)
-        except OSError:
-            # The size stays the OSTs' to know: whoever asks for it asks them again.
-            return None
-
-    def _settle(self, txn: Txn, inode: Inode, found: Glimpsed | None) -> None:
-        if inode.nlink == 0:
-            self._mdt.last_name_gone(txn, inode)
-        elif found is not None:
-            # Writes go past this server, which learns here what they did.
-            now = found.merged(inode)
-            if found.uncapped(inode):
-                privs.drop_capabilities(txn, inode)
-            inodes.update(
-                txn, inode.fid, size=now.size, size_valid=True, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns,
-                mode=now.mode, mtime_at_ns=max(inode.mtime_at_ns, found.changed_ns), mode_at_ns=inode.mode_at_ns,
-            )  # fmt: skip
-
-    def _read(self, txn: Txn, call: Call, fid: Fid, age_ns: int) -> None:
-        """A file that was read through a handle: the atime moves as it ends, as Lustre has it (mdt_mfd_close).
-
-        Not if the inode has changed since: then it may have been given another atime, and counts as unread anyway.
-        """
-        inode = inodes.get(txn, fid)
-        at_ns = self._mdt.now() - age_ns
-        if inode is not None and inode.ctime_ns < at_ns:
-            self._mdt.accessed(txn, call, inode, at_ns)
-
-    def _dirent(self, txn: Txn, found: entries.Dirent, plus: bool) -> mds_pb2.Dirent:
-        inode = self._mdt.inode(txn, found.fid)
-        dirent = mds_pb2.Dirent(
-            name=found.name, cookie=found.cookie, type=inode.mode & 0o170000, fid=fid_message(found.fid)
-        )
-        if plus:
-            dirent.entry.CopyFrom(self.entry(inode))
-        return dirent
 
 
 def _checked_flags(req: mds_pb2.OpenRequest) -> mds_pb2.OpenRequest:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 
 from lsm.avc import Avc
 from lsm.hooks import F_GETLK, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_WRITE, Checks, Hooks, Mark, Opened
 from lsm.modules.capability import NAMES, has, xattr_capability
 from lsm.modules.selinux import perms as wanted
 from lsm.modules.selinux.context import ContextError
-from lsm.modules.selinux.policy import Policy
+from lsm.modules.selinux.query import Queries
 from lsm.modules.selinux.server import SecurityServer
 from lsm.objects import Decision, Obj, Subject
 
@@ -29,8 +28,7 @@ class Selinux(Hooks):
     def __init__(self, server: SecurityServer) -> None:
         self.server = server
         self.avc = Avc(server.compute_av)
-        # What _requested answered, by class and permissions, under the policy beside it.
-        self._asked: tuple[Policy, dict[tuple[str, tuple[str, ...]], tuple[bool, int]]] = (server.policy, {})
+        self._ask = Queries(server, self.avc, self.name)
 
     # --- super block -------------------------------------------------------------------------------------------
 
@@ -41,13 +39,13 @@ class Selinux(Hooks):
         behaviour_and_context = policy.fs_use.get(fs.name)
         if behaviour_and_context:
             return behaviour_and_context[1]
-        return policy.genfs_context(fs.name, "/", "dir") or self._initial("unlabeled")
+        return policy.genfs_context(fs.name, "/", "dir") or self._ask.initial("unlabeled")
 
     def sb_kern_mount(self, subject: Subject, fs: Obj) -> Checks:
-        yield self._about(subject, fs, "mount")
+        yield self._ask.about(subject, fs, "mount")
 
     def sb_statfs(self, subject: Subject, fs: Obj) -> Checks:
-        yield self._about(subject, fs, "getattr")
+        yield self._ask.about(subject, fs, "getattr")
 
     # --- inode -------------------------------------------------------------------------------------------------
 
@@ -56,8 +54,8 @@ class Selinux(Hooks):
         perms = wanted.of_mask(stat.S_ISDIR(obj.mode), mask)
         if perms:
             silencer = "audit_access" if mask & MAY_ACCESS else ""
-            ssid, tsid = self._sid(subject), self._object_sid(obj)
-            yield self._decide(ssid, tsid, obj, perms, "", errno.EACCES, silencer=silencer)
+            ssid, tsid = self._ask.sid(subject), self._ask.object_sid(obj)
+            yield self._ask.decide(ssid, tsid, obj, perms, "", errno.EACCES, silencer=silencer)
 
     def inode_init_security(self, subject: Subject, parent: Obj, new: Obj) -> str | None:
         return self.server.sid_to_context(self._new_sid(subject, parent, new), force=True)
@@ -68,8 +66,8 @@ class Selinux(Hooks):
     inode_mkdir = inode_mknod = inode_symlink = inode_create
 
     def inode_link(self, subject: Subject, obj: Obj, parent: Obj) -> Checks:
-        yield self._about(subject, parent, "add_name", "search")
-        yield self._about(subject, obj, "link")
+        yield self._ask.about(subject, parent, "add_name", "search")
+        yield self._ask.about(subject, obj, "link")
 
     def inode_unlink(self, subject: Subject, parent: Obj, obj: Obj) -> Checks:
         return self._may_remove(subject, parent, obj, "unlink")
@@ -79,33 +77,33 @@ class Selinux(Hooks):
 
     def inode_rename(self, subject: Subject, parent: Obj, obj: Obj, newparent: Obj, target: Obj | None) -> Checks:
         """may_rename: what leaves the old directory, the object itself, then what happens in the new one."""
-        yield self._about(subject, parent, "remove_name", "search")
-        yield self._about(subject, obj, "rename")
+        yield self._ask.about(subject, parent, "remove_name", "search")
+        yield self._ask.about(subject, obj, "rename")
         if obj.is_dir and parent.fid != newparent.fid:
-            yield self._about(subject, obj, "reparent")
-        yield self._about(subject, newparent, "add_name", *(("remove_name",) if target else ()), "search")
+            yield self._ask.about(subject, obj, "reparent")
+        yield self._ask.about(subject, newparent, "add_name", *(("remove_name",) if target else ()), "search")
         if target is not None:
-            yield self._about(subject, target, "rmdir" if target.is_dir else "unlink")
+            yield self._ask.about(subject, target, "rmdir" if target.is_dir else "unlink")
 
     def inode_readlink(self, subject: Subject, obj: Obj) -> Checks:
-        yield self._about(subject, obj, "read")
+        yield self._ask.about(subject, obj, "read")
 
     def inode_setattr(self, subject: Subject, obj: Obj, attrs: frozenset[str]) -> Checks:
         """Ownership, mode and explicit times are setattr; size and `now` are write (selinux_inode_setattr)."""
         if attrs & {"mode", "uid", "gid", "atime_set", "mtime_set"}:
-            yield self._about(subject, obj, "setattr")
+            yield self._ask.about(subject, obj, "setattr")
             return
         opens = "size" in attrs and "file" not in attrs and "open_perms" in self.server.policy.policycaps
-        yield self._about(subject, obj, "write", *(("open",) if opens else ()))
+        yield self._ask.about(subject, obj, "write", *(("open",) if opens else ()))
 
     def inode_getattr(self, subject: Subject, obj: Obj) -> Checks:
-        yield self._about(subject, obj, "getattr")
+        yield self._ask.about(subject, obj, "getattr")
 
     def inode_getxattr(self, subject: Subject, obj: Obj, name: str) -> Checks:
-        yield self._about(subject, obj, "getattr")
+        yield self._ask.about(subject, obj, "getattr")
 
     def inode_listxattr(self, subject: Subject, obj: Obj) -> Checks:
-        yield self._about(subject, obj, "getattr")
+        yield self._ask.about(subject, obj, "getattr")
 
     def inode_setxattr(self, subject: Subject, obj: Obj, name: str, value: bytes, fs: Obj) -> Checks:
         if name == XATTR:
@@ -120,26 +118,26 @@ class Selinux(Hooks):
         yield from self._may_change_xattr(subject, obj, name)
 
     def inode_set_acl(self, subject: Subject, obj: Obj, name: str, value: bytes) -> Checks:
-        yield self._about(subject, obj, "setattr")
+        yield self._ask.about(subject, obj, "setattr")
 
     def inode_get_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
-        yield self._about(subject, obj, "getattr")
+        yield self._ask.about(subject, obj, "getattr")
 
     def inode_remove_acl(self, subject: Subject, obj: Obj, name: str) -> Checks:
-        yield self._about(subject, obj, "setattr")
+        yield self._ask.about(subject, obj, "setattr")
 
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
         """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it)."""
-        return self.server.sid_to_context(self._parse(value, defer=True), force=True) if name == XATTR else None
+        return self.server.sid_to_context(self._ask.parse(value, defer=True), force=True) if name == XATTR else None
 
     def inode_getsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes | None) -> bytes | None:
         """The raw text for who has mac_admin, asked without an audit record; else as the policy knows the label."""
         if name != XATTR or value is None:
-            return value if name != XATTR else self._initial("file").encode()
+            return value if name != XATTR else self._ask.initial("file").encode()
         try:
             self.server.context_to_sid(value.decode("utf-8", "surrogateescape"))
         except ContextError:
-            return value if self._mac_admin(subject) else self._initial("unlabeled").encode()
+            return value if self._ask.mac_admin(subject) else self._ask.initial("unlabeled").encode()
         return value
 
     # --- file --------------------------------------------------------------------------------------------------
@@ -149,7 +147,7 @@ class Selinux(Hooks):
         if not mask & MAY_WRITE:
             mask &= ~MAY_APPEND
         opens = ("open",) if "open_perms" in self.server.policy.policycaps else ()
-        yield self._about(subject, obj, *(wanted.of_mask(stat.S_ISDIR(obj.mode), mask) or ("ioctl",)), *opens)
+        yield self._ask.about(subject, obj, *(wanted.of_mask(stat.S_ISDIR(obj.mode), mask) or ("ioctl",)), *opens)
 
     def file_permission(self, subject: Subject, obj: Obj, mask: int, opened: Opened) -> Checks:
         """Nothing while label, policy and who asks are those of the open (selinux_file_permission)."""
@@ -171,21 +169,21 @@ class Selinux(Hooks):
         """By the command: like stat, like chmod, nothing, a capability, else ioctl with its number
         (selinux_file_ioctl)."""
         if cmd in wanted.IOCTL_TTY:
-            yield self._capability(subject, "sys_tty_config", errno.EACCES)
+            yield self._ask.capability(subject, "sys_tty_config", errno.EACCES)
             return
         if cmd in wanted.IOCTL_CLOEXEC and self._has("ioctl_skip_cloexec"):
             return
         yield from self._held(subject, obj)
         if cmd in wanted.IOCTL_GETATTR:
-            yield self._about(subject, obj, "getattr")
+            yield self._ask.about(subject, obj, "getattr")
         elif cmd in wanted.IOCTL_SETATTR:
-            yield self._about(subject, obj, "setattr")
+            yield self._ask.about(subject, obj, "setattr")
         elif cmd not in wanted.IOCTL_FREE:
-            yield self._ioctl(subject, obj, cmd & 0xFFFF)
+            yield self._ask.ioctl(subject, obj, cmd & 0xFFFF)
 
     def mmap_file(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Checks:
         """map, then what the mapping can do (selinux_mmap_file, file_map_prot_check)."""
-        yield self._about(subject, obj, "map")
+        yield self._ask.about(subject, obj, "map")
         yield from self._may_map(subject, obj, prot, shared)
 
     def file_mprotect(self, subject: Subject, obj: Obj, prot: int, shared: bool, dirtied: bool) -> Checks:
@@ -197,30 +195,30 @@ class Selinux(Hooks):
     def path_notify(self, subject: Subject, obj: Obj, mask: int, mark: Mark, fs: Obj) -> Checks:
         """A watch of the object, its mount or its filesystem (selinux_path_notify)."""
         if mark == Mark.FILESYSTEM:
-            yield self._about(subject, fs, "watch")
-        yield self._about(subject, obj, *wanted.of_watch(mask, mark))
+            yield self._ask.about(subject, fs, "watch")
+        yield self._ask.about(subject, obj, *wanted.of_watch(mask, mark))
 
     # --- task --------------------------------------------------------------------------------------------------
 
     def setprocattr(self, subject: Subject, attr: str, value: str | None) -> Checks:
         """process{set<attr>} on oneself; the context must parse; `current` is a transition (selinux_setprocattr)."""
         own = Obj("subject", "process", subject.labels)
-        yield self._about(subject, own, f"set{attr}")
+        yield self._ask.about(subject, own, f"set{attr}")
         if value is None:
             return
         text = value.encode("utf-8", "surrogateescape")
-        sid = (yield from self._known_or_forced(subject, text)) if attr == "fscreate" else self._parse(text)
+        sid = (yield from self._known_or_forced(subject, text)) if attr == "fscreate" else self._ask.parse(text)
         if attr == "current":
             become = Obj("new", "process", {self.name: self.server.sid_to_context(sid)})
-            yield self._about(subject, become, "dyntransition")
+            yield self._ask.about(subject, become, "dyntransition")
         if attr == "keycreate":
-            yield self._about(subject, Obj("key", "key", {self.name: self.server.sid_to_context(sid)}), "create")
+            yield self._ask.about(subject, Obj("key", "key", {self.name: self.server.sid_to_context(sid)}), "create")
 
     # --- capability --------------------------------------------------------------------------------------------
 
     def capable(self, subject: Subject, cap: int) -> Checks:
         """The domain must have the capability too (cred_has_capability)."""
-        yield self._capability(subject, NAMES[cap])
+        yield self._ask.capability(subject, NAMES[cap])
 
     # --- policy ------------------------------------------------------------------------------------------------
 
@@ -238,46 +236,21 @@ class Selinux(Hooks):
     def _may_map(self, subject: Subject, obj: Obj, prot: int, shared: bool) -> Iterator[Decision]:
         """file_map_prot_check: read whatever is asked; private pages that are both written and run are execmem."""
         if prot & PROT_EXEC and prot & PROT_WRITE and not shared:
-            sid = self._sid(subject)
+            sid = self._ask.sid(subject)
             own = Obj("subject", "process", subject.labels)
-            yield self._decide(sid, sid, own, ("execmem",), "", errno.EACCES)
+            yield self._ask.decide(sid, sid, own, ("execmem",), "", errno.EACCES)
         write = ("write",) if shared and prot & PROT_WRITE else ()
         yield from self._held(subject, obj, "read", *write, *(("execute",) if prot & PROT_EXEC else ()))
 
     def _held(self, subject: Subject, obj: Obj, *perms: str) -> Iterator[Decision]:
         """An open file: whether what another context opened may be used at all, then the file (file_has_perm)."""
         if self._foreign(subject, obj):
-            yield self._about(subject, _descriptor(obj), "use")
+            yield self._ask.about(subject, _descriptor(obj), "use")
         if perms:
-            yield self._about(subject, obj, *perms)
+            yield self._ask.about(subject, obj, *perms)
 
     def _foreign(self, subject: Subject, obj: Obj) -> bool:
-        return obj.opener is not None and self._object_sid(_descriptor(obj)) != self._sid(subject)
-
-    def _ioctl(self, subject: Subject, obj: Obj, number: int) -> Decision:
-        """The base permission, and what the policy's extended rules make of it (avc_has_extended_perms)."""
-        ssid, tsid, server = self._sid(subject), self._object_sid(obj), self.server
-        base = replace(self._decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES), ioctlcmd=number)
-        extended = server.xperm(ssid, tsid, obj.tclass, "ioctl", number)
-        if not extended.defined:
-            return base
-        if base.denied or extended.allowed:
-            told = base.audited and (not extended.dontaudit if base.denied else extended.auditallow)
-            return replace(base, audited=told)
-        av = self.avc.lookup(ssid, tsid, obj.tclass)
-        permissive = av.permissive or not server.enforcing
-        audited = bool(av.auditdeny & self._requested(obj.tclass, ("ioctl",))[1]) and not extended.dontaudit
-        return replace(
-            base, denied=("ioctl",), allowed=permissive, permissive=permissive, reason="te", audited=audited,
-            told=("ioctl",) if audited else (),
-        )  # fmt: skip
-
-    def _mac_admin(self, subject: Subject) -> bool:
-        """has_cap_mac_admin without audit: no decision comes of it."""
-        sid = self._sid(subject)
-        av = self.avc.lookup(sid, sid, "capability2")
-        allowed = not self._requested("capability2", ("mac_admin",))[1] & ~av.allowed
-        return has(subject, "mac_admin") and (allowed or av.permissive or not self.server.enforcing)
+        return obj.opener is not None and self._ask.object_sid(_descriptor(obj)) != self._ask.sid(subject)
 
     def _has(self, capability: str) -> bool:
         return capability in self.server.policy.policycaps
@@ -286,60 +259,60 @@ class Selinux(Hooks):
 
     def _may_create(self, subject: Subject, parent: Obj, new: Obj, fs: Obj) -> Iterator[Decision]:
         """may_create: the directory, then the new object under the label it will have, then the filesystem."""
-        yield self._about(subject, parent, "add_name", "search", name=new.name)
+        yield self._ask.about(subject, parent, "add_name", "search", name=new.name)
         label = self.server.sid_to_context(self._new_sid(subject, parent, new))
         born = Obj(new.role, new.tclass, {self.name: label}, mode=new.mode, name=new.name)
-        yield self._about(subject, born, "create")
-        yield self._between(born, fs, "associate", name=new.name)
+        yield self._ask.about(subject, born, "create")
+        yield self._ask.between(born, fs, "associate", name=new.name)
 
     def _may_remove(self, subject: Subject, parent: Obj, obj: Obj, perm: str) -> Iterator[Decision]:
         """may_link for unlink and rmdir. An OST object has no directory: it is its own `parent`."""
         if parent is not obj:
-            yield self._about(subject, parent, "remove_name", "search", name=obj.name)
-        yield self._about(subject, obj, perm)
+            yield self._ask.about(subject, parent, "remove_name", "search", name=obj.name)
+        yield self._ask.about(subject, obj, perm)
 
     def _may_relabel(self, subject: Subject, obj: Obj, value: bytes, fs: Obj) -> Iterator[Decision]:
         """selinux_inode_setxattr of one's own label: owner, old label, new label, validatetrans, filesystem."""
         if subject.uid != obj.uid:
             yield self._fowner(subject)
-        yield self._about(subject, obj, "relabelfrom")
+        yield self._ask.about(subject, obj, "relabelfrom")
         new = yield from self._known_or_forced(subject, value)
         relabelled = Obj(
             obj.role, obj.tclass, {self.name: self.server.sid_to_context(new, force=True)},
             obj.version, obj.uid, obj.gid, obj.mode, obj.fid, obj.name,
         )  # fmt: skip
-        yield self._about(subject, relabelled, "relabelto")
+        yield self._ask.about(subject, relabelled, "relabelto")
         if not self._may_become(subject, obj, new):
             yield self._invalid_transition(subject, relabelled)
-        yield self._between(relabelled, fs, "associate")
+        yield self._ask.between(relabelled, fs, "associate")
 
     def _may_become(self, subject: Subject, obj: Obj, new: int) -> bool:
         """security_validate_transition. A node only passes on what a task was allowed (__vfs_setxattr_noperm)."""
-        task = self._sid(subject)
+        task = self._ask.sid(subject)
         node = subject.pid == 0 and task == self.server.initial_sid("kernel")
-        return node or self.server.validatetrans(self._object_sid(obj), new, task, obj.tclass)
+        return node or self.server.validatetrans(self._ask.object_sid(obj), new, task, obj.tclass)
 
     def _fowner(self, subject: Subject) -> Decision:
         """Not the owner: CAP_FOWNER, else EPERM before any label is looked at (inode_owner_or_capable)."""
         if not has(subject, "fowner"):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may relabel")
-        return self._capability(subject, "fowner")
+        return self._ask.capability(subject, "fowner")
 
     def _known_or_forced(self, subject: Subject, value: bytes) -> Generator[Decision, None, int]:
         """The SID of a caller's context; one that this policy does not know needs mac_admin, else EINVAL."""
         try:
-            return self._parse(value)
+            return self._ask.parse(value)
         except OSError:
             if not has(subject, "mac_admin"):
                 raise
-        yield self._capability(subject, "mac_admin", errno.EINVAL)
-        return self._parse(value, defer=True)
+        yield self._ask.capability(subject, "mac_admin", errno.EINVAL)
+        return self._ask.parse(value, defer=True)
 
     def _may_change_xattr(self, subject: Subject, obj: Obj, name: str) -> Iterator[Decision]:
         """Another's xattr: the capability that its namespace needs (cap_inode_setxattr), then setattr."""
         if cap := xattr_capability(name):
-            yield self._capability(subject, cap)
-        yield self._about(subject, obj, "setattr")
+            yield self._ask.capability(subject, cap)
+        yield self._ask.about(subject, obj, "setattr")
 
     def _invalid_transition(self, subject: Subject, obj: Obj) -> Decision:
         """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help).
@@ -355,118 +328,18 @@ class Selinux(Hooks):
         )  # fmt: skip
 
     def _security(self, subject: Subject, perm: str) -> Decision:
-        target = Obj("security", "security", {self.name: self._initial("security")})
-        return self._about(subject, target, perm)
-
-    def _capability(self, subject: Subject, cap: str, error: int = errno.EPERM) -> Decision:
-        """cred_has_capability: of the subject on itself. capable() answers EPERM, where a hook says nothing else."""
-        own = Obj("subject", "capability" if cap in NAMES[:32] else "capability2", subject.labels)
-        sid = self._sid(subject)
-        return self._decide(sid, sid, own, (cap,), "", error)
-
-    def _about(self, subject: Subject, obj: Obj, *perms: str, name: str = "") -> Decision:
-        """One query: all of `perms` of `subject` on `obj`."""
-        return self._decide(self._sid(subject), self._object_sid(obj), obj, perms, name, errno.EACCES)
-
-    def _between(self, source: Obj, target: Obj, perm: str, name: str = "") -> Decision:
-        """A query whose source is an object: `associate` of a file's label with the filesystem's."""
-        return self._decide(self._object_sid(source), self._object_sid(target), target, (perm,), name, errno.EACCES)
-
-    def _decide(
-        self, ssid: int, tsid: int, obj: Obj, perms: tuple[str, ...], name: str, error: int, *, silencer: str = ""
-    ) -> Decision:
-        """`silencer`: a permission whose dontaudit silences every denial of this query (avc_audit_required)."""
-        server = self.server
-        unknown_ok, requested = self._requested(obj.tclass, perms)
-        av = self.avc.lookup(ssid, tsid, obj.tclass)
-        missing = requested & ~av.allowed
-        denied = server.policy.names(obj.tclass, missing) if missing else ()
-        if not unknown_ok:
-            known = server.policy.classes.get(obj.tclass, ())
-            denied += tuple(p for p in perms if p not in known)
-        permissive = bool(denied) and (av.permissive or not server.enforcing)
-        if permissive:
-            self.avc.grant(ssid, tsid, obj.tclass, missing)
-        audit = av.auditdeny & missing if denied else av.auditallow & requested
-        silent = bool(denied) and bool(silencer) and self._silences(obj.tclass, silencer, av.auditdeny)
-        audit = 0 if silent else audit
-        return Decision(
-            "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
-            not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
-            permissive, bool(audit) or (bool(denied) and not missing and not silent), obj.role, obj.fid,
-            name or obj.name, obj.version, server.seqno, server.policy.digest, error,
-            server.policy.names(obj.tclass, audit),
-        )  # fmt: skip
-
-    def _silences(self, tclass: str, perm: str, auditdeny: int) -> bool:
-        """Whether the policy silences `perm`; if it does not know it, whether it allows such (map_decision)."""
-        known, bit = self._requested(tclass, (perm,))
-        return not bit & auditdeny if bit else known
-
-    def _requested(self, tclass: str, perms: tuple[str, ...]) -> tuple[bool, int]:
-        """(whether what the policy does not know is allowed, the mask of what it knows)."""
-        policy = self.server.policy
-        if self._asked[0] is not policy:
-            self._asked = (policy, {})
-        kept = self._asked[1]
-        found = kept.get((tclass, perms))
-        if found is None:
-            known = policy.classes.get(tclass, ())
-            named = tuple(p for p in perms if p in known)
-            allowed = len(named) == len(perms) or policy.handle_unknown == "allow"
-            found = kept[tclass, perms] = allowed, policy.mask(tclass, named) if named else 0
-        return found
+        target = Obj("security", "security", {self.name: self._ask.initial("security")})
+        return self._ask.about(subject, target, perm)
 
     def _new_sid(self, subject: Subject, parent: Obj, new: Obj) -> int:
         """determine_inode_label: fscreate, else the transition from the directory with the last component."""
         if subject.fscreate is not None:
-            return self._parse(subject.fscreate.encode("utf-8", "surrogateescape"), defer=True)
+            return self._ask.parse(subject.fscreate.encode("utf-8", "surrogateescape"), defer=True)
+        ssid, tsid = self._ask.sid(subject), self._ask.object_sid(parent)
         try:
-            return self.server.compute_create(self._sid(subject), self._object_sid(parent), new.tclass, new.name)
+            return self.server.compute_create(ssid, tsid, new.tclass, new.name)
         except ContextError as error:
             raise PermissionError(errno.EACCES, str(error), new.name) from None
-
-    def _sid(self, subject: Subject) -> int:
-        """A subject whose context this policy does not know behaves as `unlabeled`; one without any is refused."""
-        label = subject.labels.get(self.name)
-        if label is None:
-            raise PermissionError(errno.EACCES, "the subject has no SELinux context")
-        try:
-            return self.server.context_to_sid(label, defer=True)
-        except ContextError as error:
-            raise PermissionError(errno.EACCES, f"the subject has no SELinux context: {error}") from None
-
-    def _object_sid(self, obj: Obj) -> int:
-        """No xattr: the initial SID `file`, whose range also stands in for a missing one (inode_doinit_with_dentry).
-
-        A context that this policy does not know behaves as `unlabeled` until one is loaded that does.
-        """
-        label, server = obj.labels.get(self.name), self.server
-        if label is None:
-            return server.initial_sid("file")
-        try:
-            return server.context_to_sid(label)
-        except ContextError:
-            return self._unknown_sid(label)
-
-    def _unknown_sid(self, label: str) -> int:
-        try:
-            return self.server.context_to_sid(label, default=self.server.initial_sid("file"), defer=True)
-        except ContextError:
-            return self.server.initial_sid("unlabeled")
-
-    def _initial(self, name: str) -> str:
-        return self.server.sid_to_context(self.server.initial_sid(name))
-
-    def _parse(self, value: bytes, *, defer: bool = False) -> int:
-        """A context from a caller, which ends at its first NUL; what does not parse or is not valid is EINVAL.
-
-        With `defer`, what a policy might know one day gets a SID all the same (security_context_to_sid_force).
-        """
-        try:
-            return self.server.context_to_sid(value.partition(b"\0")[0].decode("utf-8"), defer=defer)
-        except (ContextError, UnicodeDecodeError) as error:
-            raise OSError(errno.EINVAL, f"not a context under this policy: {error}") from None
 
 
 def _descriptor(obj: Obj) -> Obj:
