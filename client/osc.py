@@ -14,7 +14,7 @@ from client.file import OpenFile
 from client.mdc import RESENDS
 from client.stripe import Run
 from labelproof.v1 import oss_pb2 as pb
-from lsm.hooks import MAY_READ
+from lsm.hooks import MAY_READ, MAY_WRITE
 from rpc import Caller, bulk, definite
 from rpc.status import failure
 
@@ -37,6 +37,8 @@ class Osc:
     async def read(self, at: int, length: int) -> bytes:
         """Up to `length` bytes from `at`, holes as zeros; less only at the end of the file, or of IO_BYTES_MAX."""
         length = min(length, IO_BYTES_MAX)
+        if not length:
+            await self.ask(MAY_READ)
         parts: dict[int, memoryview | bytes] = {}
         sizes: dict[int, int] = {}
         short = False
@@ -50,6 +52,8 @@ class Osc:
     async def write(self, at: int, data: bytes) -> int:
         """Writes up to IO_BYTES_MAX of `data` at `at`; how many. EFBIG past the largest offset (loff_t)."""
         data = data[:IO_BYTES_MAX]
+        if not data:
+            await self.ask(MAY_WRITE)
         if at + len(data) > (1 << 63) - 1:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
@@ -63,7 +67,8 @@ class Osc:
         return len(data)
 
     async def ask(self, mask: int) -> None:
-        """Whether MAY_READ or MAY_WRITE is still allowed, by an access to no bytes at all."""
+        """Whether MAY_READ or MAY_WRITE is still allowed, by an access to no bytes at all (fs/read_write.c,
+        rw_verify_area)."""
         if mask == MAY_READ:
             await self._send(0, "read", pb.ReadRequest(token=self._file.token))
         else:

@@ -79,11 +79,15 @@ class Tasks:
     def setprocattr(self, task: Task, attr: str, value: str | None, mediator: Mediator) -> None:
         """Sets fscreate, keycreate, sockcreate or exec, which None clears, or current. The task itself is asked about.
 
+        `value` is what is written to the file in /proc: a newline at its end is cut, and nothing before it clears.
         EINVAL: no such attribute, or not a context; EACCES: the policy says no (security/selinux/hooks.c).
         """
         if attr not in ATTRS:
             raise OSError(errno.EINVAL, f"a task has no attribute {attr!r}; it has {', '.join(sorted(ATTRS))}")
+        value = (value or "").removesuffix("\n").partition("\0")[0] or None
         mediator.check("setprocattr", attr, value)
+        if value is not None:
+            value = _kept(mediator, attr, value)
         if attr == "current" and value is None:
             raise OSError(errno.EINVAL, "a task cannot be without a context")
         if attr == "exec":
@@ -91,6 +95,12 @@ class Tasks:
             return
         task.subject = rpc.context.named(_with(task.subject, attr, value))
         task.context = rpc.context.encode(task.subject)
+
+
+def _kept(mediator: Mediator, attr: str, value: str) -> str:
+    """The context as the module that keeps it writes it; as it is, where none does."""
+    kept = (say(mediator.subject, attr, value) for _, say in mediator.framework.overriders("setprocattr_context"))
+    return next((context for context in kept if context is not None), value)
 
 
 def _with(subject: Subject, attr: str, value: str | None) -> Subject:

@@ -17,6 +17,8 @@ NAMES = frozenset({ACCESS, DEFAULT})
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 1, 2, 4, 8, 16, 32
 VERSION = 2
 _NAMED = (USER, GROUP)
+# include/uapi/linux/posix_acl_xattr.h, ACL_UNDEFINED_ID: what stands where nobody is named.
+UNDEFINED_ID = 0xFFFFFFFF
 # How far each tag's bits lie from the right in a mode.
 _SHIFT = {USER_OBJ: 6, GROUP_OBJ: 3, MASK: 3, OTHER: 0}
 
@@ -45,7 +47,8 @@ def read(value: bytes) -> Acl:
         raise OSError(errno.EINVAL, f"{len(value)} bytes are no access control list")
     if struct.unpack_from("<I", value)[0] != VERSION:
         raise OSError(errno.EOPNOTSUPP, "an access control list of another version")
-    acl = tuple(Entry(*each) for each in struct.iter_unpack("<HHI", value[4:]))
+    entries = (Entry(*each) for each in struct.iter_unpack("<HHI", value[4:]))
+    acl = tuple(entry if entry.tag in _NAMED else entry._replace(id=UNDEFINED_ID) for entry in entries)
     if any(entry.tag not in (*_SHIFT, *_NAMED) for entry in acl):
         raise OSError(errno.EINVAL, "an access control list with an entry of no kind")
     return acl

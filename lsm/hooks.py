@@ -213,6 +213,10 @@ class Hooks:
         """Before a task sets its own fscreate, keycreate, sockcreate, exec or current (security_setprocattr)."""
         return ()
 
+    def setprocattr_context(self, subject: Subject, attr: str, value: str) -> str | None:
+        """The context that the attribute then holds, as its module writes it, after setprocattr allowed it."""
+        return None
+
     def getprocattr(self, subject: Subject, attr: str) -> Checks:
         """Before a task's attribute is read; of itself, always allowed (security_getprocattr)."""
         return ()

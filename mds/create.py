@@ -33,6 +33,16 @@ class Wish:
 
 def create(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish) -> Inode:
     """Checks, then stores the inode, its entry and every label; returns it. EEXIST, EACCES, EPERM, EINVAL."""
+    directory, new = may_create(mdt, call, named, wish)
+    if named.parent.nlink == 0:
+        raise FileNotFoundError(errno.ENOENT, "the directory was removed", _text(named.name))
+    inode = born(mdt, txn, call, named, wish, directory, new)
+    _store(mdt, txn, call, named, inode)
+    return inode
+
+
+def may_create(mdt: Mdt, call: Call, named: Named, wish: Wish) -> tuple[Obj, Obj]:
+    """The checks: the directory and the new object as they were asked about."""
     m, subject, parent = call.lsm, call.subject, named.parent
     exists = named.child is not None
     if not exists and subject.fscreate is not None:
@@ -42,11 +52,7 @@ def create(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish) -> Inode:
     directory = mdt.obj(parent, role)
     new = Obj("new", file_class(wish.mode), mode=wish.mode, name=_text(named.name), rdev=wish.rdev)
     vfs.run(wish.op, m, **{role: directory}, new=new, fs=mdt.fs, exists=exists, what=_text(named.name))
-    if parent.nlink == 0:
-        raise FileNotFoundError(errno.ENOENT, "the directory was removed", _text(named.name))
-    inode = born(mdt, txn, call, named, wish, directory, new)
-    _store(mdt, txn, call, named, inode)
-    return inode
+    return directory, new
 
 
 def born(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish, directory: Obj, new: Obj) -> Inode:

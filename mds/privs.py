@@ -7,6 +7,7 @@ security/commoncap.c (cap_inode_killpriv).
 from __future__ import annotations
 
 import stat
+from dataclasses import dataclass, field
 
 from host.store import Txn
 from lsm.modules.capability import NUMBER
@@ -29,11 +30,21 @@ def changed(call: Call, inode: Inode) -> int:
     return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits
 
 
-def cut(call: Call, inode: Inode) -> dict[str, int]:
-    """The columns that change where content goes. A mode that stays is not set: what a write took of it, and only the
-    OSTs know yet, would come back."""
-    bits = changed(call, inode)
-    return {"mode": inode.mode & ~bits} if bits else {}
+@dataclass(slots=True)
+class Cut:
+    """What a file loses as content goes: worked out in the midst of the checks (lsm/vfs/attr.py, _drops_set_id).
+
+    `columns` change then. A mode that stays is not among them: what a write took of it, and only the OSTs know yet,
+    would come back.
+    """
+
+    call: Call
+    inode: Inode
+    columns: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self) -> None:
+        bits = changed(self.call, self.inode)
+        self.columns = {"mode": self.inode.mode & ~bits} if bits else {}
 
 
 def written(mode: int, *, outsider: bool) -> int:

@@ -20,6 +20,7 @@ _WHENCE = (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE)
 
 async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
+    await _directory(ctx, fd)
     file = access(ctx, fd, MAY_READ)
     async with file.moving:
         in_range(file.pos, length)
@@ -43,15 +44,16 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 
 
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
-    """pread(2)."""
+    """pread(2). ESPIPE for a fifo."""
     _seekable(ctx, fd)
+    await _directory(ctx, fd)
     file = access(ctx, fd, MAY_READ)
     in_range(offset, length)
     return await bytes_of(ctx, file, offset, length)
 
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
-    """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS)."""
+    """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS). ESPIPE for a fifo."""
     _seekable(ctx, fd)
     file = access(ctx, fd, MAY_WRITE)
     in_range(offset, len(data))
@@ -144,6 +146,14 @@ def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
     appending = mask == MAY_WRITE and file.flags & os.O_APPEND
     ctx.guard.file(file.entry, mask | MAY_APPEND if appending else mask, file.opened)
     return file
+
+
+async def _directory(ctx: Ctx, fd: int) -> None:
+    """A directory has no bytes, and who may read it is asked all the same (fs/read_write.c, rw_verify_area)."""
+    file = ctx.file(fd)
+    file.opened_for(MAY_READ)
+    if file.entry.is_dir:
+        await ctx.send("readdir", pb.ReaddirRequest(handle=file.handle, count=1, noatime=True))
 
 
 async def end_of(ctx: Ctx, file: OpenFile) -> int:

@@ -17,6 +17,8 @@ from lsm.vfs import F_RDLCK, F_UNLCK, F_WRLCK
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 IN_DONT_FOLLOW, IN_ONLYDIR = 0x02000000, 0x01000000
 IN_ALL_EVENTS = 0xFFF
+# All bits that inotify knows, and the two that exclude each other (ALL_INOTIFY_BITS; IN_MASK_CREATE, IN_MASK_ADD).
+IN_KNOWN, IN_MASK_EITHER = 0xF700EFFF, 0x30000000
 MARKS = {"inode": Mark.INODE, "mount": Mark.MOUNT, "filesystem": Mark.FILESYSTEM}
 MAP_SHARED = 1
 
@@ -70,6 +72,9 @@ async def mprotect(ctx: Ctx, fd: int, prot: U32, flags: U32 = MAP_SHARED, dirtie
 
 async def watch(ctx: Ctx, path: Path, mask: U32) -> int:
     """inotify_add_watch(2), IN_DONT_FOLLOW and IN_ONLYDIR included: a number of its own for the object watched."""
+    if not mask & IN_KNOWN or mask & ~IN_KNOWN or mask & IN_MASK_EITHER == IN_MASK_EITHER:
+        # fs/notify/inotify/inotify_user.c, inotify_add_watch: before any path is walked.
+        raise OSError(errno.EINVAL, f"watch mask {mask:#x}")
     target = await ctx.target(path, None, follow=not mask & IN_DONT_FOLLOW)
     if target.entry is not None:
         if mask & IN_ONLYDIR and not target.entry.is_dir:

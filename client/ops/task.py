@@ -59,7 +59,14 @@ async def setcon(ctx: Ctx, context: str) -> None:
     """Changes the task's own context (a write to /proc/self/attr/current); what it has open stays its opener's."""
     _own(ctx, "attr")
     ctx.tasks.setprocattr(ctx.task, "current", context or None, ctx.mediator)
-    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr="current", value=context)
+    tasks.record(
+        ctx.call.batch,
+        ctx.task,
+        "setattr",
+        ctx.call.peer.node,
+        attr="current",
+        value=ctx.task.subject.labels.get("selinux"),
+    )
 
 
 async def getcon(ctx: Ctx) -> str | None:
@@ -79,7 +86,8 @@ def _creating(ctx: Ctx, attr: str, context: str | None) -> None:
     """An attribute that travels with the task's subject."""
     _own(ctx, "attr")
     ctx.tasks.setprocattr(ctx.task, attr, context or None, ctx.mediator)
-    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr=attr, value=context or None)
+    value = getattr(ctx.task.subject, attr)
+    tasks.record(ctx.call.batch, ctx.task, "setattr", ctx.call.peer.node, attr=attr, value=value)
 
 
 def _told(ctx: Ctx, attr: str) -> None:

@@ -38,6 +38,13 @@ def _setattr_prepare(m: Mediator, p: P) -> None:
         dac.may_set_gid(m, new["gid"] if "gid" in attrs else obj.gid)
 
 
+def _drops_set_id(m: Mediator, p: P) -> None:
+    """fs/open.c, do_truncate: which set-id bits go is settled, and CAP_FSETID asked about, before the hook. The store
+    works it out, as `drops`."""
+    if "drops" in p:
+        p["drops"]()
+
+
 def _chgrp_ok(m: Mediator, obj: Obj, gid: int) -> bool:
     return m.subject.uid == obj.uid and (gid == obj.gid or m.subject.in_group(gid))
 
@@ -88,11 +95,13 @@ OPS: dict[str, tuple[Step, ...]] = {
         Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
         May("object", MAY_WRITE),
         fixed("append_only"),
+        _drops_set_id,
         hook("inode_setattr", "object", "attrs"),
     ),
     "ftruncate": (
         Refuse(errno.EINVAL, lambda m, p: not stat.S_ISREG(p["object"].mode)),
         fixed("append_only"),
+        _drops_set_id,
         hook("inode_setattr", "object", "attrs"),
         fixed("immutable"),
     ),

@@ -81,10 +81,11 @@ class Attr(Base):
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 wanted = {"uid": req.uid, "gid": req.gid}
-                if _chowns(req) and privs.given_away(call, inode):
+                lost = privs.given_away(call, inode) if _chowns(req) else 0
+                if lost:
                     attrs |= {"mode"}
                 vfs.run("setattr", call.lsm, object=self._mdt.obj(inode), attrs=attrs, new_attrs=wanted)
-                changes = self._changes(call, inode, req)
+                changes = self._changes(call, inode, req, lost)
                 inodes.update(txn, inode.fid, **changes)
                 if _chowns(req):
                     privs.drop_capabilities(txn, inode)
@@ -96,8 +97,8 @@ class Attr(Base):
         await self._mdt.store.committed(call.transno)
         return reply
 
-    def _changes(self, call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> Mapping[str, int]:
-        """The columns that a setattr changes (fs/attr.c, setattr_copy)."""
+    def _changes(self, call: Call, inode: Inode, req: mds_pb2.SetattrRequest, lost: int) -> Mapping[str, int]:
+        """The columns that a setattr changes (fs/attr.c, setattr_copy); `lost`: mode bits that go with the owner."""
         now = self._mdt.now()
         changes: dict[str, int] = {"ctime_ns": now}
         for field, column in (("uid", "uid"), ("gid", "gid"), ("atime_ns", "atime_ns"), ("mtime_ns", "mtime_ns")):
@@ -105,7 +106,7 @@ class Attr(Base):
                 changes[column] = getattr(req, field)
         if req.now:
             changes |= {"atime_ns": now, "mtime_ns": now}
-        mode = _new_mode(call, inode, req)
+        mode = _new_mode(call, inode, req, lost)
         return changes if mode == inode.mode else changes | {"mode": mode}
 
     async def _truncate(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
@@ -116,36 +117,37 @@ class Attr(Base):
         call.takes("ftruncate" if opened else "truncate")
         async with self._mdt.locked(call, req.place):
             with self._mdt.store.op(call) as txn:
-                inode = self._may_truncate(txn, call, req)
+                inode, _ = self._may_truncate(txn, call, req)
                 inodes.update(txn, inode.fid, size_valid=False, objects=True)
             await self._mdt.store.committed(call.transno)
             await self._mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
             call.rechecks()
             with self._mdt.store.op(call) as txn:
-                inode = self._may_truncate(txn, call, req)
-                reply = txn.keep(self._truncated(txn, call, inode, req.size))
+                inode, cut = self._may_truncate(txn, call, req)
+                reply = txn.keep(self._truncated(txn, call, inode, req.size, cut))
         await self._mdt.store.committed(call.transno)
         return reply
 
-    def _may_truncate(self, txn: Txn, call: Call, req: mds_pb2.SetattrRequest) -> Inode:
+    def _may_truncate(self, txn: Txn, call: Call, req: mds_pb2.SetattrRequest) -> tuple[Inode, privs.Cut]:
         inode = self._mdt.find(txn, call, req.place)
         opened = req.place.WhichOneof("by") == "handle"
         if opened and not self._mdt.handle(call, req.place.handle).writes:
             raise OSError(errno.EINVAL, "the file is not open for writing")
         obj: Obj = self._mdt.obj(inode)
         attrs = frozenset({"size", "file"} if opened else {"size"})
-        vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs)
+        cut = privs.Cut(call, inode)
+        vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs, drops=cut)
         if not opened:
             self._breaks_leases(call, inode, write=True)
         limit = OBJECT_BYTES_MAX * len(inode.osts)
         if req.size > limit:
             raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: {req.size} bytes; {limit} are the most")
-        return inode
+        return inode, cut
 
-    def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int) -> mds_pb2.AttrReply:
+    def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int, cut: privs.Cut) -> mds_pb2.AttrReply:
         settled = self._mdt.handles.writers(inode.fid) == 0
         privs.drop_capabilities(txn, inode)
-        self._mdt.touch(txn, inode, size=size, size_valid=settled, **privs.cut(call, inode))
+        self._mdt.touch(txn, inode, size=size, size_valid=settled, **cut.columns)
         call.fid = inode.fid
         return self.attr_reply(call, self._mdt.inode(txn, inode.fid))
 
@@ -175,10 +177,9 @@ def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
     return frozenset(attrs)
 
 
-def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest) -> int:
+def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest, lost: int) -> int:
     """chmod without a set-gid that is not the caller's to give; chown's loss of set-id (fs/attr.c, fs/open.c)."""
-    kept = inode.mode & ~(privs.given_away(call, inode) if _chowns(req) else 0)
-    mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else kept
+    mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else inode.mode & ~lost
     if req.HasField("mode") or mode != inode.mode:
         gid = req.gid if req.HasField("gid") and req.gid != NO_ID else inode.gid
         if not dac.may_set_gid(call.lsm, gid):

@@ -43,7 +43,7 @@ class Base:
     def _mdt(self) -> Mdt:
         return self._owner.mdt
 
-    async def _catch_up(self, call: Call, place: mds_pb2.Place) -> None:
+    async def _catch_up(self, call: Call, place: mds_pb2.Place | Fid) -> None:
         """Learns from the OSTs what writes have taken from a file that is being written, before its mode or its file
         capabilities are told or built upon; only where there is something to take is anybody asked."""
         for fid in self._mdt.peeked(call, [place]):

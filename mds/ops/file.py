@@ -57,7 +57,7 @@ class File(Ioctl):
         return mds_pb2.MmapReply()
 
     async def watch(self, call: Call, req: mds_pb2.WatchRequest) -> mds_pb2.WatchReply:
-        """What inotify_add_watch(2) and fanotify_mark(2) ask of an object: read, then watch. EINVAL for no event."""
+        """What inotify_add_watch(2) and fanotify_mark(2) ask of an object: read, then watch. EINVAL for no mask."""
         mask = _watched(req)
         call.takes(_watch_case(mask, Mark(req.mark)))
         with self._mdt.store.op(call) as txn:
@@ -113,10 +113,10 @@ class File(Ioctl):
 
 
 def _watched(req: mds_pb2.WatchRequest) -> int:
-    """The events of a watch: inotify overlooks what is none, fanotify does not. EINVAL."""
+    """The events of a watch: inotify overlooks what is none, or that there is none; fanotify does not. EINVAL."""
     known = FAN_EVENTS if req.fanotify else IN_ALL_EVENTS
     marks = tuple(Mark) if req.fanotify else (Mark.INODE,)
-    if not req.mask & known or req.mark not in marks or (req.fanotify and req.mask & ~known):
+    if not req.mask or (req.fanotify and req.mask & ~known) or req.mark not in marks:
         raise OSError(errno.EINVAL, f"watch mask {req.mask:#x}, mark {req.mark:#x}: no such event, or nothing to mark")
     return req.mask & known
 

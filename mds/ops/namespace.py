@@ -90,6 +90,7 @@ class Namespace(Base):
         call.takes("link", walk=True)
         source = self._mdt.handle(call, req.handle, path=True).fid if req.handle else fid_of(req.object)
         async with self._mdt.locked(call, req.name, source):
+            await self._catch_up(call, source)
             with self._mdt.store.op(call) as txn:
                 named = self._mdt.look_up(txn, call, req.name)
                 # Whoever holds it open needs no ticket for it.

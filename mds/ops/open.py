@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from host.store import Txn
@@ -12,10 +13,10 @@ from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Denied, dac, vfs
 from lsm.hooks import Opened
 from mds import inodes, privs
-from mds.create import PERMISSIONS, Wish, create, record_created
+from mds.create import PERMISSIONS, Wish, create, may_create, record_created
 from mds.handles import Handle
 from mds.inodes import Inode
-from mds.mdt import Named, existing
+from mds.mdt import NAME_BYTES_MAX, Named, existing
 from mds.ops.base import Base, Leased
 from rpc import Call, fid_message
 from rpc.context import task_digest
@@ -89,8 +90,19 @@ class Open(Base):
         """What is to be opened; no inode: it is to be created, under the name."""
         if req.place.WhichOneof("by") != "name":
             return None, self._mdt.find(txn, call, req.place, path=True)
-        named = self._mdt.look_up(txn, call, req.place.name)
+        name = req.place.name.name
+        parent = self._mdt.searched(txn, call, req.place.name)
+        if req.flags & os.O_CREAT and len(name) > NAME_BYTES_MAX:
+            self._in_vain(call, req, Named(parent, name, None))
+        named = self._mdt.named(txn, parent, name)
         return named, named.child if req.flags & os.O_CREAT else existing(named)
+
+    def _in_vain(self, call: Call, req: mds_pb2.OpenRequest, named: Named) -> None:
+        """fs/namei.c, lookup_open: whether a file may be made is asked before its name is looked up, and the name, too
+        long, then answers for both."""
+        call.takes("new")
+        with suppress(OSError):
+            may_create(self._mdt, call, named, Wish("create", 0o100000 | req.mode & PERMISSIONS, req.umask))
 
     def _new(self, txn: Txn, call: Call, req: mds_pb2.OpenRequest, named: Named | None) -> Outcome:
         """The file, then the open; a denied open leaves the created file behind, as in the kernel."""
@@ -136,15 +148,15 @@ class Open(Base):
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
             return Outcome(inode)
         if cut:
-            inode = self._cut(txn, call, inode)
+            inode = self._cut(txn, cut)
         inode, handle = self._opened(txn, call, inode, dac.file_mask(req.flags))
         return Outcome(inode, handle)
 
-    def _may_open(self, call: Call, req: mds_pb2.OpenRequest, named: Named | None, inode: Inode) -> bool:
-        """The checks of an open of what is there; whether it is to be emptied."""
+    def _may_open(self, call: Call, req: mds_pb2.OpenRequest, named: Named | None, inode: Inode) -> privs.Cut | None:
+        """The checks of an open of what is there; what it loses if it is to be emptied."""
         if req.flags & os.O_CREAT and req.flags & os.O_EXCL:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
-        cut = bool(req.flags & os.O_TRUNC) and inode.is_file
+        cut = privs.Cut(call, inode) if req.flags & os.O_TRUNC and inode.is_file else None
         call.takes("truncate" if cut else "existing")
         obj, mask = self._mdt.obj(inode), dac.file_mask(req.flags)
         parent = named and self._mdt.obj(named.parent, "parent")
@@ -157,14 +169,15 @@ class Open(Base):
         if stat.S_ISCHR(inode.mode) and not inode.rdev:
             raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:
-            vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE)
+            vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE, drops=cut)
         return cut
 
-    def _cut(self, txn: Txn, call: Call, inode: Inode) -> Inode:
+    def _cut(self, txn: Txn, cut: privs.Cut) -> Inode:
         """O_TRUNC: empty, and without what a change of content takes (fs/open.c, do_truncate)."""
+        inode = cut.inode
         privs.drop_capabilities(txn, inode)
         settled = self._mdt.handles.writers(inode.fid) == 0
-        self._mdt.touch(txn, inode, size=0, size_valid=settled, **privs.cut(call, inode))
+        self._mdt.touch(txn, inode, size=0, size_valid=settled, **cut.columns)
         return self._mdt.inode(txn, inode.fid)
 
     async def _emptied(self, call: Call, req: mds_pb2.OpenRequest, inode: Inode) -> mds_pb2.OpenReply:
@@ -175,8 +188,8 @@ class Open(Base):
             named, found = self._target(txn, call, req)
             if found is None or found.fid != inode.fid:
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
-            self._may_open(call, req, named, found)
-            found = self._cut(txn, call, found)
+            cut = self._may_open(call, req, named, found)
+            found = self._cut(txn, cut) if cut else found
             found, handle = self._opened(txn, call, found, dac.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))
         await self._mdt.store.committed(call.transno)

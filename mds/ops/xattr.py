@@ -20,13 +20,12 @@ LIST_BYTES_MAX = 65536
 
 # What handlers take by its prefix; of system.* two names only.
 PREFIXES = ("user.", "trusted.", "security.")
-# Labels of the kernel's modules: one that is not kept by a module on here is not managed.
+# Where no module labels, nobody manages a label: a Lustre client then answers for itself (LU-16210). Where one does,
+# another's is an attribute like any in security.*, as it is to a kernel that runs the one and not the other.
 LABELS = frozenset({
     "security.selinux", "security.SMACK64", "security.SMACK64EXEC", "security.SMACK64TRANSMUTE", "security.SMACK64MMAP",
     "security.apparmor",
 })  # fmt: skip
-# Set by nobody: they would say what nobody here has measured. Lustre refuses them alike.
-UNSETTABLE = frozenset({"security.ima", "security.evm"})
 
 
 class Xattr(Label):
@@ -72,23 +71,21 @@ class Xattr(Label):
             with self._mdt.store.op(call) as txn:
                 inode = self.found(txn, call, req)
                 obj = self._mdt.obj(inode)
-                # A list is read before anything is asked, and whether it makes sense is a question for after.
-                wanted = acl.read(req.value) if req.name in acl.NAMES and req.value else ()
-                if req.name == filecaps.XATTR:
-                    req.value = filecaps.converted(req.value)
+                value = filecaps.converted(req.value) if req.name == filecaps.XATTR else req.value
                 vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
+                # fs/posix_acl.c, posix_acl_xattr_set: what a list says is looked at after the checks, also where none
+                # is kept.
+                wanted = acl.read(req.value) if req.name in acl.NAMES else ()
                 self._check_kept(req.name, inode)
-                if req.name in UNSETTABLE:
-                    raise OSError(errno.EOPNOTSUPP, f"{req.name} cannot be set here")
                 if req.name in acl.NAMES:
                     moved = self._set_acl(txn, call, inode, req.name, wanted)
                 else:
                     old = inodes.xattr(txn, inode.fid, req.name)
                     check_flags(req, old)
                     # fs/ext4/xattr.c, ext4_xattr_set_handle: the same value again is no change.
-                    moved = old != req.value
+                    moved = old != value
                     _check_room(txn, inode, req.name)
-                    inodes.set_xattr(txn, inode.fid, req.name, req.value)
+                    inodes.set_xattr(txn, inode.fid, req.name, value)
                     if req.name == filecaps.XATTR:
                         inodes.update(txn, inode.fid, caps_at_ns=self._mdt.now())
                 reply = txn.keep(self._changed(txn, call, inode, moved=moved))
@@ -137,14 +134,14 @@ class Xattr(Label):
         return old != new or mode != inode.mode
 
     def _check_kept(self, name: str, inode: Inode) -> None:
-        """EOPNOTSUPP for what no handler takes, or a module's label that is not kept here, EINVAL for a bare prefix.
+        """EOPNOTSUPP for what no handler takes, or a label where no module keeps any, EINVAL for a bare prefix.
 
         Known only after the checks (fs/xattr.c, xattr_resolve_name).
         """
         if name in PREFIXES:
             raise OSError(errno.EINVAL, f"{name!r} cannot be the name of an xattr")
         listed = name in acl.NAMES and not stat.S_ISLNK(inode.mode)
-        if not (name.startswith(PREFIXES) or listed) or (name in LABELS and name not in self._mdt.modules):
+        if not (name.startswith(PREFIXES) or listed) or (name in LABELS and not self._mdt.modules):
             raise OSError(errno.EOPNOTSUPP, f"no xattr {name!r} is kept here")
 
     def _changed(self, txn: Txn, call: Call, inode: Inode, *, moved: bool) -> mds_pb2.SetxattrReply:

@@ -115,3 +115,19 @@ def test_a_close_takes_the_process_s_locks_and_asks_for_none(client, world, fd, 
 
     assert world.calls[-1] == "Lock"
     assert world.requests[-1].closes
+
+
+@pytest.mark.parametrize(
+    ("mask", "number"), [(0, errno.EINVAL), (0x30000001, errno.EINVAL), (0x800, 0), (0x1000, errno.EINVAL)]
+)
+def test_a_watch_that_is_wrong_in_itself_walks_no_path(client, world, mask, number):
+    """inotify_add_watch(2): no mask, one that nobody knows, or IN_MASK_CREATE with IN_MASK_ADD."""
+    world.make("/f")
+
+    assert client.reply("watch", path="/f" if not number else "/missing", mask=mask).errno == number
+
+
+def test_what_stands_in_proc_is_a_link(client, fd):
+    """O_NOFOLLOW on /proc/self/fd/N is ELOOP, but with O_PATH."""
+    assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW).errno == errno.ELOOP
+    assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW | os.O_PATH).errno == 0

@@ -154,3 +154,27 @@ def test_a_denied_setprocattr_changes_nothing(tasks, task) -> None:
         tasks.setprocattr(task, "fscreate", "u:r:new", Mediator(Framework([Grants("fscreate")]), task.subject))
 
     assert (task.subject, task.context) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("u:r:new\n", "u:r:new"), ("u:r:new\0x", "u:r:new"), ("\n", None), ("\0x", None), ("", None)]
+)
+def test_what_is_written_to_the_file_in_proc(tasks, task, written, kept) -> None:
+    """A newline at the end is cut, a NUL ends it, and nothing before either clears (selinux_setprocattr)."""
+    module = Grants()
+
+    tasks.setprocattr(task, "fscreate", written, Mediator(Framework([module]), task.subject))
+
+    assert (task.subject.fscreate, module.asked) == (kept, [("fscreate", kept)])
+
+
+def test_an_attribute_reads_as_its_module_writes_it(tasks, task) -> None:
+    """The kernel keeps a SID, whose text is canonical, and not what was written."""
+
+    class Canonical(Grants):
+        def setprocattr_context(self, subject, attr, value):
+            return value.upper()
+
+    tasks.setprocattr(task, "fscreate", "u:r:new", Mediator(Framework([Canonical()]), task.subject))
+
+    assert task.subject.fscreate == "U:R:NEW"

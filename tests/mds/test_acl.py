@@ -48,7 +48,7 @@ def test_a_list_lets_in_whom_it_names(run):
 
 
 def test_a_list_has_hooks_of_its_own(run):
-    """A list asks as stat and chmod do, by hooks of its own, after it was read; a link has none, once that is asked."""
+    """A list asks as stat and chmod do, by hooks of its own; what it says, and that a link has none, is for after."""
 
     async def scenario(world):
         user = world.user()
@@ -68,6 +68,7 @@ def test_a_list_has_hooks_of_its_own(run):
             ("inode_set_acl", "file", ["setattr"]),
             ("inode_get_acl", "file", ["getattr"]),
             ("inode_remove_acl", "file", ["setattr"]),
+            ("inode_set_acl", "lnk_file", ["setattr"]),
             ("inode_set_acl", "lnk_file", ["setattr"]),
         ]
         assert not any("xattr" in hook for hook, _, _ in asked)
@@ -118,5 +119,19 @@ def test_who_may_set_which_list(run):
         await refused(user.setxattr("/f", DEFAULT, NAMED), errno.EACCES)
         await refused(user.setxattr("/f", "system.other", b"x"), errno.EOPNOTSUPP)
         await refused(user.setxattr("/f", ACCESS, b"bad"), errno.EINVAL)
+
+    run(scenario)
+
+
+def test_what_names_nobody_has_no_id(run):
+    """Whatever stands there in the value that is set (posix_acl_to_xattr); an empty value is no list."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        await user.setxattr("/f", ACCESS, NAMED.replace(b"\xff", b"\7"))
+
+        assert await user.getxattr("/f", ACCESS) == NAMED
+        await refused(user.setxattr("/f", ACCESS, b""), errno.EINVAL)
 
     run(scenario)

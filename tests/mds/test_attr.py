@@ -123,15 +123,19 @@ def test_xattrs_that_cannot_be_set(run, name, value, flags, error):
     run(scenario)
 
 
-@pytest.mark.parametrize("name", ["security.SMACK64", "security.ima"])
-def test_xattrs_that_nobody_can_set(run, name):
-    """Not even who has the capability for it: a label that no module here keeps, and what nobody has measured."""
+@pytest.mark.parametrize("name", ["security.SMACK64", "security.apparmor", "security.ima", "security.evm"])
+def test_what_another_module_would_label_is_an_attribute_of_its_namespace(run, name):
+    """ENODATA where there is none; set and removed by who has CAP_SYS_ADMIN, as any other in security.*."""
 
     async def scenario(world):
+        admin = world.admin()
         await world.user().create("/f")
 
-        await refused(world.admin().setxattr("/f", name, b"_"), errno.EOPNOTSUPP)
-        assert await world.user().listxattr("/f") == [XATTR]
+        assert await admin.getxattr("/f", name) is None
+        await admin.setxattr("/f", name, b"_")
+        assert (await admin.getxattr("/f", name), await admin.listxattr("/f")) == (b"_", [name, XATTR])
+        await admin.by_name("removexattr", "/f", mds_pb2.RemovexattrRequest, name=name)
+        await refused(admin.by_name("removexattr", "/f", mds_pb2.RemovexattrRequest, name=name), errno.ENODATA)
 
     run(scenario)
 
@@ -208,6 +212,31 @@ def test_a_truncated_file_loses_its_set_id(run):
         await strong.setattr("/f", mode=0o4755)
         denied_by_policy = await strong.setattr("/f", size=4)
         assert oct(denied_by_policy.entry.mode) in ("0o104755", "0o100755")
+
+    run(scenario)
+
+
+def test_who_cuts_a_set_id_file_is_asked_about_fsetid_first(run):
+    """truncate, ftruncate and O_TRUNC: CAP_FSETID is asked about before the hook, once (fs/open.c, do_truncate)."""
+
+    async def scenario(world):
+        admin = world.admin()
+        opened = await admin.open("/f", os.O_CREAT | os.O_RDWR, 0o777)
+        at = mds_pb2.Place(handle=opened.handle)
+
+        async def asked(act):
+            await admin.setattr("/f", mode=0o4755)
+            seen = len(world.events("mds0", "avc"))
+            await act
+            events = [
+                e for e in world.events("mds0", "avc")[seen:] if (e["vantage"], e["module"]) == ("server", "selinux")
+            ]
+            return [e["hook"] for e in events if e["hook"] in ("capable", "inode_setattr")]
+
+        assert await asked(admin.setattr("/f", size=3)) == ["capable", "inode_setattr"]
+        cut = admin.mds("setattr", mds_pb2.SetattrRequest(place=at, size=2))
+        assert await asked(cut) == ["capable", "inode_setattr"]
+        assert await asked(admin.open("/f", os.O_WRONLY | os.O_TRUNC)) == ["capable", "inode_setattr"]
 
     run(scenario)
 

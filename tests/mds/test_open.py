@@ -349,3 +349,23 @@ def test_only_what_is_on_disks_is_opened_past_the_page_cache(run, kind, error):
         await admin.open("/n", flags | os.O_PATH)
 
     run(scenario)
+
+
+def test_a_name_that_is_too_long_is_told_after_the_directory_was_asked(run):
+    """O_CREAT: every check of a new file, and whatever they say ENAMETOOLONG (fs/namei.c, lookup_open)."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.mkdir("/d")
+        await user.mkdir("/no")
+        await world.admin().relabel("/no", "secret_t")
+        name = "n" * 256
+        seen = len(world.events("mds0", "avc"))
+
+        await refused(user.open(f"/d/{name}", os.O_CREAT | os.O_WRONLY), errno.ENAMETOOLONG)
+        asked = [e["hook"] for e in world.events("mds0", "avc")[seen:] if not e["hook"].endswith("attr")]
+        assert asked[-5:] == ["inode_permission", "inode_permission", *["inode_create"] * 3]
+        await refused(user.open(f"/d/{name}", os.O_WRONLY), errno.ENAMETOOLONG)
+        await refused(user.open(f"/no/{name}", os.O_CREAT | os.O_WRONLY), errno.EACCES)
+
+    run(scenario)

@@ -13,9 +13,11 @@ from lsm.modules.selinux import perms as wanted
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.query import Queries
 from lsm.modules.selinux.server import SecurityServer
+from lsm.modules.selinux.transition import NoCommonLevel
 from lsm.objects import Decision, Obj, Subject
 
 XATTR = "security.selinux"
+CAPABILITIES, CAPABILITIES_V2_BYTES = "security.capability", 20
 PROT_WRITE, PROT_EXEC = 2, 4
 
 
@@ -109,6 +111,9 @@ class Selinux(Hooks):
         if name == XATTR:
             yield from self._may_relabel(subject, obj, value, fs)
         else:
+            if name == CAPABILITIES and len(value) == CAPABILITIES_V2_BYTES:
+                # Asked once more whether the value may stay as it is (security/commoncap.c, cap_convert_nscap).
+                yield self._ask.capability(subject, "setfcap")
             yield from self._may_change_xattr(subject, obj, name)
 
     def inode_removexattr(self, subject: Subject, obj: Obj, name: str) -> Checks:
@@ -129,6 +134,13 @@ class Selinux(Hooks):
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
         """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it)."""
         return self.server.sid_to_context(self._ask.parse(value, defer=True), force=True) if name == XATTR else None
+
+    def setprocattr_context(self, subject: Subject, attr: str, value: str) -> str | None:
+        """What the attribute reads as: the text of its SID."""
+        defer = attr == "fscreate"
+        return self.server.sid_to_context(
+            self._ask.parse(value.encode("utf-8", "surrogateescape"), defer=defer), force=True
+        )
 
     def inode_getsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes | None) -> bytes | None:
         """The raw text for who has mac_admin, asked without an audit record; else as the policy knows the label."""
@@ -277,14 +289,10 @@ class Selinux(Hooks):
             yield self._fowner(subject)
         yield self._ask.about(subject, obj, "relabelfrom")
         new = yield from self._known_or_forced(subject, value)
-        relabelled = Obj(
-            obj.role, obj.tclass, {self.name: self.server.sid_to_context(new, force=True)},
-            obj.version, obj.uid, obj.gid, obj.mode, obj.fid, obj.name,
-        )  # fmt: skip
-        yield self._ask.about(subject, relabelled, "relabelto")
+        yield self._ask.decide(self._ask.sid(subject), new, obj, ("relabelto",), "", errno.EACCES)
         if not self._may_become(subject, obj, new):
-            yield self._invalid_transition(subject, relabelled)
-        yield self._ask.between(relabelled, fs, "associate")
+            yield self._invalid_transition(subject, obj, new)
+        yield self._ask.decide(new, self._ask.object_sid(fs), fs, ("associate",), "", errno.EACCES)
 
     def _may_become(self, subject: Subject, obj: Obj, new: int) -> bool:
         """security_validate_transition. A node only passes on what a task was allowed (__vfs_setxattr_noperm)."""
@@ -314,17 +322,17 @@ class Selinux(Hooks):
             yield self._ask.capability(subject, cap)
         yield self._ask.about(subject, obj, "setattr")
 
-    def _invalid_transition(self, subject: Subject, obj: Obj) -> Decision:
+    def _invalid_transition(self, subject: Subject, obj: Obj, new: int) -> Decision:
         """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help).
 
         It is no query of an access vector, so it names no permission: the rule's own name stands in its place.
         """
         permissive = not self.server.enforcing
+        become = self.server.sid_to_context(new, force=True)
         return Decision(
-            "", self.name, ("validatetrans",), ("validatetrans",), subject.labels[self.name],
-            obj.labels[self.name] or "", obj.tclass, permissive, "constraint", permissive, role=obj.role,
-            fid=obj.fid, name=obj.name,
-            version=obj.version, seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
+            "", self.name, ("validatetrans",), ("validatetrans",), subject.labels[self.name], become, obj.tclass,
+            permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name, version=obj.version,
+            seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
         )  # fmt: skip
 
     def _security(self, subject: Subject, perm: str) -> Decision:
@@ -339,7 +347,8 @@ class Selinux(Hooks):
         try:
             return self.server.compute_create(ssid, tsid, new.tclass, new.name)
         except ContextError as error:
-            raise PermissionError(errno.EACCES, str(error), new.name) from None
+            error_number = errno.EINVAL if isinstance(error, NoCommonLevel) else errno.EACCES
+            raise OSError(error_number, str(error), new.name) from None
 
 
 def _descriptor(obj: Obj) -> Obj:

@@ -111,7 +111,7 @@ class Queries:
     def sid(self, subject: Subject) -> int:
         """A subject whose context this policy does not know behaves as `unlabeled`; one without any is refused."""
         label = subject.labels.get(self._name)
-        if label is None:
+        if not label or not label.isprintable():
             raise PermissionError(errno.EACCES, "the subject has no SELinux context")
         try:
             return self._server.context_to_sid(label, defer=True)
@@ -143,8 +143,10 @@ class Queries:
     def parse(self, value: bytes, *, defer: bool = False) -> int:
         """A context from a caller, which ends at its first NUL; what does not parse or is not valid is EINVAL.
 
-        With `defer`, what a policy might know one day gets a SID all the same (security_context_to_sid_force).
+        With `defer`, whatever is not empty gets a SID all the same (security_context_to_sid_force).
         """
+        if not value:
+            raise OSError(errno.EINVAL, "an empty context")
         try:
             return self._server.context_to_sid(value.partition(b"\0")[0].decode("utf-8"), defer=defer)
         except (ContextError, UnicodeDecodeError) as error:

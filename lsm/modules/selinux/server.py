@@ -57,8 +57,8 @@ class SecurityServer:
 
         For a label read from an xattr (security_context_to_sid_default): `default` is the
         superblock's default SID, whose range stands in for a missing one; with `defer` an invalid
-        label gets a SID that behaves as `unlabeled` until a policy defines it. What can be no
-        context at all (empty, NUL, newline, 4096 bytes) is refused even then.
+        label gets a SID that behaves as `unlabeled` until a policy defines it, whatever it says: the
+        kernel keeps the bytes, a newline among them. 4096 bytes or more are refused even then.
         """
         return self._sids.sid(text, default, defer)
 
@@ -83,7 +83,8 @@ class SecurityServer:
     def compute_create(self, ssid: int, tsid: int, tclass: str, name: str | None = None) -> int:
         """The SID of a new object of `tclass` that `ssid` makes under `tsid` as `name` (security_transition_sid).
 
-        An invalid result is a ContextError in enforcing mode and a SID all the same in permissive.
+        An invalid result is a ContextError in enforcing mode and a SID all the same in permissive; NoCommonLevel
+        in either where default_range glblub finds none.
         """
         return self._compute_sid("typetransition", ssid, tsid, tclass, name)
 

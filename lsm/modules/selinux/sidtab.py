@@ -46,7 +46,7 @@ class SidTable:
         self._index()
 
     def sid(self, text: str, default: int | None, defer: bool) -> int:
-        """The SID of a context's text. ContextError when it is invalid, or hostile if `defer`."""
+        """The SID of a context's text. ContextError when it is invalid, or only if it is too long if `defer`."""
         sid = self._by_text.get(text)
         if sid is None:
             try:
@@ -123,7 +123,7 @@ class SidTable:
                 self._deferred.setdefault(entry.text, sid)
 
     def _defer(self, text: str) -> int:
-        context.refuse_hostile(text)
+        context.refuse_long(text)
         sid = self._deferred.get(text)
         if sid is None:
             self._entries.append(Entry(text, None))

@@ -19,6 +19,10 @@ Specified = Literal["typetransition", "typechange", "typemember"]
 TypeKey = tuple[str, str, str]
 
 
+class NoCommonLevel(ContextError):
+    """default_range glblub of two ranges that have no sensitivity in common (mls_context_glblub: EINVAL)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """default_user, default_role, default_type ("source", "target" or "") and default_range of a class."""
@@ -75,7 +79,7 @@ def compute(
     tclass: str,
     name: str | None = None,
 ) -> NewContext:
-    """Compute the context; it may be invalid. ContextError when glblub finds no common sensitivity."""
+    """Compute the context; it may be invalid. NoCommonLevel when glblub finds no sensitivity."""
     rules, key = policy.type_rules, (source.type, target.type, tclass)
     defaults = rules.defaults.get(tclass, _NO_DEFAULTS)
     like_source = tclass == "process" or tclass.endswith("socket")
@@ -112,7 +116,7 @@ def _default_range(policy: "Policy", which: str, source: Context, target: Contex
         try:
             return mls.glblub((source.low, source.high), (target.low, target.high))
         except ValueError as error:
-            raise ContextError(f"glblub: {error}") from None
+            raise NoCommonLevel(f"glblub: {error}") from None
     if not which:
         return (source.low, source.high) if like_source else (source.low, source.low)
     side, _, part = which.partition(" ")

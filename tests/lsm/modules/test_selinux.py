@@ -319,10 +319,35 @@ def test_a_new_label_that_is_not_valid_is_eacces(framework, task, thing) -> None
     assert error.value.errno == errno.EACCES
 
 
+def test_a_range_in_common_that_there_is_not_is_einval(framework, task, thing) -> None:
+    """default_range glblub of ranges without a sensitivity in common (mls_context_glblub), in permissive mode too."""
+    m = Mediator(framework, task("staff_u:user_r:user_t:s0"))
+    framework.module("selinux").server.compute_create = _nothing_in_common
+
+    with pytest.raises(OSError, match="glblub") as error:
+        m.labels("inode_init_security", thing("project_dir_t", "dir"), Obj("new", "sock_file", name="n"))
+
+    assert error.value.errno == errno.EINVAL
+
+
+def test_a_tasks_own_attribute_is_canonical(framework, task) -> None:
+    """As the text of its SID; what the policy does not know is kept as it is for fscreate only."""
+    module = framework.module("selinux")
+
+    assert module.setprocattr_context(task(), "exec", "user_u:object_r:log_t:s0:c3,c1,c2").endswith(":s0:c1.c3")
+    assert module.setprocattr_context(task(), "fscreate", "no:such:context") == "no:such:context"
+
+
 def _refusing(*_: object) -> int:
     from lsm.modules.selinux.context import ContextError
 
     raise ContextError("not valid")
+
+
+def _nothing_in_common(*_: object) -> int:
+    from lsm.modules.selinux.transition import NoCommonLevel
+
+    raise NoCommonLevel("glblub")
 
 
 def test_the_superblocks_label(framework, task) -> None:
@@ -422,12 +447,28 @@ def test_without_the_policys_mac_admin_an_unknown_context_is_einval(relabel, tas
     assert refused.checks == ["home_t file { relabelfrom }", "user_t capability2 { mac_admin } denied { mac_admin }"]
 
 
-@pytest.mark.parametrize("value", [b"", b"a\nb"])
-def test_mac_admin_does_not_store_what_no_policy_could_know(relabel, task, value) -> None:
-    """Empty, or with control characters: EINVAL all the same."""
+@pytest.mark.parametrize("value", [b"a\nb", b"user_u:object_r:home_t:s0\n", b"\0", b"<<none>>"])
+def test_mac_admin_stores_whatever_the_bytes_are(relabel, task, value) -> None:
+    """A newline, or nothing before the NUL, is kept: it is what counts as unlabeled (security_context_to_sid_force)."""
     admin = task("staff_u:staff_r:admin_t:s0", caps=("mac_admin",))
 
-    assert relabel("home_t", value, admin).errno == errno.EINVAL
+    assert relabel("home_t", value, admin).checks[1:3] == [
+        "admin_t capability2 { mac_admin }", "unlabeled_t file { relabelto }"
+    ]  # fmt: skip
+
+
+def test_mac_admin_does_not_store_an_empty_label(relabel, task) -> None:
+    """EINVAL all the same."""
+    admin = task("staff_u:staff_r:admin_t:s0", caps=("mac_admin",))
+
+    assert relabel("home_t", b"", admin).errno == errno.EINVAL
+
+
+def test_a_relabel_without_a_range_is_of_what_does_not_parse(relabel, task) -> None:
+    """The range that stands in for a missing one is for what is read from a disk, not for what a caller says."""
+    admin = task("staff_u:staff_r:admin_t:s0", caps=("mac_admin",))
+
+    assert "unlabeled_t file { relabelto }" in relabel("home_t", b"user_u:object_r:home_t", admin).checks
 
 
 @pytest.mark.parametrize("enforcing", [True, False])

@@ -245,10 +245,14 @@ def test_a_deferred_label_behaves_as_unlabeled(make_server: MakeServer) -> None:
         server.context_to_sid(text)
 
 
-def test_hostile_text_is_not_deferred(make_server: MakeServer) -> None:
-    """What can be no context of any policy is refused even where labels may be deferred."""
+def test_any_text_can_be_deferred_that_a_call_has_room_for(make_server: MakeServer) -> None:
+    """A newline and control characters are kept as they are; 4096 bytes are refused."""
+    server = make_server()
+    sid = server.context_to_sid("a\nb\1", defer=True)
+
+    assert (server.sid_to_context(sid, force=True), ":unlabeled_t" in server.sid_to_context(sid)) == ("a\nb\1", True)
     with pytest.raises(ContextError):
-        make_server().context_to_sid("a\nb", defer=True)
+        server.context_to_sid("x" * 4096, defer=True)
 
 
 def test_sids_survive_a_policy_that_does_not_know_them(make_policy: MakePolicy) -> None:

@@ -309,9 +309,12 @@ class Generator:
         return bytes(self.one(b"", b"v", b"value", b"w" * 40))
 
     def acl(self) -> bytes:
-        """Mostly valid: owner, perhaps somebody by name, group, mask, others."""
+        """Mostly valid: owner, perhaps somebody by name, group, mask, others.
+
+        Never empty: since 6.2 that is no list at all, and EINVAL to the kernels whose answers we give.
+        """
         if self.chance(10):
-            return bytes(self.one(b"", b"\2\0\0\0", b"\1\0\0\0", b"\2\0\0\0abc", struct.pack("<IHHI", 2, 1, 7, 0)))
+            return bytes(self.one(b"\2\0\0\0", b"\1\0\0\0", b"\2\0\0\0abc", struct.pack("<IHHI", 2, 1, 7, 0)))
         named = self.one(
             [], [(2, self.one(0, 4, 6, 7), self.one(3002, 3003))], [(8, self.one(0, 4, 7), self.one(3300, 3400))]
         )
