@@ -12,6 +12,8 @@ from typing import Any
 
 Permissions = frozenset[str]
 _SEARCH: Permissions = frozenset({"search"})
+# What overrides the mode bits of a directory (fs/namei.c, generic_permission).
+_OVERRIDES: Permissions = frozenset({"dac_read_search", "dac_override"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ def logged(records: Iterable[Mapping[str, Any]], op: str) -> list[Check]:
     return walked(_without_c_library(found) if op == "readdir" else found)
 
 
+def of_socket(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last check of the kernel was of a socket, and denied."""
+    last = records[-1] if records else {}
+    return str(last.get("tclass")).endswith("_socket") and last.get("res") == "denied" and last.get("permissive") == "0"
+
+
 def decided(events: Sequence[Mapping[str, Any]], runner: str) -> tuple[Check, ...]:
     """An operation's decisions as its `avc` events tell them: the servers' for the task, and the agent's for itself.
 
@@ -52,18 +60,23 @@ def decided(events: Sequence[Mapping[str, Any]], runner: str) -> tuple[Check, ..
 
 
 def walked(checks: Sequence[Check]) -> list[Check]:
-    """The same without a `{search}` said twice within one walk: how often a path is walked is the machine's."""
+    """The same without what is said twice within one walk, a `{search}` and the capability that the mode bits needed:
+    how often a path is walked is the machine's."""
     found: list[Check] = []
-    walk: set[Check] = set()
+    walk: set[tuple[str, str]] = set()
+    by_capability: list[Check] = []
     for check in checks:
-        searching = check.perms == _SEARCH and check.tclass == "dir" and check.requested in (None, _SEARCH)
-        if not searching:
-            walk = set()
-        elif check in walk:
+        if check.tclass == "capability" and check.perms <= _OVERRIDES:
+            by_capability.append(check)
             continue
-        walk |= {check} if searching else set()
-        found.append(check)
-    return found
+        between = check.scontext, check.tcontext
+        searching = check.perms == _SEARCH and check.tclass == "dir" and check.requested in (None, _SEARCH)
+        # What was denied and let pass is granted the second time.
+        if not (searching and between in walk):
+            found += [*by_capability, check]
+        walk = walk | {between} if searching else set()
+        by_capability = []
+    return found + by_capability
 
 
 def same(kernel: Check, cluster: Check, *, asked: bool) -> bool:

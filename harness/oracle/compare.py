@@ -53,6 +53,10 @@ def compare(kernel: Kernel, observed: Observed) -> Iterator[Outcome]:
     told = result["steps"]
     if [item.get("step") for item in told] != [dict(step) for step in case.steps]:
         raise ValueError(f"{kernel.name}.json: the result of case {case.id} is of other steps than cases.json has")
+    if observed.unlaid:
+        what = f"the kernel's objects were laid, the cluster's could not be: {observed.unlaid}"
+        yield Difference(case.id, 1, "setup", "object", None, observed.unlaid, f"{case.id}: {what}")
+        return
     if observed.entered:
         what = f"the kernel became {case.subject}, the cluster refused it with {_name(observed.entered)}"
         yield Difference(case.id, 1, "login", "errno", _name(0), _name(observed.entered), f"{case.id}: {what}")
@@ -74,9 +78,8 @@ def _unfit(kernel: Kernel, result: Mapping[str, Any] | None) -> str:
 
 def _step(kernel: Kernel, case: str, number: int, told: Mapping[str, Any], done: Done) -> Iterator[Outcome]:
     step = told["step"]
-    broken = "the runner of the cases itself failed at it" if told.get("errno", 0) in (None, -1) else ""
-    if done.skipped or broken:
-        yield Skipped(case, number, step["op"], done.skipped or broken)
+    if reason := _incomparable(told, done):
+        yield Skipped(case, number, step["op"], reason)
         return
     head = f"{case}, step {number} ({described(step)})"
 
@@ -95,6 +98,17 @@ def _step(kernel: Kernel, case: str, number: int, told: Mapping[str, Any], done:
         yield different("checks", list(map(str, logged)), list(map(str, done.checks)), sentence)
 
 
+def _incomparable(told: Mapping[str, Any], done: Done) -> str:
+    """Why a step is not compared; empty if it is."""
+    if done.skipped:
+        return done.skipped
+    if told.get("errno", 0) in (None, -1):
+        return "the runner of the cases itself failed at it"
+    if told.get("errno", 0) and checks.of_socket(told.get("checks", ())):
+        return "the kernel refused the socket itself, which is not a matter of files"
+    return ""
+
+
 def _unlike(kernel: Sequence[Check], cluster: Sequence[Check], asked: Callable[[str], bool]) -> str:
     """The first check that is not the same, as a sentence; empty if they all are."""
     for number, (expected, actual) in enumerate(zip(kernel, cluster, strict=False), 1):
@@ -109,7 +123,8 @@ def _unlike(kernel: Sequence[Check], cluster: Sequence[Check], asked: Callable[[
 
 def _after(observed: Observed, result: Mapping[str, Any]) -> Iterator[Outcome]:
     case = observed.case
-    if any(done.skipped and not grammar.harmless(step) for step, done in zip(case.steps, observed.steps, strict=True)):
+    steps = zip(result["steps"], observed.steps, strict=True)
+    if any(_incomparable(told, done) and not grammar.harmless(told["step"]) for told, done in steps):
         yield Skipped(case.id, AFTER, "", "a step that changes objects was skipped")
         return
     told: Mapping[str, Mapping[str, Any]] = result.get("after", {})

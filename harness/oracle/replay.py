@@ -30,12 +30,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One case. `entered` is the errno of becoming the subject."""
+    """One case. `entered` is the errno of becoming the subject; `unlaid` says what of its objects could not be laid."""
 
     case: Case
     steps: tuple[Done, ...]
     after: Mapping[str, Found]
     entered: int = 0
+    unlaid: str = ""
 
 
 def run(cluster: Cluster, cases: Sequence[Case]) -> list[Observed]:
@@ -53,7 +54,10 @@ def run(cluster: Cluster, cases: Sequence[Case]) -> list[Observed]:
 
 def _case(stage: Stage, number: int, case: Case) -> Observed:
     top = stage.directory(number)
-    stage.lay(top, case.setup)
+    try:
+        stage.lay(top, case.setup)
+    except OSError as error:
+        return Observed(case, (), {}, unlaid=str(error))
     try:
         task = _entered(stage, case)
     except OSError as error:

@@ -62,14 +62,18 @@ class Stage:
 
     def lay(self, top: str, setup: Iterable[Step]) -> None:
         """The objects of a case. ValueError for a kind that there is not."""
+        admin = self.admin()
         for item in setup:
             kind = item.get("t", "file")
             if kind not in _LAID:
                 raise ValueError(f"{item['p']!r} is of kind {kind!r}; there are {', '.join(_LAID)}")
-            path, task = f"{top}/{item['p']}", self.admin(item.get("uid", 1000))
-            _LAID[kind](task, top, path, item)
-            if item.get("l") is not None and kind not in ("hard", "nolabel"):
-                task.setxattr(path, LABEL, (context(item["l"]) or "").encode(), 0, False)
+            path, owner = f"{top}/{item['p']}", item.get("uid", 1000)
+            _LAID[kind](admin, top, path, item)
+            if kind in ("hard", "nolabel"):
+                continue
+            admin.chown(path, owner, owner, follow=False)
+            if item.get("l") is not None:
+                admin.setxattr(path, LABEL, (context(item["l"]) or "").encode(), 0, False)
 
     def step(self, top: str, step: Step) -> Any:
         """A step by the runner: what it answers. NotThere for one that it does not know, ValueError for a bad one."""
@@ -86,7 +90,8 @@ class Stage:
         for entry in sorted(admin.readdir(top), key=lambda entry: entry.name):
             path = f"{top}/{entry.name}"
             seen = admin.lstat(path)
-            label = seen.labels.get(LABEL) or _text(admin.getxattr(path, LABEL, False))
+            told = seen.labels.get(LABEL)
+            label = _text(told.encode() if told else admin.getxattr(path, LABEL, False))
             kind = _KINDS[stat.S_IFMT(seen.mode)]
             found[entry.name] = Found(kind, oct(stat.S_IMODE(seen.mode)), label)
             if kind == "dir":
@@ -129,28 +134,23 @@ def _write(task: Task, path: str, data: bytes, mode: int) -> None:
 
 
 def _file(task: Task, _top: str, path: str, item: Step) -> None:
-    _write(task, path, item.get("data", CONTENT).encode(), _given(item.get("mode", 0o666)))
+    _write(task, path, item.get("data", CONTENT).encode(), item.get("mode", 0o666))
 
 
 def _program(task: Task, _top: str, path: str, item: Step) -> None:
     """What stands in the file matters to who runs it, and nobody here does."""
-    _write(task, path, b"#!program\n", _given(item.get("mode", 0o755)))
-
-
-def _given(mode: int) -> int:
-    """What is left of a file's mode as its maker gives it to its owner (fs/open.c, chown_common)."""
-    return mode & ~stat.S_ISUID & ~(stat.S_ISGID if mode & stat.S_IXGRP else 0)
+    _write(task, path, b"#!program\n", item.get("mode", 0o755))
 
 
 def _directory(task: Task, _top: str, path: str, item: Step) -> None:
-    """mkdir(2) takes no set-id bits."""
+    """mkdir(2) takes no set-id bits, and in a directory that has one the new one has it too."""
     mode = item.get("mode", 0o777)
     task.mkdir(path, mode)
-    if mode & (stat.S_ISUID | stat.S_ISGID):
+    if mode & (stat.S_ISUID | stat.S_ISGID) or item["p"].count("/"):
         task.chmod(path, mode)
 
 
-# `t` of a setup -> how such an object is made, by the runner under the uid that is to own it
+# `t` of a setup -> how such an object is made, by the runner, who gives it to its owner then
 _LAID: dict[str, Callable[[Task, str, str, Step], object]] = {
     "dir": _directory,
     "file": _file,

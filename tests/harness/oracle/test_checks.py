@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.oracle.checks import Check, decided, logged, same, walked
+from harness.oracle.checks import Check, decided, logged, of_socket, same, walked
 
 RUNNER = "u:r:runner_t:s0"
 
@@ -44,6 +44,10 @@ def test_a_walk_made_twice_is_one_walk() -> None:
     search, add = check("search", tclass="dir"), check("add_name search", tclass="dir")
 
     assert walked([search, search, add, search]) == [search, add, search]
+    override = check("dac_read_search", tclass="capability")
+    assert walked([override, search, override, search, override]) == [override, search, override]
+    passed = check("search", granted=False, tclass="dir")
+    assert walked([passed, search, add]) == [passed, add]
 
 
 def test_what_counts() -> None:
@@ -86,3 +90,12 @@ def test_what_is_the_machines_is_left_out() -> None:
     found = logged([{"selinux_err": "op=setxattr"}, *records], "readdir")
 
     assert [sorted(check.perms) for check in found] == [["read"], ["getattr"]]
+
+
+def test_a_socket_that_the_kernel_refused() -> None:
+    """Its last word was no, and that about a socket itself, not the file that names it."""
+    file = {"res": "granted", "tclass": "sock_file", "permissive": "0"}
+    socket = {"res": "denied", "tclass": "unix_stream_socket", "permissive": "0"}
+
+    assert of_socket([file, socket])
+    assert not any(map(of_socket, ([socket, file], [socket | {"permissive": "1"}], [file | {"res": "denied"}], [])))

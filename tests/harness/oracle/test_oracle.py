@@ -25,6 +25,33 @@ def test_the_cluster_agrees_with_the_kernel(oracle, cases, result) -> None:
     assert found["skipped"][0]["reason"] == "operation exec: no node executes programs"
 
 
+@pytest.mark.parametrize(("more", "code"), [({}, Exit.FAILED), ({"runner_error": "no"}, Exit.INCONCLUSIVE)])
+def test_what_cannot_be_laid_is_a_difference(oracle, one, more, code) -> None:
+    """Where the kernel laid it; nothing is compared where neither could."""
+
+    def lay(case, result) -> None:
+        case["setup"].append({"p": "d/missing/f", "l": "data_t"})
+        result.update(more)
+
+    told = oracle(one("link-secret", lay))
+
+    assert (told[0], "the kernel's objects were laid, the cluster's could not be" in told[1]) == (code, not more)
+
+
+def test_a_socket_is_not_a_matter_of_files(oracle, one) -> None:
+    """A step that ended at the kernel's own socket is skipped, and what it would have made is not looked for."""
+
+    def bound(case, result) -> None:
+        case["steps"] = [{"op": "bind", "path": "d/s"}]
+        refusal = {"res": "denied", "tclass": "unix_stream_socket", "permissive": "0", "perms": ["create"]}
+        refusal |= {"scontext": "a", "tcontext": "a"}
+        result["steps"] = [{"step": case["steps"][0], "errno": 13, "checks": [refusal]}]
+
+    _, out, _ = oracle(one("link-secret", bound), "--json")
+
+    assert [item["step"] for item in json.loads(out)["skipped"]] == [1, "after"]
+
+
 def test_over_processes(oracle, one) -> None:
     """The same on a cluster of processes."""
     code, out, _ = oracle(one("rename-secret"), "--runtime", "processes")
