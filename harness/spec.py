@@ -29,7 +29,8 @@ class ClusterSpec:
     call waits `rpc_timeout_s` for its reply, and one whose fate is unknown then is sent again, twice by clients.
 
     `mode` disabled leaves `capability` only: an ordinary POSIX filesystem. `root_context` labels the root directory
-    at its first start; None: the policy's initial SID `file`.
+    at its first start; None: the policy's initial SID `file`. `tls`: nodes speak mutual TLS, which there is no way
+    without: a server knows its caller by the certificate and by nothing else.
     """
 
     mds: int = 1
@@ -45,6 +46,7 @@ class ClusterSpec:
     rpc_timeout_s: float = TIMEOUT_S
     name: str = "labelproof"
     recording: bool = True
+    tls: bool = True
 
     @property
     def labelled(self) -> bool:
@@ -127,6 +129,7 @@ _RULES: tuple[tuple[str, Callable[[ClusterSpec], bool], str], ...] = (
     ("lsm", lambda s: s.lsm[:1] != ("capability",), "put capability first: it is always on"),
     ("lsm", lambda s: len(set(s.lsm)) != len(s.lsm), "name each module once"),
     ("lsm", lambda s: not set(s.lsm) <= set(MODULES), f"the modules of this version are {', '.join(MODULES)}"),
+    ("tls", lambda s: not s.tls, "a server knows its caller by the certificate only; leave it True"),
     ("mode", lambda s: s.mode not in MODES, f"give one of {', '.join(MODES)}"),
     ("policy", lambda s: s.labelled and s.policy is None, "give one, as Policy.own('targeted'); or mode disabled"),
     ("policy", lambda s: not s.labelled and s.policy is not None, "nobody would load it: give none, or enable selinux"),

@@ -99,6 +99,8 @@ class AdminOps:
         if not call.subject.labels:
             raise PermissionError(errno.EACCES, "a policy is in force here: send the context of a logged-in subject")
         call.lsm.check(hook, Obj("security", "security"))
+        # The change has an event of its own: what allowed it is told first.
+        call.batch.ahead()
 
     def _policy(self) -> pb.PolicyReply:
         return pb.PolicyReply(seqno=self._node.policy.seqno, sepol=self._node.policy.sepol)

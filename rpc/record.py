@@ -218,6 +218,12 @@ class Batch:
             fields["stripe"] = stripe
         self._add("label", members(fields))
 
+    def ahead(self) -> None:
+        """Writes what there is so far, with what was decided: another's event is next."""
+        if self.before_label is not None:
+            self.before_label()
+        self.flush()
+
     def drop(self, e: str) -> None:
         """Forgets the events of one type: what they tell of was undone."""
         self._events = [event for event in self._events if event[0] != e]

@@ -159,7 +159,8 @@ def test_booleans_change_on_every_node(cluster: Cluster, people: Profile, admin:
 def test_permissive_lets_pass_what_it_records(
     cluster: Cluster, people: Profile, admin: Task, user: Task, home: str
 ) -> None:
-    """With enforcing off a denial is recorded, and the operation succeeds."""
+    """With enforcing off a denial is recorded, and the operation succeeds; so does the end of it by who may not end it,
+    which every node decided before it did so."""
     admin.close(admin.open(f"{home}/secret", os.O_CREAT | os.O_WRONLY, 0o666))
     admin.setxattr(f"{home}/secret", LABEL, b"user_u:object_r:secret_t:s0")
     admin.chmod(f"{home}/secret", 0o666)
@@ -168,10 +169,17 @@ def test_permissive_lets_pass_what_it_records(
     try:
         mark = cluster.mark()
         user.close(user.open(f"{home}/secret"))
+        again = cluster.mark()
+        cluster.set_enforce(True, by=people.user)
     finally:
         cluster.set_enforce(True, by=people.admin)
 
     assert [e for e in cluster.events(mark) if e["e"] == "avc" and e["denied"] and e["permissive"]]
+    ended = [
+        (e["n"], e["e"]) for e in cluster.events(again) if e["e"] == "policy" or e.get("hook") == "policy_setenforce"
+    ]
+    for node in cluster.nodes:
+        assert [e for n, e in ended if n == node][:2] == ["avc", "policy"]
 
 
 def test_another_policy_is_loaded_everywhere(

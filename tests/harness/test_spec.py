@@ -70,6 +70,7 @@ def test_another_policy_is_refused() -> None:
         ({"lsm": ("selinux",)}, "lsm"),
         ({"lsm": ("capability", "smack")}, "lsm"),
         ({"lsm": ("capability", "capability")}, "lsm"),
+        ({"tls": False}, "tls is False"),
         ({"mode": "off"}, "mode is 'off'"),
         ({"policy": None}, "policy is None"),
         ({"mode": "disabled"}, "policy is p"),
