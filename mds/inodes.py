@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from host.store import Param, Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
 from lsm import Fid, Obj, acl, file_class
+from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from rpc import fid_message
 
 # include/uapi/linux/fs.h; those that a new inode has from its directory, by its kind (fs/ext4/ext4.h, ext4_mask_flags).
@@ -183,6 +184,7 @@ def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
     return context_pb2.Entry(
         fid=fid_message(inode.fid), mode=inode.mode, uid=inode.uid, gid=inode.gid, label_version=inode.label_version,
         labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs], acl=inode.acl,
+        flags=inode.flags & (FS_IMMUTABLE_FL | FS_APPEND_FL),
     )  # fmt: skip
 
 

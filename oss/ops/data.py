@@ -12,6 +12,7 @@ from labelproof.v1 import context_pb2, oss_pb2
 from lsm import vfs
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE, Opened
 from lsm.modules.capability import NUMBER, has
+from lsm.objects import FS_APPEND_FL
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
@@ -76,6 +77,9 @@ class Data(Base):
         """A hole in place of a range, and an end not before the range's; checked as a write."""
         call.takes("token")
         token = self._token(call, req.token, req.stripe, MAY_WRITE)
+        if req.zero and token.entry.flags & FS_APPEND_FL:
+            # fs/open.c, vfs_fallocate: before anybody is asked.
+            raise PermissionError(errno.EPERM, "what may only be appended to has no bytes taken away")
         end = req.offset + req.length
         check_end(end)
         wanted = Object.of(token.entry, req.stripe)

@@ -367,3 +367,23 @@ def test_the_next_data_and_the_next_hole(run, offset, hole, found):
         await refused(world.seek(offset, hole=hole, token=b"none"), errno.EACCES)
 
     run(scenario)
+
+
+@pytest.mark.parametrize(("flags", "zero", "error"), [(0x20, True, errno.EPERM), (0x20, False, 0), (0, True, 0)])
+def test_what_may_only_be_appended_to_gets_no_holes(run, flags, zero, error):
+    """FS_APPEND_FL as of the open: only plain fallocate is for such a file, and nobody is asked about the rest."""
+
+    async def scenario(world):
+        entry = world.entry()
+        entry.flags = flags
+        token = world.token(entry=entry)
+        asked = len(world.events("avc"))
+        request = oss_pb2.FallocateRequest(token=token, stripe=0, length=4096, zero=zero, grow=not zero)
+
+        if error:
+            await refused(world.call("fallocate", request), error)
+            assert len(world.events("avc")) == asked
+        else:
+            await world.call("fallocate", request)
+
+    run(scenario)

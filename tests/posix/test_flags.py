@@ -4,6 +4,7 @@ They are not in the random sequences: a file that was opened before it became im
 OSTs know nothing of flags (Lustre's neither), and cannot on ext4.
 """
 
+import fcntl
 import os
 
 import pytest
@@ -76,3 +77,17 @@ def _sequence(path, flag, step):
         Step("root", "ioctl", {"fd": 0, "cmd": FS_IOC_SETFLAGS, "arg": flag}),
         step,
     ]
+
+
+@pytest.mark.parametrize("mode", [0, 1, 3, 16, 17])
+def test_what_is_appended_to_gets_no_holes(pair, mode):
+    """fallocate of a file that was opened as one which may only be appended to; F_SETFL may not make it another."""
+    opened = Step("owner", "open", {"path": "d/f", "flags": os.O_WRONLY | os.O_APPEND | ALWAYS, "into": 1})
+    room = Step("owner", "fallocate", {"fd": 1, "mode": mode, "offset": 0, "length": 5000})
+    flags = [
+        Step("owner", "fcntl", {"fd": fd, "cmd": fcntl.F_SETFL, "arg": arg | ALWAYS})
+        for fd in (0, 1) for arg in (os.O_APPEND, 0)
+    ]  # fmt: skip
+    cleared = Step("root", "ioctl", {"fd": 0, "cmd": FS_IOC_SETFLAGS, "arg": 0})
+
+    assert pair.run([*_sequence("d/f", APPEND, opened), room, *flags, cleared]) is None
