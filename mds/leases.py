@@ -41,8 +41,8 @@ class Leases:
     def __init__(self) -> None:
         self._held: dict[Fid, dict[bytes, Lease]] = {}
         self._waiting: dict[Fid, list[Wake]] = {}
-        # Who waits to open the file: whether to write, and until when that is to be believed.
-        self._opening: dict[Fid, dict[Hashable, tuple[bool, int]]] = {}
+        # Who waits to open which file: whether to write, and until when that is to be believed.
+        self._opening: dict[tuple[Fid, Hashable], tuple[bool, int]] = {}
 
     def take(self, fid: Fid, handle: bytes, type: int, now_ns: int) -> None:
         """F_RDLCK or F_WRLCK for the handle, over what it had. BlockingIOError(EAGAIN) for another's in the way.
@@ -52,7 +52,7 @@ class Leases:
         """
         held = self._current(fid, now_ns)
         others = [lease for holder, lease in held.items() if holder != handle]
-        opening = [write for write, until_ns in self._opening.get(fid, {}).values() if until_ns > now_ns]
+        opening = [write for (of, _), (write, until_ns) in self._opening.items() if of == fid and until_ns > now_ns]
         if (
             any(type == F_WRLCK or lease.becomes == F_UNLCK for lease in others)
             or any(opening)
@@ -84,12 +84,9 @@ class Leases:
         `by`: who opens, if that is somebody who will wait.
         """
         waits = self._break(fid, write=write, now_ns=now_ns)
-        opening = self._opening.setdefault(fid, {})
-        opening.pop(by, None)
+        self._opening = {who: what for who, what in self._opening.items() if what[1] > now_ns and who != (fid, by)}
         if waits and by is not None:
-            opening[by] = (write, now_ns + WAITS_NS)
-        if not opening:
-            del self._opening[fid]
+            self._opening[fid, by] = (write, now_ns + WAITS_NS)
         return waits
 
     def wait(self, fid: Fid, wake: Wake) -> None:

@@ -123,6 +123,9 @@ def test_who_has_stopped_to_wait_is_forgotten(leases):
 
     refused(leases, A, F_WRLCK, WAITS_NS - 1)
     leases.take(FILE, A, F_WRLCK, WAITS_NS)
+    leases.broken(Fid(1, 3), write=True, now_ns=WAITS_NS)
+
+    assert leases._opening == {}
 
 
 def test_a_reader_who_waits_lets_the_holder_have_a_read_lease(leases):
