@@ -182,6 +182,30 @@ def test_permissive_lets_pass_what_it_records(
         assert [e for n, e in ended if n == node][:2] == ["avc", "policy"]
 
 
+def test_a_label_that_the_policy_does_not_know_is_stored_everywhere(
+    cluster: Cluster, admin: Task, user: Task, home: str
+) -> None:  # fmt: skip
+    """Who has mac_admin may, on the file and its objects, which count as `unlabeled` then; nobody else
+    (security/selinux/hooks.c, selinux_inode_setxattr)."""
+    fd = admin.open(f"{home}/foreign", os.O_CREAT | os.O_WRONLY, 0o644)
+    admin.write(fd, bytes(1 << 17))
+    admin.close(fd)
+    user.mkdir(f"{home}/mine")
+    foreign = "alien_u:object_r:alien_t:s0"
+
+    admin.setxattr(f"{home}/foreign", LABEL, foreign.encode())
+    with pytest.raises(OSError) as refused:
+        user.setxattr(f"{home}/mine", LABEL, foreign.encode())
+
+    stored = cluster.collect(fd.fid)
+    assert {item["target"]: item["labels"][LABEL] for item in stored} == dict.fromkeys(
+        ["mds0", "oss0", "oss1"], foreign
+    )
+    assert refused.value.errno == errno.EINVAL
+    with pytest.raises(PermissionError):
+        user.open(f"{home}/foreign")
+
+
 def test_another_policy_is_loaded_everywhere(
     cluster: Cluster, people: Profile, policy: Policy, user: Task, home: str, tmp_path: Path
 ) -> None:
