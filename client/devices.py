@@ -9,7 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from client.pipes import Pipes
+
+if TYPE_CHECKING:
+    from client.file import OpenFile
 
 MEM_MAJOR = RAM_MAJOR = 1
 # CONFIG_BLK_DEV_RAM_SIZE and _COUNT as the kernel proposes them.
@@ -31,8 +36,10 @@ class Device(Protocol):
         ...
 
     def seek(self, pos: int, offset: int, whence: int) -> int:
-        """The position that lseek leads to. EINVAL, ENXIO."""
+        """The position that lseek leads to. EINVAL, ENXIO, ESPIPE."""
         ...
+
+    def close(self) -> None: ...
 
 
 class Mem:
@@ -59,6 +66,9 @@ class Mem:
 
     def seek(self, pos: int, offset: int, whence: int) -> int:
         return 0
+
+    def close(self) -> None:
+        pass
 
 
 NULL, ZERO, FULL = 3, 5, 7
@@ -102,16 +112,23 @@ class Ram:
             raise OSError(errno.EINVAL, f"argument 'offset' leads to {to}")
         return to
 
+    def close(self) -> None:
+        pass
+
 
 class Devices:
-    """The drivers of one node."""
+    """The drivers of one node, and its fifos."""
 
     def __init__(self) -> None:
         self._disks: dict[int, Ram] = {}
+        self._pipes = Pipes()
 
-    def driver(self, mode: int, number: int) -> Device | None:
-        """What is behind a node of that mode and number, if it is a device; ENXIO if there is no driver."""
-        major, minor = os.major(number), os.minor(number)
+    def opened(self, file: OpenFile, number: int) -> Device | None:
+        """What is behind a node that was opened, if it is a fifo or a device of that `number`; ENXIO if there is no
+        driver."""
+        mode, major, minor = file.entry.mode, os.major(number), os.minor(number)
+        if stat.S_ISFIFO(mode):
+            return self._pipes.opened(file)
         if stat.S_ISCHR(mode) and major == MEM_MAJOR and minor in (NULL, ZERO, FULL):
             return Mem(minor)
         if stat.S_ISBLK(mode) and major == RAM_MAJOR and minor < RAM_COUNT:

@@ -80,17 +80,17 @@ class OpenFile:
             self.read_ns = now_ns
 
     def closing(self, now_ns: int) -> pb.CloseRequest:
-        """The request that gives it up."""
+        """The request that gives it up; what is this node's of it is given up here."""
+        if self.device is not None:
+            self.device.close()
         age = None if self.read_ns is None else now_ns - self.read_ns
         return pb.CloseRequest(handle=self.handle, read_age_ns=age)
 
     def require(self, mask: int) -> None:
-        """EBADF as `opened_for`, EISDIR for a directory's bytes, ENXIO for a fifo's, which nobody has."""
+        """EBADF as `opened_for`, EISDIR for a directory's bytes."""
         self.opened_for(mask)
         if self.entry.is_dir:
             raise IsADirectoryError(errno.EISDIR, "a directory has no bytes; its entries are read by readdir")
-        if not stat.S_ISREG(self.entry.mode) and self.device is None:
-            raise OSError(errno.ENXIO, "the filesystem has the names of fifos only")
 
     def grants(self, mask: int) -> bool:
         """Whether it was opened for that; the access mode 3 may do neither (fs.h, OPEN_FMODE)."""

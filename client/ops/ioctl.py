@@ -14,6 +14,7 @@ from client.ctx import Ctx
 from client.file import OFFSET_MAX, OpenFile, opened
 from client.ops import space
 from client.ops.data import end_of
+from client.pipes import End
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_READ
 
@@ -52,7 +53,9 @@ async def ioctl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0, data: bytes = b"") ->
         await _reserve(ctx, fd, _RESERVES[cmd], data)
     if reply.data:
         return bytes(reply.data)
-    return int(reply.value) - file.pos if cmd == FIONREAD else int(reply.value)
+    if cmd == FIONREAD:
+        return file.device.pipe.unread if isinstance(file.device, End) else int(reply.value) - file.pos
+    return int(reply.value)
 
 
 # What a command does to the file's own flags.

@@ -160,8 +160,8 @@ async def _installed(ctx: Ctx, file: OpenFile, number: int) -> int:
     given back."""
     try:
         if not file.flags & os.O_PATH:
-            file.device = ctx.mount.devices.driver(file.entry.mode, number)
+            file.device = ctx.mount.devices.opened(file, number)
         return install(ctx.task, file)
     except OSError:
-        await ctx.send("close", pb.CloseRequest(handle=file.handle))
+        await ctx.send("close", file.closing(0))
         raise

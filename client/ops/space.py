@@ -82,8 +82,8 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     at = source.pos if offset is None else offset
     in_range(at, length)
     await _may_be_sent_to(ctx, fd, to)
-    if length and not stat.S_ISREG(source.entry.mode):
-        raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
+    if length and (not stat.S_ISREG(source.entry.mode) or stat.S_ISFIFO(target.entry.mode)):
+        raise OSError(errno.EINVAL, "only a regular file's bytes are sent, and to no fifo")
     onto = target.pos
     copied = await _all(ctx, fd, to, at, onto, length) if length else 0
     source.accessed(ctx.node.clock.mono_ns())

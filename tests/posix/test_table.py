@@ -143,6 +143,23 @@ CASES: dict[str, list[Step]] = {
         ]
         for (kind, made), path in zip(KINDS.items(), "fdp", strict=True)
     },
+    "a fifo": [
+        step("mknod", path="p", mode=stat.S_IFIFO | 0o666), opened("p", os.O_WRONLY | ALWAYS, 1), opened("p", RO),
+        step("read", fd=0, length=5), opened("p", os.O_WRONLY | ALWAYS, 1),
+        *[step("write", fd=1, data=b"x" * length) for length in (0, 100, 5000, 4096, 1, 9000, 3000, 20000, 100000, 1)],
+        control(FIONREAD), *[step("read", fd=0, length=length) for length in (0, 10, 5000, 4096)], control(FIONREAD, 1),
+        *[step("write", fd=1, data=b"y" * length) for length in (5000, 100, 9000)],
+        step("lseek", fd=0, offset=0, whence=1), step("lseek", fd=0, offset=0, whence=9),
+        step("write", fd=0, data=b"x"),
+        step("pread", fd=0, length=1, offset=0), step("pwrite", fd=1, data=b"x", offset=0), step("fsync", fd=1),
+        step("fallocate", fd=1, mode=0, offset=0, length=1), step("mmap", fd=0, prot=1, flags=2),
+        step("ftruncate", fd=1, length=0), step("dup", fd=0, into=2), step("close", fd=0),
+        step("write", fd=1, data=b"z"),
+        step("close", fd=2), step("write", fd=1, data=b"z"), opened("p", RO), step("close", fd=1),
+        step("read", fd=0, length=70000), step("read", fd=0, length=1), opened("p", RW, 1),
+        step("read", fd=1, length=1), step("write", fd=1, data=b"ab"), step("read", fd=0, length=9),
+        step("fcntl", fd=0, cmd=fcntl.F_SETFL, arg=ALWAYS | os.O_DIRECT), step("fcntl", fd=0, cmd=fcntl.F_GETFL),
+    ],
     "devices": [
         *[
             step("mknod", "root", path=path, mode=kind | 0o666, rdev=os.makedev(major, minor))

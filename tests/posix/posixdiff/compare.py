@@ -60,6 +60,7 @@ class Pair:
                 yield Divergence(number, step, (("outcome", *different),))
             late.look(step, theirs)
             found = late.judged(_differences(mine.state, theirs.state, *times), theirs.state)
+            found = rules.without_fifo_times(step, found, theirs.state)
             if found := rules.tolerated(step, mine.outcome, found):
                 yield Divergence(number, step, tuple(found))
             # What is open is seen when its task acts only.

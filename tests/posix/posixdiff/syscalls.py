@@ -37,9 +37,6 @@ COPIES = ("copy_file_range", "sendfile")
 NO_FD = 999
 # A result that compares equal to whatever the other side says.
 ANY = "any"
-_BYTES = frozenset({
-    "read", "write", "pread", "pwrite", "lseek", "fallocate", "copy_file_range", "sendfile", "mmap", "fsync",
-})  # fmt: skip
 State = dict[int, int]
 
 
@@ -57,7 +54,7 @@ class Calls:
         for key in ("fd", "dirfd", "to_dirfd", "src", *(("to",) if name in COPIES else ())):
             if isinstance(args.get(key), int):
                 args[key] = self._fd(args[key])
-        if name in _BYTES and any(_special(args[key]) for key in ("fd", "to") if key in args):
+        if name in COPIES and any(_special(args[key]) for key in ("fd", "to") if key in args):
             return ANY
         result = getattr(self, name)(**args)
         if into is not None:
