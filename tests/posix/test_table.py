@@ -234,12 +234,12 @@ CASES: dict[str, list[Step]] = {
         step("setxattr", fd=0, name="user.a", value=b"", flags=4),
         step("setxattr", fd=0, name="user.c", value=b"x" * 65537), step("setxattr", fd=0, name="none", value=b""),
     ],
+    # Not an empty one: since 6.2 that is none at all (see generate.py).
     "lists that are none": [
         MADE, LINK, step("setxattr", path="l", name=LIST, value=b"\2\0\0\0", follow=False),
         step("setxattr", path="l", name=LIST, value=b"\2\0\0", follow=False),
         step("setxattr", path="l", name=LIST, value=b"\1\0\0\0", follow=False),
         step("setxattr", "other", path="f", name=LIST, value=b"\2\0\0"),
-        step("setxattr", "other", path="f", name=LIST, value=b""),
         step("removexattr", path="l", name=LIST, follow=False), step("getxattr", path="l", name=LIST, follow=False),
         step("removexattr", "other", path="f", name=LIST), step("removexattr", path="f", name=LIST),
         step("getxattr", path="f", name=LIST),
