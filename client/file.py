@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from client.devices import Device
@@ -37,7 +38,7 @@ class OpenFile:
     entry: Entry
     opened: Opened
     pos: int = 0
-    # One read or write at a time moves `pos` (fs/file.c, fdget_pos).
+    # One read or write at a time moves `pos` (fs/file.c, fdget_pos); see `positioned`.
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     # Whether the task may have POSIX locks here, and whether a wait for one was to end.
     locked: bool = False
@@ -68,6 +69,10 @@ class OpenFile:
     def direct(self) -> bool:
         """Whether its bytes can go past the page cache (fs/open.c, FMODE_CAN_ODIRECT)."""
         return stat.S_ISREG(self.entry.mode) or stat.S_ISBLK(self.entry.mode)
+
+    def positioned(self) -> AbstractAsyncContextManager[None]:
+        """While its position is used; a fifo has none, so that who waits there is in nobody's way."""
+        return nullcontext() if stat.S_ISFIFO(self.entry.mode) else self.moving
 
     def moved(self, to: int) -> int:
         """The position after bytes up to `to` were read or written."""

@@ -22,7 +22,7 @@ async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
     await _directory(ctx, fd)
     file = access(ctx, fd, MAY_READ)
-    async with file.moving:
+    async with file.positioned():
         in_range(file.pos, length)
         data = await bytes_of(ctx, file, file.pos, length)
         file.pos = file.moved(file.pos + len(data))
@@ -35,7 +35,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
     The end is asked for before the write, so appends of two clients at once may overlap: there are no extent locks.
     """
     file = access(ctx, fd, MAY_WRITE)
-    async with file.moving:
+    async with file.positioned():
         in_range(file.pos, len(data))
         at = await end_of(ctx, file) if data and file.flags & os.O_APPEND else file.pos
         written = await _put(ctx, file, at, data)

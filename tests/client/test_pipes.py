@@ -79,10 +79,10 @@ def test_what_nobody_has_open_holds_nothing(client, ends):
     assert failed(client, "read", fd=both, length=5) == errno.EAGAIN
 
 
-@pytest.mark.parametrize("ends_by", ["write", "close", "logout"])
+@pytest.mark.parametrize("ends_by", ["write", "same file", "close", "logout"])
 def test_who_waits_reads_what_comes_or_that_nothing_will(client, ends, ends_by):
     """A read without O_NONBLOCK waits for bytes, for the last writer to go, or for its own task to end."""
-    out, into = client("open", path="/p")["fd"], ends[1]
+    out, into = client("open", path="/p", flags=os.O_RDWR if ends_by == "same file" else os.O_RDONLY)["fd"], ends[1]
     task = client.agent._tasks.get("t")
     ctx = Ctx(client.node, client.agent._tasks, task, client.agent._mounts["/"], client.last, op="", test="")
 
@@ -92,6 +92,8 @@ def test_who_waits_reads_what_comes_or_that_nothing_will(client, ends, ends_by):
         file = task.fds[{"logout": out}.get(ends_by, into)]
         if ends_by == "write":
             await file.device.write(0, b"abc")
+        elif ends_by == "same file":
+            await data.write(ctx, out, b"abc")
         else:
             file.closing(0)
         return await reading
@@ -100,7 +102,7 @@ def test_who_waits_reads_what_comes_or_that_nothing_will(client, ends, ends_by):
         with pytest.raises(InterruptedError):
             client._loop.run_until_complete(both())
     else:
-        assert client._loop.run_until_complete(both()) == (b"abc" if ends_by == "write" else b"")
+        assert client._loop.run_until_complete(both()) == (b"" if ends_by == "close" else b"abc")
 
 
 def test_a_task_that_ends_closes_its_ends(client, world, ends):
