@@ -147,4 +147,9 @@ def _label(what: str, value: str) -> str:
 
 
 def _create(message: context_pb2.CreateContexts) -> dict[str, str | None]:
-    return {n: _label(n, getattr(message, n)) if message.HasField(n) else None for n in _CREATE}
+    """The kernel keeps what a task with mac_admin sets as it is, a newline too; nothing and a NUL it cannot be."""
+    given = {n: getattr(message, n) if message.HasField(n) else None for n in _CREATE}
+    for name, value in given.items():
+        if value is not None and (not value or "\0" in value):
+            raise malformed(f"{name} is empty or holds a NUL")
+    return given

@@ -20,7 +20,7 @@ _WHENCE = (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE)
 
 async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
-    await _directory(ctx, fd)
+    await directory(ctx, fd)
     file = access(ctx, fd, MAY_READ)
     async with file.positioned():
         in_range(file.pos, length)
@@ -46,7 +46,7 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2). ESPIPE for a fifo."""
     _seekable(ctx, fd)
-    await _directory(ctx, fd)
+    await directory(ctx, fd)
     file = access(ctx, fd, MAY_READ)
     in_range(offset, length)
     return await bytes_of(ctx, file, offset, length)
@@ -148,7 +148,7 @@ def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
     return file
 
 
-async def _directory(ctx: Ctx, fd: int) -> None:
+async def directory(ctx: Ctx, fd: int) -> None:
     """A directory has no bytes, and who may read it is asked all the same (fs/read_write.c, rw_verify_area)."""
     file = ctx.file(fd)
     file.opened_for(MAY_READ)

@@ -94,9 +94,9 @@ async def link(ctx: Ctx, target: Path, path: Path) -> dict[str, Any]:
 
 async def linkfd(ctx: Ctx, fd: int, path: Path) -> dict[str, Any]:
     """linkat(2) of /proc/self/fd/N, followed: a name for an open file, its first perhaps (O_TMPFILE)."""
-    opened(ctx.task, fd, path=True)
+    # The task links, not who opened: what it has set for itself since then is what the names are reached with.
+    file = opened(ctx.task, fd, path=True)
     last = await _free(ctx, path, second=True)
-    file = ctx.file(fd, path=True)
     if ctx.guard.on:
         exists = await ctx.peek(last) is not None
         ctx.guard.named("link", last.parent, last.name, file.entry, exists=exists)

@@ -9,7 +9,7 @@ import stat
 from client.args import U32, Offset
 from client.ctx import Ctx
 from client.file import OFFSET_MAX, OpenFile
-from client.ops.data import access, end_of, in_range
+from client.ops.data import access, directory, end_of, in_range
 from client.osc import IO_BYTES_MAX
 from lsm.hooks import MAY_READ, MAY_WRITE
 
@@ -79,8 +79,11 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a target of O_APPEND."""
     source, target = ctx.file(fd), ctx.file(to)
     source.opened_for(MAY_READ)
+    if offset is not None and stat.S_ISFIFO(source.entry.mode):
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
     at = source.pos if offset is None else offset
     in_range(at, length)
+    await directory(ctx, fd)
     await _may_be_sent_to(ctx, fd, to)
     if length and (not stat.S_ISREG(source.entry.mode) or stat.S_ISFIFO(target.entry.mode)):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent, and to no fifo")

@@ -220,7 +220,8 @@ class World:
         return mds_pb2.AttrReply(attr=self._attr(made))
 
     def _mds_link(self, node: str, request: Any, caller: Any) -> Any:
-        inode = self._check(request.object, caller, request.object_ticket)
+        held = self.handles.get(request.handle)
+        inode = held or self._check(request.object, caller, request.object_ticket)
         self._check(request.name.parent, caller).names[request.name.name] = inode
         return mds_pb2.AttrReply(attr=self._attr(inode))
 

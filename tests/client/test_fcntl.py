@@ -131,3 +131,10 @@ def test_what_stands_in_proc_is_a_link(client, fd):
     """O_NOFOLLOW on /proc/self/fd/N is ELOOP, but with O_PATH."""
     assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW).errno == errno.ELOOP
     assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW | os.O_PATH).errno == 0
+
+
+def test_an_open_file_gets_a_name_from_who_the_task_is_now(client, fd):
+    """What the task has set for itself since the open is what the path is walked with, and what the link is sent as."""
+    client("setfscreate", context="u:object_r:t")
+
+    assert client.reply("linkfd", fd=fd, path="/g").errno == 0

@@ -65,8 +65,8 @@ REFUSED = {
     "fscreate empty": (
         metadata(good_context(create=context_pb2.CreateContexts(fscreate="")), good_call()), errno.EPROTO, "fscreate",
     ),
-    "fscreate newline": (
-        metadata(good_context(create=context_pb2.CreateContexts(fscreate="a\nb")), good_call()),
+    "fscreate NUL": (
+        metadata(good_context(create=context_pb2.CreateContexts(fscreate="a\0b")), good_call()),
         errno.EPROTO, "fscreate",
     ),
     "long comm": (metadata(good_context(comm="c" * 17), good_call()), errno.EPROTO, "comm"),

@@ -132,8 +132,11 @@ class Selinux(Hooks):
         yield self._ask.about(subject, obj, "setattr")
 
     def inode_setsecurity(self, subject: Subject, obj: Obj, name: str, value: bytes) -> str | None:
-        """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it)."""
-        return self.server.sid_to_context(self._ask.parse(value, defer=True), force=True) if name == XATTR else None
+        """Canonical text; what the policy does not know stays as it is (inode_setxattr asked mac_admin for it), and a
+        text of nothing keeps the NUL that makes it one."""
+        if name != XATTR:
+            return None
+        return self.server.sid_to_context(self._ask.parse(value, defer=True), force=True) or "\0"
 
     def setprocattr_context(self, subject: Subject, attr: str, value: str) -> str | None:
         """What the attribute reads as: the text of its SID."""

@@ -11,7 +11,9 @@ from tests.harness.oracle.conftest import CASES
 KERNEL = CASES.parent / "kernel"
 
 
-@pytest.mark.parametrize(("result", "begin"), [*(("ext4-enforcing", n) for n in (0, 50, 100)), ("ext4-permissive", 0)])
+@pytest.mark.parametrize(
+    ("result", "begin"), [*(("ext4-enforcing", n) for n in range(0, 250, 50)), ("ext4-permissive", 0)]
+)
 def test_the_cluster_agrees_with_the_kernel(oracle, tmp_path, result, begin) -> None:
     """Errno, values, labels and ordered checks of every step, and nothing skipped that the kernel did."""
     folder = shutil.copytree(KERNEL, tmp_path / "kernel")
