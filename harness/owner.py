@@ -19,6 +19,8 @@ from pathlib import Path
 
 # Where nobody can see whether the owner lives, a folder may go that long after it was made.
 LEASE_S = 24 * 3600
+# Field 22 of /proc/PID/stat, counted from field 3 on.
+_START = 19
 _NAME = re.compile(r"labelproof-.+\.([0-9a-f]{8})\.(\d+)\.(\d+)\.[^.]+")
 
 
@@ -55,12 +57,24 @@ def dead(root: Path | None = None) -> list[Path]:
 def alive(folder: Path) -> bool:
     """Whether the process that made `folder` still runs; of one that cannot be seen from here, whether it may."""
     match = _NAME.fullmatch(folder.name)
+    if match is None:
+        return False
     try:
-        if match and match[1] != place():
+        if match[1] != place():
             return time.time() - folder.stat().st_mtime < LEASE_S
-        return match is not None and start_time(int(match[2])) == int(match[3])
     except OSError:
         return False
+    return runs(int(match[2]), int(match[3]))
+
+
+def runs(pid: int, start: int) -> bool:
+    """Whether the process `pid` that started at `start` (see start_time) still does: one that has ended and that nobody
+    has waited for does not (proc(5), stat field 3). Who adopts the orphans of a killed run may take its time."""
+    try:
+        state = stat(Path(f"/proc/{pid}"))
+    except OSError:
+        return False
+    return int(state[_START]) == start and state[0] not in ("Z", "X")
 
 
 def remove(folder: Path) -> None:
@@ -76,7 +90,7 @@ def place() -> str:
 
 def start_time(pid: int) -> int:
     """Clock ticks from boot to the start of process `pid` (proc(5), stat field 22). OSError if there is none."""
-    return int(stat(Path(f"/proc/{pid}"))[19])
+    return int(stat(Path(f"/proc/{pid}"))[_START])
 
 
 def stat(process: Path) -> list[str]:

@@ -59,14 +59,8 @@ class State:
 
     @property
     def alive(self) -> bool:
-        """A process that has ended and that nobody has waited for is not (proc(5), stat field 3)."""
-        if not self.here:
-            return False
-        try:
-            state = owner.stat(Path(f"/proc/{self.pid}"))[0]
-            return owner.start_time(self.pid) == self.start_time and state != "Z"
-        except OSError:
-            return False
+        """Whether its keeper runs."""
+        return self.here and owner.runs(self.pid, self.start_time)
 
 
 def states(home: Store) -> list[State]:

@@ -130,7 +130,7 @@ def abandoned(found: Mapping[str, str]) -> bool:
     if not (pid.isdigit() and start.isdigit()):
         return False
     if place == owner.place():
-        return not _lives(int(pid), int(start))
+        return not owner.runs(int(pid), int(start))
     lease = found.get(LEASE, "")
     return lease.isdigit() and int(lease) < time.time()
 
@@ -188,10 +188,3 @@ def _ping(url: str, *, plain: bool) -> None:
         there.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
         if there.recv(64).split(b" ")[:2] not in ([b"HTTP/1.0", b"200"], [b"HTTP/1.1", b"200"]):
             raise ValueError("what listens there is no engine")
-
-
-def _lives(pid: int, start: int) -> bool:
-    try:
-        return owner.start_time(pid) == start
-    except OSError:
-        return False

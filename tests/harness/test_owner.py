@@ -42,6 +42,22 @@ def test_a_pid_given_again_is_not_the_owner(tmp_path: Path) -> None:
     assert removed == [folder]
 
 
+def test_an_owner_that_has_ended_keeps_nothing_while_nobody_waits_for_it(tmp_path: Path) -> None:
+    """A killed run's orphans are whoever's who adopts them, and he may take his time."""
+    ended = subprocess.Popen(["sleep", "60"])
+    start = owner.start_time(ended.pid)
+    folder = tmp_path / f"labelproof-r1.{owner.place()}.{ended.pid}.{start}.abc"
+    folder.mkdir()
+    assert owner.alive(folder)
+
+    ended.kill()
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+
+    assert owner.start_time(ended.pid) == start
+    assert owner.prune(tmp_path) == [folder]
+    ended.wait()
+
+
 def test_an_owner_who_cannot_be_seen_has_a_lease(tmp_path: Path) -> None:
     """Where containers share a temporary folder, pids of one mean nothing in another: a day is what its folder has."""
     foreign, old = tmp_path / "labelproof-r1.00000000.1.1.abc", tmp_path / "labelproof-r1.00000000.1.1.def"
