@@ -51,10 +51,9 @@ class Driven:
         """`count` operations by each of `clients` clients at once."""
         return self._at_once("bench", clients, count, operation=operation)
 
-    def rpcs(self, operation: str) -> Waves:
-        """The rpcs that one operation is made of."""
-        (told,) = self._ask("rpcs", 1, operation=operation)
-        return Waves.parse(told["waves"])
+    def rpcs(self, operation: str, clients: int = 1) -> Waves:
+        """The rpcs that one operation is made of. So many clients do it once, and have what they need from then on."""
+        return Waves.parse(self._ask("rpcs", clients, operation=operation)[0]["waves"])
 
     def echo(self, echo: EchoProcess, waves: Waves, clients: int, count: int) -> Spent:
         """What bare messages of those sizes take, as `bench`."""

@@ -19,6 +19,8 @@ class Names:
     def __init__(self, declared: Declarations) -> None:
         self.declared = declared
         self.classes = self._classes()
+        # The permissions of each class that a rule has spoken of, as bits.
+        self._bits: dict[str, dict[str, int]] = {}
         self.types = tuple(declared.types)
         self._type_names = frozenset(self.types)
         self.attributes = self._attributes()
@@ -67,12 +69,15 @@ class Names:
 
     def mask(self, tclass: str, perms: list[str]) -> int:
         """The bits of a class's permissions."""
-        order = find(self.classes, tclass, "class")
+        bits = self._bits.get(tclass)
+        if bits is None:
+            order = find(self.classes, tclass, "class")
+            bits = self._bits[tclass] = {perm: 1 << number for number, perm in enumerate(order)}
         mask = 0
         for perm in perms:
-            if perm not in order:
+            if perm not in bits:
                 raise ValueError(f"class {tclass!r} has no permission {perm!r}")
-            mask |= 1 << order.index(perm)
+            mask |= bits[perm]
         return mask
 
     def _classes(self) -> dict[str, tuple[str, ...]]:
