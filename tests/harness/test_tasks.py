@@ -110,11 +110,12 @@ def test_the_history_names_arguments_its_own_way(agent: Agent, task: Task, act, 
 
 def test_entries_have_names_as_text(agent: Agent, task: Task) -> None:
     """A name that is not UTF-8 comes with surrogates, as os.listdir gives it."""
-    entry = {"fid": pb.Value(text="f"), "type": pb.Value(integer=1), "labels": pb.Value(map=pb.Fields())}
+    numbers = {"type": pb.Value(integer=1), "offset": pb.Value(integer=7)}
+    entry = {"fid": pb.Value(text="f"), "labels": pb.Value(map=pb.Fields()), **numbers}
     item = pb.Value(map=pb.Fields(items={"name": pb.Value(data=b"\xff"), **entry}))
     agent.reply = pb.SyscallReply(value=pb.Value(list=pb.Values(items=[item])))
 
-    assert task.readdir("/") == [Entry("\udcff", "f", 1, {})]
+    assert task.readdir("/") == [Entry("\udcff", "f", 1, {}, 7)]
 
 
 def test_another_mount_is_the_same_task(agent: Agent, task: Task) -> None:
