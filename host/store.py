@@ -263,7 +263,8 @@ class Store:
     def _rolled_back(self, txn: Txn, error: BaseException) -> None:
         """Undoes one step. If that takes the whole transaction (SQLite may end it itself), the group is lost."""
         group = self._group
-        self._kept.clear()
+        if txn.changed:
+            self._kept.clear()
         if not self._stands_without(txn):
             self._group = None
             if group is not None:

@@ -128,14 +128,18 @@ class Recorder:
         self._interned.update(fresh)
 
 
+def _nothing() -> None:
+    """Where nothing is decided."""
+
+
 class Batch:
     """The events of one rpc, or of one step, until `flush` writes them together."""
 
-    __slots__ = ("_events", "_recorder", "_subjects", "before_label")
+    __slots__ = ("_events", "_recorder", "_subjects", "tell")
 
     def __init__(self, recorder: Recorder) -> None:
-        # Called before a `label` event, so that what was decided by then stands before what was done.
-        self.before_label: Callable[[], None] | None = None
+        # Gathers what was decided by now: called before a `label` event, so that this stands before what was done.
+        self.tell: Callable[[], None] = _nothing
         self._recorder = recorder
         self._events: list[Event] = []
         self._subjects: dict[str, Subject] = {}
@@ -206,8 +210,7 @@ class Batch:
         """A `label` event: the security xattr `name` of an object went from `old` to `new` (None: absent)."""
         if not self._recorder.on:
             return
-        if self.before_label is not None:
-            self.before_label()
+        self.tell()
         fields: dict[str, Any] = {
             "object": str(fid), "role": role, "target": target, "name": name, "old": text(old), "new": text(new),
             "version": version, "why": why, "class": tclass, "mode": mode, "parent": str(parent) if parent else None,
@@ -220,8 +223,7 @@ class Batch:
 
     def ahead(self) -> None:
         """Writes what there is so far, with what was decided: another's event is next."""
-        if self.before_label is not None:
-            self.before_label()
+        self.tell()
         self.flush()
 
     def drop(self, e: str) -> None:

@@ -148,7 +148,7 @@ class Served:
             settle=self.site.settle if self.method.receipt else None,
         )  # fmt: skip
         self.call = call
-        self.batch.before_label = self._tell_decisions
+        self.batch.tell = self._tell_decisions
         return request, call
 
     async def _once(self, call: Call, request: Message, body: bytes) -> bytes:

@@ -182,6 +182,21 @@ def test_what_a_lost_step_read_of_its_own_writes_is_not_remembered(run, lost):
     run(scenario)
 
 
+def test_a_refusal_that_wrote_nothing_forgets_nothing(run):
+    """Most refusals are answers to a question; what was read before them stands."""
+
+    async def scenario(store, reopen):
+        grow(store, "a")
+        await store.settled()
+        with pytest.raises(PermissionError), store.op(None):
+            raise OSError(errno.EACCES, "refused")
+
+        with store.op(None) as txn:
+            assert txn.remembered("things", lambda: 1 / 0) == 1
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("at", ["COMMIT", "INSERT INTO things"])
 def test_a_transaction_that_sqlite_ended_is_lost_as_a_whole(run, at):
     """Every step of the group is refused with ENOSPC, in memory too; then the store goes on."""
