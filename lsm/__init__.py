@@ -3,6 +3,7 @@
 In reading order:
   objects.py    the values: Subject, Obj, Decision, Denied
   hooks.py      the one table of hooks, by the kernel's families, each with its default
+  ioctls.py     the numbers of ioctl(2), which hooks, servers and clients look at
   framework.py  which modules are on and in which order; calls a hook, settles its decisions
   dac.py        owner, mode bits, lists, and the capabilities that override them
   vfs/          the kernel's VFS steps (DAC, structure) and the table operation -> ordered steps

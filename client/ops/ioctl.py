@@ -16,20 +16,21 @@ from client.ops import space
 from client.ops.data import end_of
 from client.pipes import End
 from labelproof.v1 import mds_pb2 as pb
+from lsm import ioctls
 from lsm.hooks import MAY_READ
 
-# include/uapi/asm-generic/ioctls.h, include/uapi/asm-generic/fcntl.h
-FIONREAD, FIONBIO, FIOASYNC = 0x541B, 0x5421, 0x5452
+# include/uapi/asm-generic/fcntl.h
 FASYNC = 0x2000
-# include/uapi/linux/fs.h
-FICLONE, FICLONERANGE, FIDEDUPERANGE = 0x40049409, 0x4020940D, 0xC0189436
 _CLONE_RANGE, _DEDUPE_HEAD = struct.Struct("=q3Q"), struct.Struct("=QQHHI")
 _DEDUPE_INFO_BYTES, _PAGE_BYTES = 32, 4096
-# include/uapi/linux/falloc.h: FS_IOC_RESVSP and _RESVSP64, _UNRESVSP and _UNRESVSP64, _ZERO_RANGE; modes of fallocate.
+# To the modes of fallocate.
 _RESERVES = {
-    0x40305828: 0, 0x4030582A: 0, 0x40305829: space.PUNCH_HOLE, 0x4030582B: space.PUNCH_HOLE,
-    0x40305839: space.ZERO_RANGE,
-}  # fmt: skip
+    ioctls.FS_IOC_RESVSP: 0,
+    ioctls.FS_IOC_RESVSP64: 0,
+    ioctls.FS_IOC_UNRESVSP: space.PUNCH_HOLE,
+    ioctls.FS_IOC_UNRESVSP64: space.PUNCH_HOLE,
+    ioctls.FS_IOC_ZERO_RANGE: space.ZERO_RANGE,
+}
 # struct space_resv: whence, start, length
 _SPACE_RESV = struct.Struct("@2xhqq24x")
 
@@ -53,13 +54,13 @@ async def ioctl(ctx: Ctx, fd: int, cmd: U32, arg: U32 = 0, data: bytes = b"") ->
         await _reserve(ctx, fd, _RESERVES[cmd], data)
     if reply.data:
         return bytes(reply.data)
-    if cmd == FIONREAD:
+    if cmd == ioctls.FIONREAD:
         return file.device.pipe.unread if isinstance(file.device, End) else int(reply.value) - file.pos
     return int(reply.value)
 
 
 # What a command does to the file's own flags.
-_STATUS = {FIONBIO: os.O_NONBLOCK, FIOASYNC: FASYNC}
+_STATUS = {ioctls.FIONBIO: os.O_NONBLOCK, ioctls.FIOASYNC: FASYNC}
 
 
 async def _reserve(ctx: Ctx, fd: int, mode: int, data: bytes) -> None:
@@ -105,9 +106,9 @@ def _dedupe_range(ctx: Ctx, file: OpenFile, arg: int, data: bytes) -> None:
 
 
 _SHARING: dict[int, Callable[[Ctx, OpenFile, int, bytes], None]] = {
-    FICLONE: _clone,
-    FICLONERANGE: _clone_range,
-    FIDEDUPERANGE: _dedupe_range,
+    ioctls.FICLONE: _clone,
+    ioctls.FICLONERANGE: _clone_range,
+    ioctls.FIDEDUPERANGE: _dedupe_range,
 }
 
 

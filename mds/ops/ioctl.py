@@ -12,36 +12,37 @@ import stat
 import struct
 
 from host.store import Txn
+from host.stripes import BLOCK_BYTES
 from labelproof.v1 import mds_pb2
-from lsm import dac, vfs
+from lsm import dac, ioctls, vfs
 from lsm.modules.capability import NUMBER
 from lsm.objects import FS_APPEND_FL, FS_IMMUTABLE_FL
 from mds import inodes
 from mds.inodes import FLAGS_INHERITED, FS_NOATIME_FL, FS_NODUMP_FL, FS_SYNC_FL, Inode
 from mds.ops.fcntl import Fcntl
-from mds.ops.session import BLOCK_BYTES
 from rpc import Call
 
-# include/uapi/asm-generic/ioctls.h
-FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIOQSIZE = 0x541B, 0x5421, 0x5452, 0x5451, 0x5450, 0x5460
-# include/uapi/linux/fs.h, include/uapi/linux/fiemap.h
-FIBMAP, FIGETBSZ, FIFREEZE, FITHAW, FITRIM, FIEMAP = 1, 2, 0xC0045877, 0xC0045878, 0xC0185879, 0xC020660B
-FICLONE, FICLONERANGE, FIDEDUPERANGE = 0x40049409, 0x4020940D, 0xC0189436
-FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IOC_GETVERSION, FS_IOC_SETVERSION = 0x80086601, 0x40086602, 0x80087601, 0x40087602
-FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR = 0x801C581F, 0x401C5820
-# include/uapi/linux/falloc.h: FS_IOC_RESVSP and _RESVSP64, FS_IOC_UNRESVSP and _UNRESVSP64, FS_IOC_ZERO_RANGE
-RESERVES = frozenset({0x40305828, 0x4030582A, 0x40305829, 0x4030582B, 0x40305839})
+# What the client does by fallocate.
+_RESERVES = frozenset(
+    {
+        ioctls.FS_IOC_RESVSP,
+        ioctls.FS_IOC_RESVSP64,
+        ioctls.FS_IOC_UNRESVSP,
+        ioctls.FS_IOC_UNRESVSP64,
+        ioctls.FS_IOC_ZERO_RANGE,
+    }
+)
 # Those that only change what the client knows of its descriptor, or that it does by another call of its own.
-_CLIENTS = frozenset({FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX})
+_CLIENTS = frozenset({ioctls.FIONBIO, ioctls.FIOASYNC, ioctls.FIOCLEX, ioctls.FIONCLEX})
 # No file here shares its blocks with another, or has any that could be told.
-_UNSUPPORTED = frozenset({FICLONE, FICLONERANGE, FIDEDUPERANGE, FIEMAP})
-_ATTRS = frozenset({FS_IOC_SETFLAGS, FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR})
+_UNSUPPORTED = frozenset({ioctls.FICLONE, ioctls.FICLONERANGE, ioctls.FIDEDUPERANGE, ioctls.FIEMAP})
+_ATTRS = frozenset({ioctls.FS_IOC_SETFLAGS, ioctls.FS_IOC_FSGETXATTR, ioctls.FS_IOC_FSSETXATTR})
 # Kept and shown; the others are a matter of a capability.
 FLAGS_KEPT, FLAGS_GUARDED = FLAGS_INHERITED, FS_IMMUTABLE_FL | FS_APPEND_FL
 # Flags as in struct fsxattr, in which the others are words on extents, of which there are none (fileattr_fill_flags).
 _XFLAGS = {FS_IMMUTABLE_FL: 0x8, FS_APPEND_FL: 0x10, FS_SYNC_FL: 0x20, FS_NOATIME_FL: 0x40, FS_NODUMP_FL: 0x80}
 _XFLAGS_UNKEPT = 0x8000 | 0x200  # FS_XFLAG_DAX, FS_XFLAG_PROJINHERIT
-_XFLAG_EXTSIZE, _XFLAG_EXTSZINHERIT, _XFLAG_COWEXTSIZE = 0x800, 0x1000, 0x10000
+_XFLAG_EXTSIZE, _XFLAG_EXTSZINHERIT = 0x800, 0x1000
 _FSXATTR = struct.Struct("=5I8x")
 
 
@@ -57,9 +58,9 @@ class Ioctl(Fcntl):
             vfs.run("ioctl", call.lsm, object=self._mdt.held(call, inode, handle), cmd=req.cmd)
             reply = self._commanded(txn, call, inode, req)
         await self._mdt.store.settled()
-        if req.cmd in (FIONREAD, FIOQSIZE) and inode.is_file and not inode.size_valid:
+        if req.cmd in (ioctls.FIONREAD, ioctls.FIOQSIZE) and inode.is_file and not inode.size_valid:
             size = (await self._mdt.osts.glimpse(inode, call)).size
-            reply.value = size if req.cmd == FIONREAD else _allocated(size)
+            reply.value = size if req.cmd == ioctls.FIONREAD else _allocated(size)
         return reply
 
     def _commanded(self, txn: Txn, call: Call, inode: Inode, req: mds_pb2.IoctlRequest) -> mds_pb2.IoctlReply:
@@ -67,14 +68,14 @@ class Ioctl(Fcntl):
         self._may_command(call, inode, req)
         if cmd in _UNSUPPORTED:
             raise OSError(errno.EOPNOTSUPP, f"{os.strerror(errno.EOPNOTSUPP)}: {cmd:#x}")
-        if cmd in _CLIENTS or (cmd in RESERVES and inode.is_file):
+        if cmd in _CLIENTS or (cmd in _RESERVES and inode.is_file):
             return mds_pb2.IoctlReply()
         values = _values(inode)
         if cmd in values:
             return mds_pb2.IoctlReply(value=values[cmd])
         if not (inode.is_file or inode.is_dir) or cmd not in _ATTRS:
             raise OSError(errno.ENOTTY, f"{os.strerror(errno.ENOTTY)}: {cmd:#x}")
-        if cmd == FS_IOC_FSGETXATTR:
+        if cmd == ioctls.FS_IOC_FSGETXATTR:
             shown = sum(xflag for flag, xflag in _XFLAGS.items() if inode.flags & flag)
             return mds_pb2.IoctlReply(data=_FSXATTR.pack(shown, 0, 0, 0, 0))
         self._set_flags(txn, call, inode, req)
@@ -84,31 +85,33 @@ class Ioctl(Fcntl):
         """What is refused before anything else is looked at: to whom, and of what."""
         cmd = req.cmd
         known = inode.is_file or inode.is_dir
-        needed = {FIFREEZE: "sys_admin", FITHAW: "sys_admin"}
-        needed |= ({FIBMAP: "sys_rawio"} if inode.is_file else {}) | ({FITRIM: "sys_admin"} if known else {})
+        needed = {ioctls.FIFREEZE: "sys_admin", ioctls.FITHAW: "sys_admin"}
+        needed |= ({ioctls.FIBMAP: "sys_rawio"} if inode.is_file else {}) | (
+            {ioctls.FITRIM: "sys_admin"} if known else {}
+        )
         if cmd in needed and not call.lsm.capable(NUMBER[needed[cmd]]):
             raise PermissionError(errno.EPERM, f"needs CAP_{needed[cmd].upper()}")
-        if cmd == FIFREEZE or (cmd == FITRIM and known):
+        if cmd == ioctls.FIFREEZE or (cmd == ioctls.FITRIM and known):
             raise OSError(errno.EOPNOTSUPP, "the filesystem cannot be frozen, nor its disks be trimmed from here")
-        if cmd == FITHAW or (cmd == FIBMAP and inode.is_file):
+        if cmd == ioctls.FITHAW or (cmd == ioctls.FIBMAP and inode.is_file):
             # fs/super.c, thaw_super: it is not frozen. fs/inode.c, bmap: no block device is below.
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        if cmd == FIOASYNC and req.arg and not stat.S_ISFIFO(inode.mode):
+        if cmd == ioctls.FIOASYNC and req.arg and not stat.S_ISFIFO(inode.mode):
             raise OSError(errno.ENOTTY, "no signal tells of this file")
-        if cmd == FS_IOC_SETVERSION and known and not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
+        if cmd == ioctls.FS_IOC_SETVERSION and known and not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             # The owner is told ENOTTY, as where ext4 has checksums in its metadata.
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set the version")
 
     def _set_flags(self, txn: Txn, call: Call, inode: Inode, req: mds_pb2.IoctlRequest) -> None:
         """FS_IOC_SETFLAGS and _FSSETXATTR, by the owner (fs/ioctl.c, vfs_fileattr_set; fs/ext4/ioctl.c)."""
-        flags, project = (req.arg, 0) if req.cmd == FS_IOC_SETFLAGS else _read_fsxattr(req.data)
+        flags, project = (req.arg, 0) if req.cmd == ioctls.FS_IOC_SETFLAGS else _read_fsxattr(req.data)
         if call.nodemap.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not dac.owner_or_capable(call.lsm, self._mdt.obj(inode)):
             raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may set flags")
         if (flags ^ inode.flags) & FLAGS_GUARDED and not call.lsm.capable(NUMBER["linux_immutable"]):
             raise PermissionError(errno.EPERM, "needs CAP_LINUX_IMMUTABLE")
-        if req.cmd == FS_IOC_FSSETXATTR:
+        if req.cmd == ioctls.FS_IOC_FSSETXATTR:
             _check_extents(inode, req.data)
         if flags & ~(FLAGS_KEPT | FLAGS_GUARDED):
             raise OSError(errno.EOPNOTSUPP, f"inode flags {flags:#x}: {FLAGS_KEPT | FLAGS_GUARDED:#x} are kept here")
@@ -122,12 +125,12 @@ class Ioctl(Fcntl):
 
 def _values(inode: Inode) -> dict[int, int]:
     """The numbers that commands tell, by what the inode is."""
-    values = {FIGETBSZ: BLOCK_BYTES}
+    values = {ioctls.FIGETBSZ: BLOCK_BYTES}
     if inode.is_file or stat.S_ISFIFO(inode.mode):
-        values[FIONREAD] = inode.size
+        values[ioctls.FIONREAD] = inode.size
     if inode.is_file or inode.is_dir:
-        values |= {FIOQSIZE: _allocated(inode.size)}
-        values |= {FS_IOC_GETFLAGS: inode.flags, FS_IOC_GETVERSION: inode.fid.oid}
+        values |= {ioctls.FIOQSIZE: _allocated(inode.size)}
+        values |= {ioctls.FS_IOC_GETFLAGS: inode.flags, ioctls.FS_IOC_GETVERSION: inode.fid.oid}
     return values
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from lsm import ioctls
 from lsm.hooks import (
     F_GETFL,
     F_GETOWNER_UIDS,
@@ -20,14 +21,14 @@ from lsm.hooks import (
     Mark,
 )
 
-# FIONREAD FIBMAP FIGETBSZ FS_IOC_GETFLAGS FS_IOC_GETVERSION
-IOCTL_GETATTR = frozenset({0x541B, 1, 2, 0x80086601, 0x80087601})
-# FS_IOC_SETFLAGS FS_IOC_SETVERSION
-IOCTL_SETATTR = frozenset({0x40086602, 0x40087602})
-# FIONBIO FIOASYNC; FIOCLEX FIONCLEX
-IOCTL_FREE, IOCTL_CLOEXEC = frozenset({0x5421, 0x5452}), frozenset({0x5451, 0x5450})
-# KDSKBENT KDSKBSENT, whatever they are asked of.
-IOCTL_TTY = frozenset({0x4B47, 0x4B49})
+IOCTL_GETATTR = frozenset(
+    {ioctls.FIONREAD, ioctls.FIBMAP, ioctls.FIGETBSZ, ioctls.FS_IOC_GETFLAGS, ioctls.FS_IOC_GETVERSION}
+)
+IOCTL_SETATTR = frozenset({ioctls.FS_IOC_SETFLAGS, ioctls.FS_IOC_SETVERSION})
+IOCTL_FREE = frozenset({ioctls.FIONBIO, ioctls.FIOASYNC})
+IOCTL_CLOEXEC = frozenset({ioctls.FIOCLEX, ioctls.FIONCLEX})
+# Whatever they are asked of.
+IOCTL_TTY = frozenset({ioctls.KDSKBENT, ioctls.KDSKBSENT})
 # And F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG; not those with _EX, and no leases.
 FCNTL_USE = frozenset({F_SETFL, F_GETFL, 8, 9, 10, 11, F_GETOWNER_UIDS})
 _WATCH = {Mark.INODE: "watch", Mark.MOUNT: "watch_mount", Mark.FILESYSTEM: "watch_sb"}
