@@ -57,7 +57,7 @@ class Ctx:
         self.caller: Caller = (
             mount.caller(self.task.context, self.task.subject, self._op, self._test)
             if opener is None
-            else opener.doing(op=self._op, test=self._test)
+            else opener.doing(op=self._op, test=self._test, sepol=self.node.policy.sepol)
         )
         self.guard = self._guard(mount, opened_by)
         self.mdc = Mdc(mount, self.caller, self.guard, self.task.id)
@@ -104,7 +104,7 @@ class Ctx:
         if self.stranger(file):
             self._use(file.mount, opened_by=file.opened_by)
         else:
-            self._use(file.mount, file.opener.doing(sepol=self.node.policy.sepol))
+            self._use(file.mount, file.opener)
         return file
 
     def stranger(self, file: OpenFile) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from client.file import OpenFile
 
 MEM_MAJOR = RAM_MAJOR = 1
+NULL, ZERO, FULL = 3, 5, 7
 # CONFIG_BLK_DEV_RAM_SIZE and _COUNT as the kernel proposes them.
 RAM_BYTES, RAM_COUNT = 4096 << 10, 16
 
@@ -69,9 +70,6 @@ class Mem:
 
     def close(self) -> None:
         pass
-
-
-NULL, ZERO, FULL = 3, 5, 7
 
 
 class Ram:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from client.devices import Device
 from client.entry import Entry
 from client.mount import Mount
+from host.stripes import OBJECT_BYTES_MAX
 from host.tasks import Task
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import MAY_READ, MAY_WRITE, Opened
 from rpc import Caller
 
-# What one object may hold, as the servers have it (mds/stripes.py, oss/ost.py); the largest offset there is.
-OBJECT_BYTES_MAX, OFFSET_MAX = 1 << 40, (1 << 63) - 1
+# include/linux/fs.h
+OFFSET_MAX = (1 << 63) - 1
 # RLIMIT_NOFILE's usual value; 0 to 2 are left to what they always are.
 FD_FIRST, FD_MAX = 3, 1024
 

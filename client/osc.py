@@ -10,9 +10,10 @@ from operator import itemgetter
 from typing import Any
 
 from client import stripe
-from client.file import OpenFile
+from client.file import OFFSET_MAX, OpenFile
 from client.mdc import RESENDS
 from client.stripe import Run
+from host import stripes
 from labelproof.v1 import oss_pb2 as pb
 from lsm.hooks import MAY_READ, MAY_WRITE
 from rpc import Caller, bulk, definite
@@ -54,7 +55,7 @@ class Osc:
         data = data[:IO_BYTES_MAX]
         if not data:
             await self.ask(MAY_WRITE)
-        if at + len(data) > (1 << 63) - 1:
+        if at + len(data) > OFFSET_MAX:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
         def send(run: Run) -> Coroutine[Any, Any, Any]:
@@ -79,7 +80,7 @@ class Osc:
         parts: dict[int, tuple[int, int]] = {}
         file = self._file
         for number in range(len(file.osts)):
-            ends = [stripe.object_size(end, number, len(file.osts), file.stripe_size) for end in (at, at + length)]
+            ends = [stripes.object_size(end, number, len(file.osts), file.stripe_size) for end in (at, at + length)]
             if ends[0] < ends[1]:
                 parts[number] = (ends[0], ends[1] - ends[0])
 
@@ -96,14 +97,14 @@ class Osc:
         """Where the next hole, or the next data, begins from `at` on, if there is any; and where the file ends."""
         file = self._file
         count, size = len(file.osts), file.stripe_size
-        runs = [Run((stripe.Piece(n, stripe.object_size(at, n, count, size), 0, 0),)) for n in range(count)]
+        runs = [Run((stripe.Piece(n, stripes.object_size(at, n, count, size), 0, 0),)) for n in range(count)]
 
         def send(run: Run) -> Coroutine[Any, Any, Any]:
             request = pb.SeekRequest(token=file.token, stripe=run.stripe, offset=run.offset, hole=hole)
             return self._send(run.stripe, "seek", request)
 
         found = await self._each(runs, send)
-        offsets = (stripe.file_offset(r.offset, n.stripe, count, size) for n, r in found if r.HasField("offset"))
+        offsets = (stripes.file_offset(r.offset, n.stripe, count, size) for n, r in found if r.HasField("offset"))
         return min(offsets, default=None), self._end({run.stripe: reply.size for run, reply in found})
 
     async def _size(self, sizes: dict[int, int], enough: int) -> int:
@@ -114,7 +115,7 @@ class Osc:
         return min(self._end(sizes), enough)
 
     def _end(self, sizes: dict[int, int]) -> int:
-        return stripe.file_size(sizes, self._file.stripe_size, len(self._file.osts))
+        return stripes.file_size(sizes, self._file.stripe_size, len(self._file.osts))
 
     def _runs(self, at: int, length: int) -> list[Run]:
         file = self._file

@@ -1,8 +1,8 @@
-"""Where a file's bytes lie: round robin over its OST objects, `stripe_size` bytes at a time (lov_offset.c)."""
+"""What of a read or write goes to which object, and in which rpc (host/stripes.py says where bytes lie)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -72,21 +72,3 @@ def runs(parts: Iterable[Piece], bytes_max: int) -> list[Run]:
             mine.clear()
         mine.append(part)
     return done + [Run(tuple(mine)) for mine in open_runs.values()]
-
-
-def object_size(size: int, number: int, count: int, stripe_size: int) -> int:
-    """What of a file's first `size` bytes lies in object `number` of `count`."""
-    full, rest = divmod(size, stripe_size * count)
-    return full * stripe_size + min(max(rest - number * stripe_size, 0), stripe_size)
-
-
-def file_size(sizes: Mapping[int, int], stripe_size: int, count: int) -> int:
-    """The file's size by its objects' sizes: the furthest byte that any of them holds (lov_stripe_size)."""
-    ends = (file_offset(size - 1, stripe, count, stripe_size) + 1 for stripe, size in sizes.items() if size)
-    return max(ends, default=0)
-
-
-def file_offset(offset: int, number: int, count: int, stripe_size: int) -> int:
-    """Where in the file the byte at `offset` of object `number` of `count` lies."""
-    row, inside = divmod(offset, stripe_size)
-    return (row * count + number) * stripe_size + inside

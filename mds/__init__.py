@@ -18,7 +18,6 @@ In reading order:
   osts      this server as a client of the OSTs: glimpse, punch, relabel, destroy
   relabels  relabels under way: told to the OSTs, undone
   reaper    what outlives a call: objects without a name, relabels to undo
-  stripes   a file's bytes over its objects: sizes there and back
 
 Never oss or client.
 """

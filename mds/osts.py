@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
+from host import stripes
 from host.node import Node
 from labelproof.v1 import context_pb2, oss_pb2
 from lsm import Subject
-from mds import inodes, privs, stripes
+from mds import inodes, privs
 from mds.inodes import Inode
 from rpc import Call, Caller, Stub
 from rpc.status import failure
@@ -66,7 +67,7 @@ class Osts:
 
         replies = await self._each(inode, call, behalf, one)
         return Glimpsed(
-            stripes.file_size([each.size for each in replies], inode.stripe_size),
+            stripes.file_size(dict(enumerate(each.size for each in replies)), inode.stripe_size, len(inode.osts)),
             max((each.changed_ns for each in replies), default=0),
             max((each.unprivileged_ns for each in replies), default=0),
             max((each.outsider_ns for each in replies), default=0),

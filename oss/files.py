@@ -11,14 +11,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from host.stripes import BLOCK_BYTES, block_end
 from lsm import Fid
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 _PUNCH = 1 | 2
 _ZEROS = bytes(1 << 16)
-# What is data or a hole as a whole, as on most disks.
-BLOCK_BYTES = 4096
 
 
 class Files:
@@ -61,7 +60,7 @@ class Files:
     def seek(self, fid: Fid, stripe: int, offset: int, size: int, *, hole: bool) -> int | None:
         """Where the next hole, or the next data, begins in an object of `size` bytes, by whole blocks: also of the
         block that the object ends in, since it need not be the file that ends there."""
-        if offset >= _block_end(size):
+        if offset >= block_end(size):
             return offset if hole else None
         try:
             fd = os.open(self._path(fid, stripe), os.O_RDONLY | os.O_CLOEXEC)
@@ -76,7 +75,7 @@ class Files:
         finally:
             os.close(fd)
         if hole:
-            return max(min(_block_end(found), _block_end(size)), offset)
+            return max(min(block_end(found), block_end(size)), offset)
         return max(found // BLOCK_BYTES * BLOCK_BYTES, offset) if found < size else None
 
     def cut(self, fid: Fid, stripe: int, size: int) -> None:
@@ -92,7 +91,7 @@ class Files:
             return
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            end = min(end, _block_end(os.fstat(fd).st_size))
+            end = min(end, block_end(os.fstat(fd).st_size))
             if start < end and _LIBC.fallocate(fd, _PUNCH, ctypes.c_int64(start), ctypes.c_int64(end - start)):
                 _zero(fd, start, min(end, os.fstat(fd).st_size))
         finally:
@@ -133,11 +132,6 @@ class Files:
 
     def _path(self, fid: Fid, stripe: int) -> Path:
         return self._folder / f"{fid.seq:016x}-{fid.oid:08x}-{fid.ver:08x}.{stripe}"
-
-
-def _block_end(offset: int) -> int:
-    """The end of the block that ends at `offset` or holds it."""
-    return -(-offset // BLOCK_BYTES) * BLOCK_BYTES
 
 
 def _removed_if_writable(path: Path) -> None:

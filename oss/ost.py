@@ -8,14 +8,12 @@ from collections.abc import Mapping
 
 from host.node import Node
 from host.store import Store, Txn
+from host.stripes import OBJECT_BYTES_MAX
 from lsm import Mediator, Obj
 from oss import objects
 from oss.files import Files
 from oss.objects import Object
 from rpc import Call
-
-# What one object may hold, bytes; the same for every OST (mds/stripes.py says it to clients).
-OBJECT_BYTES_MAX = 1 << 40
 
 
 def check_end(end: int) -> None:

@@ -20,8 +20,9 @@ _WHENCE = (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE)
 
 async def read(ctx: Ctx, fd: int, length: U32) -> bytes:
     """read(2) at the file position, which moves on; empty at the end of the file."""
-    await directory(ctx, fd)
-    file = access(ctx, fd, MAY_READ)
+    file = ctx.file(fd)
+    await directory(ctx, file)
+    _allowed(ctx, file, MAY_READ)
     async with file.positioned():
         in_range(file.pos, length)
         data = await bytes_of(ctx, file, file.pos, length)
@@ -45,17 +46,19 @@ async def write(ctx: Ctx, fd: int, data: bytes) -> int:
 
 async def pread(ctx: Ctx, fd: int, length: U32, offset: Offset) -> bytes:
     """pread(2). ESPIPE for a fifo."""
-    _seekable(ctx, fd)
-    await directory(ctx, fd)
-    file = access(ctx, fd, MAY_READ)
+    file = ctx.file(fd)
+    _seekable(file)
+    await directory(ctx, file)
+    _allowed(ctx, file, MAY_READ)
     in_range(offset, length)
     return await bytes_of(ctx, file, offset, length)
 
 
 async def pwrite(ctx: Ctx, fd: int, data: bytes, offset: Offset) -> int:
     """pwrite(2). With O_APPEND it appends all the same, as Linux does (pwrite(2), BUGS). ESPIPE for a fifo."""
-    _seekable(ctx, fd)
-    file = access(ctx, fd, MAY_WRITE)
+    file = ctx.file(fd)
+    _seekable(file)
+    _allowed(ctx, file, MAY_WRITE)
     in_range(offset, len(data))
     at = await end_of(ctx, file) if file.flags & os.O_APPEND else offset
     return await _put(ctx, file, at, data)
@@ -67,7 +70,7 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
     async with file.moving:
         if whence not in _WHENCE:
             raise OSError(errno.EINVAL, f"argument 'whence' is {whence}: none of SEEK_*")
-        _seekable(ctx, fd)
+        _seekable(file)
         if file.device is not None:
             wanted = file.device.seek(file.pos, offset, whence)
         elif whence in (os.SEEK_DATA, os.SEEK_HOLE):
@@ -81,9 +84,9 @@ async def lseek(ctx: Ctx, fd: int, offset: int, whence: U32 = os.SEEK_SET) -> in
     return file.pos
 
 
-def _seekable(ctx: Ctx, fd: int) -> None:
+def _seekable(file: OpenFile) -> None:
     """ESPIPE for what has no positions (FMODE_LSEEK, FMODE_PREAD)."""
-    if stat.S_ISFIFO(ctx.file(fd).entry.mode):
+    if stat.S_ISFIFO(file.entry.mode):
         raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
 
 
@@ -142,15 +145,18 @@ def in_range(offset: int, length: int) -> None:
 def access(ctx: Ctx, fd: int, mask: int) -> OpenFile:
     """The open file after the client's own check of this access (fs/read_write.c, rw_verify_area)."""
     file = ctx.file(fd)
-    file.require(mask)
-    appending = mask == MAY_WRITE and file.flags & os.O_APPEND
-    ctx.guard.file(file.entry, mask | MAY_APPEND if appending else mask, file.opened)
+    _allowed(ctx, file, mask)
     return file
 
 
-async def directory(ctx: Ctx, fd: int) -> None:
+def _allowed(ctx: Ctx, file: OpenFile, mask: int) -> None:
+    file.require(mask)
+    appending = mask == MAY_WRITE and file.flags & os.O_APPEND
+    ctx.guard.file(file.entry, mask | MAY_APPEND if appending else mask, file.opened)
+
+
+async def directory(ctx: Ctx, file: OpenFile) -> None:
     """A directory has no bytes, and who may read it is asked all the same (fs/read_write.c, rw_verify_area)."""
-    file = ctx.file(fd)
     file.opened_for(MAY_READ)
     if file.entry.is_dir:
         await ctx.send("readdir", pb.ReaddirRequest(handle=file.handle, count=1, noatime=True))

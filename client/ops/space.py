@@ -11,12 +11,11 @@ from client.ctx import Ctx
 from client.file import OFFSET_MAX, OpenFile
 from client.ops.data import access, directory, end_of, in_range
 from client.osc import IO_BYTES_MAX
+from host.stripes import BLOCK_BYTES, block_end
 from lsm.hooks import MAY_READ, MAY_WRITE
 
 # include/uapi/linux/falloc.h
 KEEP_SIZE, PUNCH_HOLE, COLLAPSE_RANGE, ZERO_RANGE, INSERT_RANGE, UNSHARE_RANGE = 1, 2, 8, 16, 32, 64
-# What is freed at once.
-BLOCK_BYTES = 4096
 _MODES = KEEP_SIZE | PUNCH_HOLE | COLLAPSE_RANGE | ZERO_RANGE | INSERT_RANGE | UNSHARE_RANGE
 
 
@@ -83,7 +82,7 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
         raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
     at = source.pos if offset is None else offset
     in_range(at, length)
-    await directory(ctx, fd)
+    await directory(ctx, ctx.file(fd))
     await _may_be_sent_to(ctx, fd, to)
     if length and (not stat.S_ISREG(source.entry.mode) or stat.S_ISFIFO(target.entry.mode)):
         raise OSError(errno.EINVAL, "only a regular file's bytes are sent, and to no fifo")
@@ -109,7 +108,7 @@ async def sync(ctx: Ctx) -> None:
 
 def _to_block_end(size: int, offset: int, length: int) -> int:
     """A hole that goes beyond the file's end frees all of the block there (fs/ext4/inode.c, ext4_punch_hole)."""
-    last = -(-size // BLOCK_BYTES) * BLOCK_BYTES
+    last = block_end(size)
     return last - offset if offset < size < offset + length < last else length
 
 

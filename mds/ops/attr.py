@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from host.store import Txn
+from host.stripes import OBJECT_BYTES_MAX
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Obj, Subject, acl, dac, vfs
 from lsm.hooks import MAY_EXEC, MAY_READ, MAY_WRITE
 from mds import inodes, privs
 from mds.inodes import Inode
 from mds.ops.base import Base, Leased
-from mds.stripes import OBJECT_BYTES_MAX
 from rpc import Call
 
 PERMISSIONS = 0o7777

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from host.stripes import BLOCK_BYTES, OBJECT_BYTES_MAX
 from labelproof.v1 import mds_pb2
 from lsm import vfs
 from mds.mdt import NAME_BYTES_MAX, ROOT
 from mds.ops.base import Base
-from mds.stripes import OBJECT_BYTES_MAX
 from rpc import Call
 
-BLOCK_BYTES = 4096
 FEATURES: tuple[str, ...] = ()
 
 

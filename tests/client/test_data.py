@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from client import osc, stripe
 from client.stripe import Run
+from host import stripes
 
 
 @given(at=st.integers(0, 500), length=st.integers(0, 300), size=st.integers(1, 16), count=st.integers(1, 5))
@@ -59,7 +60,7 @@ def test_the_size_of_a_file_follows_from_the_sizes_of_its_objects(size, stripe_s
     for piece in stripe.pieces(0, size, stripe_size, count):
         sizes[piece.stripe] = piece.offset + piece.length
 
-    assert stripe.file_size(sizes, stripe_size, count) == size
+    assert stripes.file_size(sizes, stripe_size, count) == size
 
 
 STEPS = st.lists(
@@ -169,7 +170,7 @@ def test_a_hole_is_told_from_the_end_of_the_file_by_the_objects_not_read(client,
 
 
 def test_empty_objects_make_an_empty_file_also_when_not_all_are_known():
-    assert stripe.file_size({0: 0}, 8, 3) == 0
+    assert stripes.file_size({0: 0}, 8, 3) == 0
 
 
 def test_an_append_asks_for_the_size_first(client, world):

@@ -16,12 +16,12 @@ from typing import Any
 from harness.clusters import RUNTIMES
 from harness.spec import ClusterSpec
 from harness.tasks import Fd, Task
+from host import stripes
 from host.store import Txn, fid_bytes, fid_from
 from mds import filecaps, inodes
 from mds.inodes import Inode
 from mds.mdt import ROOT
 from mds.osts import Glimpsed
-from mds.stripes import file_size
 from posixdiff.local import STICKY
 from posixdiff.state import After, Seen
 from posixdiff.steps import TASKS, UMASK, Step, capabilities
@@ -222,7 +222,7 @@ class Replica:
         rows = [objects.get(number, (0, 0, 0, 0)) for number in range(len(inode.osts))]
         uncapped = False
         if not inode.size_valid:
-            size = file_size([row[0] for row in rows], inode.stripe_size)
+            size = stripes.file_size(dict(enumerate(row[0] for row in rows)), inode.stripe_size, len(rows))
             found = Glimpsed(size, *(max(column) for column in list(zip(*rows, strict=True))[1:]))
             inode, uncapped = found.merged(inode), found.uncapped(inode)
         return inode, _digest(self._bytes(inode, [row[0] for row in rows])), uncapped
