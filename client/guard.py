@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from client.entry import Entry, decoded
@@ -87,7 +86,7 @@ class Guard:
         if not isinstance(value, Entry):
             return value
         obj = value.obj(role, self._modules)
-        return obj if self._opened_by is None else replace(obj, opener=self._opened_by)
+        return obj if self._opened_by is None else obj._replace(opener=self._opened_by)
 
     def _claim(self, labels: Mapping[str, str]) -> mds_pb2.Claim | None:
         """The label of the first module that keeps one in an xattr."""

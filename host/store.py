@@ -15,7 +15,7 @@ import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,14 +52,14 @@ CREATE TABLE IF NOT EXISTS replies (
 class Txn:
     """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends.
 
-    `kept`: what was read before and still stands, if the step may build on that.
+    `kept`: what was read before and still stands.
     """
 
     __slots__ = ("_db", "_kept", "changed", "reply", "undos")
 
-    def __init__(self, db: sqlite3.Connection, kept: dict[Hashable, Any] | None = None) -> None:
+    def __init__(self, db: sqlite3.Connection, kept: dict[Hashable, Any]) -> None:
         self._db = db
-        self._kept = {} if kept is None else kept
+        self._kept = kept
         # Whether it wrote, and so stands in a savepoint.
         self.changed = False
         self.reply: Message | None = None
@@ -112,31 +112,48 @@ class _Group:
     rows: list[Row] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Turn:
+    """The lock of one FID, and how many hold it or wait for it."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
 class Locks:
     """Who may take steps on a FID that belong together over several awaits; first come, first served."""
 
     def __init__(self) -> None:
-        self._table: dict[Fid, tuple[asyncio.Lock, list[None]]] = {}
+        self._table: dict[Fid, _Turn] = {}
 
     @asynccontextmanager
     async def hold(self, *fids: Fid) -> AsyncIterator[None]:
         """Waits for all of `fids`, in FID order, so that no two holders wait for each other."""
-        async with AsyncExitStack() as stack:
-            for fid in sorted(set(fids)):
-                await stack.enter_async_context(self._one(fid))
-            yield
-
-    @asynccontextmanager
-    async def _one(self, fid: Fid) -> AsyncIterator[None]:
-        lock, users = self._table.setdefault(fid, (asyncio.Lock(), []))
-        users.append(None)
+        held: list[Fid] = []
         try:
-            async with lock:
-                yield
+            for fid in sorted(set(fids)):
+                await self._acquire(fid)
+                held.append(fid)
+            yield
         finally:
-            users.pop()
-            if not users:
-                del self._table[fid]
+            for fid in held:
+                self._table[fid].lock.release()
+                self._leave(fid)
+
+    async def _acquire(self, fid: Fid) -> None:
+        turn = self._table.setdefault(fid, _Turn())
+        turn.users += 1
+        try:
+            await turn.lock.acquire()
+        except BaseException:
+            self._leave(fid)
+            raise
+
+    def _leave(self, fid: Fid) -> None:
+        turn = self._table[fid]
+        turn.users -= 1
+        if not turn.users:
+            del self._table[fid]
 
 
 class Store:
@@ -173,6 +190,10 @@ class Store:
         """`prepare` runs before each COMMIT; its OSError fails the group."""
         self._before.append(prepare)
 
+    def view(self, *, raw: bool = False) -> Txn:
+        """For who only reads, outside any step; `raw`: from the tables, whatever is remembered of them."""
+        return Txn(self.db, {} if raw else self._kept)
+
     @contextmanager
     def op(self, call: Call | None, *, verify: bool = True) -> Iterator[Txn]:
         """One step: checks and writes with no await between. Whatever is raised inside rolls it back.
@@ -180,7 +201,7 @@ class Store:
         As it ends, the call's firings are held against its declaration (`verify` False: a step that asks nothing,
         of a call that asked before). `call` None is for the target's own steps.
         """
-        txn = Txn(self.db, self._kept)
+        txn = self.view()
         row = None
         try:
             with disk_errors(self.path):

@@ -107,7 +107,6 @@ def _placed(decision: Decision, hook: str, module: str, about: Obj | None) -> De
     role, fid, name, version = d.role, d.fid, d.name, d.version
     if about is not None and not role:
         role, fid, name, version = about.role, about.fid, name or about.name, about.version
-    # Not dataclasses.replace, which takes four times as long; every decision comes by here.
     return Decision(
         hook, module, d.requested, d.denied, d.scontext, d.tcontext, d.tclass, d.allowed, d.reason, d.permissive,
         d.audited, role, fid, name, version, d.seqno, d.digest, d.errno, d.told, d.ioctlcmd,

@@ -6,6 +6,7 @@ import errno
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 # include/uapi/linux/fs.h
@@ -61,8 +62,7 @@ class Subject:
         return gid == self.gid or gid in self.groups
 
 
-@dataclass(frozen=True, slots=True)
-class Obj:
+class Obj(NamedTuple):
     """An object of an operation, in its `role` there (parent, object, fs ...), with its labels as values.
 
     `labels` maps module -> context; a module that is missing or None has no label on the object.
@@ -70,7 +70,7 @@ class Obj:
 
     role: str
     tclass: str
-    labels: Mapping[str, str | None] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = MappingProxyType({})
     version: int = 0
     uid: int = 0
     gid: int = 0
@@ -115,8 +115,7 @@ def file_class(mode: int) -> str:
     return _CLASS_OF_FORMAT.get(stat.S_IFMT(mode), "file")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One answered query: what was asked, by and about whom, and why the answer is what it is.
 
     `allowed` is the verdict after the mode of enforcement; `denied` names the missing permissions only, also

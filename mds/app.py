@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -84,7 +83,7 @@ class App:
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """Every inode with its labels as stored, and a path; or `only` those."""
-        txn = Txn(self.mdt.store.db)
+        txn = self.mdt.store.view(raw=True)
         return [self._raw(txn, inode) for inode in inodes.everything(txn, only)]
 
     def _policy_changed(self, why: str, by: Subject) -> None:
@@ -104,7 +103,7 @@ class App:
             if label is not None:
                 stored[xattr] = label
         root = self.mdt.blank(ROOT, ROOT_MODE, 0, 0)
-        return replace(root, labels=stored)
+        return root._replace(labels=stored)
 
     def _canonical(self, context: str) -> bytes:
         server = self._node.policy.server
@@ -115,7 +114,7 @@ class App:
             raise OSError(errno.EINVAL, f"root_context {context!r} is none under the policy: {error}") from None
 
     def _record_root(self) -> None:
-        root = self.mdt.inode(Txn(self.mdt.store.db), ROOT)
+        root = self.mdt.inode(self.mdt.store.view(), ROOT)
         batch = self._node.recorder.batch()
         for xattr in root.labels:
             labels.record(self._node, batch, root, xattr, None, "root", self.mdt.store.last_committed, name=b"/")

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from host.store import Txn
 from mds import inodes
 from mds.flocks import Owner
 from mds.handles import Handle
@@ -76,7 +75,7 @@ class Clients:
         mdt = self._mdt
         mdt.handles.close(handle)
         mdt.leases.drop(handle.fid, handle.id)
-        inode = inodes.get(Txn(mdt.store.db), handle.fid)
+        inode = inodes.get(mdt.store.view(), handle.fid)
         if inode is not None and inode.nlink == 0:
             with mdt.store.op(None) as txn:
                 mdt.last_name_gone(txn, inode)

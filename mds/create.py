@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
@@ -60,7 +60,7 @@ def born(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish, directory: Ob
     computed = call.lsm.labels("inode_init_security", directory, new)
     stored = {xattr: computed[module].encode() for xattr, module in mdt.modules.items() if module in computed}
     _check_claim(call, wish.claim, stored)
-    return replace(_shaped(mdt, txn, call, named.parent, wish), labels=stored)
+    return _shaped(mdt, txn, call, named.parent, wish)._replace(labels=stored)
 
 
 def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
@@ -93,7 +93,7 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
         inodes.set_xattr(txn, inode.fid, acl.DEFAULT, default)
     kept = acl.encode(listed) if listed and not acl.is_mode(listed) else b""
     flags = parent.flags & (inodes.FLAGS_INHERITED if inode.is_file or inode.is_dir else inodes.FLAGS_OF_ALL)
-    return replace(inode, flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
+    return inode._replace(flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
 
 
 def _may_setgid(call: Call, gid: int) -> bool:
@@ -103,7 +103,7 @@ def _may_setgid(call: Call, gid: int) -> bool:
 def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:
     call.fid = inode.fid
     if not named.name:
-        inodes.insert(txn, replace(inode, nlink=0))
+        inodes.insert(txn, inode._replace(nlink=0))
         return
     inodes.insert(txn, inode)
     entries.add(txn, named.parent.fid, named.name, inode.fid)

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from host.store import Txn, fid_bytes, fid_from
 from lsm import Fid
 
+# include/uapi/linux/limits.h, NAME_MAX
+NAME_BYTES_MAX = 255
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     parent BLOB, name BLOB, cookie INTEGER, child BLOB, PRIMARY KEY (parent, name)
@@ -26,6 +29,12 @@ class Dirent(NamedTuple):
 
 def find(txn: Txn, parent: Fid, name: bytes) -> Fid | None:
     """What `name` in `parent` stands for."""
+    if len(name) > NAME_BYTES_MAX:
+        return None
+    return txn.remembered((parent, name), lambda: _found(txn, parent, name))
+
+
+def _found(txn: Txn, parent: Fid, name: bytes) -> Fid | None:
     row = txn.read("SELECT child FROM entries WHERE parent = ? AND name = ?", fid_bytes(parent), name).fetchone()
     return fid_from(row[0]) if row else None
 
@@ -35,15 +44,18 @@ def add(txn: Txn, parent: Fid, name: bytes, child: Fid) -> None:
     row = txn.read("SELECT value FROM meta WHERE key = 'next_cookie'").fetchone()
     cookie = int(row[0]) if row else 1
     txn.write("INSERT OR REPLACE INTO meta VALUES ('next_cookie', ?)", cookie + 1)
+    txn.forget((parent, name))
     txn.write("INSERT INTO entries VALUES (?, ?, ?, ?)", fid_bytes(parent), name, cookie, fid_bytes(child))
 
 
 def replace(txn: Txn, parent: Fid, name: bytes, child: Fid) -> None:
     """A name that is there stands for something else now; its cookie stays."""
+    txn.forget((parent, name))
     txn.write("UPDATE entries SET child = ? WHERE parent = ? AND name = ?", fid_bytes(child), fid_bytes(parent), name)
 
 
 def remove(txn: Txn, parent: Fid, name: bytes) -> None:
+    txn.forget((parent, name))
     txn.write("DELETE FROM entries WHERE parent = ? AND name = ?", fid_bytes(parent), name)
 
 

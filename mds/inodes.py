@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from host.store import Param, Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
@@ -30,8 +31,7 @@ CREATE TABLE IF NOT EXISTS xattrs (fid BLOB, name TEXT, value BLOB, PRIMARY KEY 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(NamedTuple):
     """One inode. `labels`: security.* xattr -> value as stored. Times are ns of wall time.
 
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
@@ -61,7 +61,7 @@ class Inode:
     mode_at_ns: int = 0
     caps_at_ns: int = 0
     acl: bytes = b""
-    labels: Mapping[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, bytes] = MappingProxyType({})
 
     @property
     def is_dir(self) -> bool:

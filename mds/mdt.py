@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from host.node import Node
 from host.store import Store, Txn
@@ -15,6 +15,7 @@ from labelproof.v1 import mds_pb2
 from lsm import Fid, Obj, vfs
 from mds import entries, inodes, reaper, relabels
 from mds.clients import Clients
+from mds.entries import NAME_BYTES_MAX
 from mds.flocks import Flocks
 from mds.handles import Handle, Handles
 from mds.inodes import FS_NOATIME_FL, Inode
@@ -30,7 +31,6 @@ SEQ_FIRST = 0x200000400
 OID_MAX = (1 << 32) - 1
 # As /tmp: whoever the policy lets may add names, and only their owners may remove them.
 ROOT_MODE = stat.S_IFDIR | 0o1777
-NAME_BYTES_MAX = 255
 DAY_NS = 24 * 3600 * 10**9
 
 SCHEMA = inodes.SCHEMA + entries.SCHEMA + reaper.SCHEMA + relabels.SCHEMA
@@ -152,14 +152,14 @@ class Mdt:
     def held(self, call: Call, inode: Inode, handle: Handle) -> Obj:
         """What is open there, with the labels of who opened it, if that is not just who asks."""
         obj = self.obj(inode)
-        return obj if handle.opener.digest == call.subject.digest else replace(obj, opener=handle.opener.labels)
+        return obj if handle.opener.digest == call.subject.digest else obj._replace(opener=handle.opener.labels)
 
     def ticket(self, call: Call, fid: Fid) -> bytes:
         return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.seqno)
 
     def peeked(self, call: Call, places: Sequence[mds_pb2.Place | mds_pb2.Name | Fid]) -> list[Fid]:
         """What the places stand for now, looked up without a check; of a name its directory too."""
-        txn = Txn(self.store.db)
+        txn = self.store.view()
         return [fid for place in places for fid in self._peeked(txn, call, place)]
 
     def _peeked(self, txn: Txn, call: Call, place: mds_pb2.Place | mds_pb2.Name | Fid) -> list[Fid]:
@@ -205,7 +205,7 @@ class Mdt:
         )
         if not inode.is_file:
             return inode
-        return replace(inode, stripe_size=self.node.config.stripe_size, osts=self.node.peers("oss"))
+        return inode._replace(stripe_size=self.node.config.stripe_size, osts=self.node.peers("oss"))
 
     def touch(self, txn: Txn, inode: Inode, **columns: object) -> None:
         """A directory whose entries changed, or an inode: mtime and ctime are now."""
@@ -226,7 +226,7 @@ class Mdt:
         left = 0 if inode.is_dir else inode.nlink - 1
         inodes.update(txn, inode.fid, nlink=left, ctime_ns=self.now())
         if left == 0:
-            self.last_name_gone(txn, replace(inode, nlink=0))
+            self.last_name_gone(txn, inode._replace(nlink=0))
 
     def last_name_gone(self, txn: Txn, inode: Inode) -> None:
         if not self.handles.is_open(inode.fid):

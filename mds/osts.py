@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from host import stripes
@@ -40,8 +39,8 @@ class Glimpsed(NamedTuple):
         later = self.changed_ns > inode.mtime_at_ns
         outsider = self.outsider_ns > inode.mode_at_ns
         killed = privs.written(inode.mode, outsider=outsider) if self.unprivileged_ns > inode.mode_at_ns else 0
-        return replace(
-            inode, size=self.size, mtime_ns=self.changed_ns if later else inode.mtime_ns,
+        return inode._replace(
+            size=self.size, mtime_ns=self.changed_ns if later else inode.mtime_ns,
             ctime_ns=max(inode.ctime_ns, self.changed_ns), mode=inode.mode & ~killed,
         )  # fmt: skip
 

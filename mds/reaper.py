@@ -79,7 +79,7 @@ class Reaper:
 
     async def _destroy(self, fid: Fid) -> None:
         await self._store.settled()
-        inode = inodes.get(Txn(self._store.db), fid)
+        inode = inodes.get(self._store.view(), fid)
         if inode is not None and inode.objects:
             await self._osts.destroy(inode)
         with self._store.op(None) as txn:
@@ -87,5 +87,5 @@ class Reaper:
             txn.write("DELETE FROM orphans WHERE fid = ?", fid_bytes(fid))
 
     def _orphans(self) -> list[Fid]:
-        rows = Txn(self._store.db).read("SELECT fid FROM orphans ORDER BY fid")
+        rows = self._store.view().read("SELECT fid FROM orphans ORDER BY fid")
         return [fid_from(row[0]) for row in rows]

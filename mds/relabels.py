@@ -7,7 +7,6 @@ the one that they were told.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import NamedTuple
 
 from host.node import Node
@@ -55,7 +54,7 @@ def pending(txn: Txn) -> list[Relabel]:
 
 def labelled(inode: Inode, relabel: Relabel) -> Inode:
     """The inode as it will be."""
-    return replace(inode, labels={**inode.labels, relabel.name: relabel.new}, label_version=relabel.version)
+    return inode._replace(labels={**inode.labels, relabel.name: relabel.new}, label_version=relabel.version)
 
 
 class Relabels:
@@ -69,9 +68,9 @@ class Relabels:
     async def push(self, inode: Inode, relabel: Relabel, call: Call | None, behalf: Subject | None) -> None:
         """Tells every OST of the file its new label; the first refusal or failure is raised when all have answered."""
         # As it is: an object that is not there yet is judged as the file, from its old label to the new one.
-        known = replace(inode, label_version=relabel.version - 1)
+        known = inode._replace(label_version=relabel.version - 1)
         if relabel.old is not None:
-            known = replace(known, labels={**inode.labels, relabel.name: relabel.old})
+            known = known._replace(labels={**inode.labels, relabel.name: relabel.old})
         entry = inodes.entry(known, self._node.framework.kept)
         label = context_pb2.Label(name=relabel.name, value=relabel.new)
         await self._osts.set_label(inode, entry, label, relabel.version, call, behalf)
@@ -95,13 +94,13 @@ class Relabels:
 
     async def undo_left(self) -> bool:
         """Undoes what a crash left; whether nothing is left. A relabel that is still under way is waited for."""
-        done = [await self._undo_if_left(relabel.fid) for relabel in pending(Txn(self._store.db))]
+        done = [await self._undo_if_left(relabel.fid) for relabel in pending(self._store.view())]
         return all(done)
 
     async def settled(self, fid: Fid) -> bool:
         """Undoes what an earlier relabel of the file has left, if any, under the file's lock; whether nothing is left.
         Before that no other may begin: it would come with a version that the OSTs know as another label's."""
-        left = next((relabel for relabel in pending(Txn(self._store.db)) if relabel.fid == fid), None)
+        left = next((relabel for relabel in pending(self._store.view()) if relabel.fid == fid), None)
         return left is None or await self.undo(left)
 
     async def _undo_if_left(self, fid: Fid) -> bool:
@@ -123,4 +122,4 @@ class Relabels:
         with self._store.op(None) as txn:
             end(txn, relabel.fid)
         await self._store.settled()
-        return inode and replace(inode, label_version=back.version)
+        return inode and inode._replace(label_version=back.version)

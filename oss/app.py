@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from google.protobuf.descriptor import ServiceDescriptor
 
 from host.node import Node
-from host.store import Store, Txn
+from host.store import Store
 from labelproof.v1 import admin_pb2, context_pb2, oss_pb2
 from lsm import Fid, Subject
 from oss import objects
@@ -49,7 +49,7 @@ class App:
         node = self._node
         files = Files(node.config.data_dir / "objects")
         store = Store(node.config.data_dir / "ost.db", node.name, objects.SCHEMA, node.recorder, self.replies)
-        files.keep_only((o.fid, o.stripe) for o in objects.everything(Txn(store.db)))
+        files.keep_only((o.fid, o.stripe) for o in objects.everything(store.view(raw=True)))
         self._ost = Ost(node, store, files)
 
     async def joined(self) -> None:
@@ -69,7 +69,7 @@ class App:
 
     def collect(self, only: Collection[Fid] = ()) -> Iterable[admin_pb2.RawObject]:
         """Every object with its labels as stored; or those of `only` these files."""
-        return [self._raw(o) for o in objects.everything(Txn(self.ost.store.db), only)]
+        return [self._raw(o) for o in objects.everything(self.ost.store.view(raw=True), only)]
 
     def _policy_changed(self, why: str, by: Subject) -> None:
         if self._ost is not None:

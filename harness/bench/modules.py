@@ -10,7 +10,6 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from harness import profile
@@ -71,7 +70,7 @@ def _operations(mediator: Mediator) -> dict[str, list[tuple[str, dict[str, Any]]
     """Each operation as the steps of lsm.vfs that its rpcs ask."""
     who = profile.of(POLICY)
     fs = Obj("fs", "filesystem", name=FSTYPE)
-    fs = replace(fs, labels=mediator.labels("sb_set_mnt_opts", fs))
+    fs = fs._replace(labels=mediator.labels("sb_set_mnt_opts", fs))
     root = Obj("parent", "dir", {"selinux": who.root}, mode=stat.S_IFDIR | 0o1777)
     home = Obj("parent", "dir", {"selinux": who.directories["inherit"]}, 1, 1000, 1000, stat.S_IFDIR | 0o755)
     file = Obj("object", "file", {"selinux": who.directories["inherit"]}, 1, 1000, 1000, stat.S_IFREG | 0o644)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.clusters import Cluster
@@ -41,4 +41,4 @@ class Forgetting(seams.Bent):
     __slots__ = ()
 
     def check(self, hook: str, *args: object) -> None:
-        super().check(hook, *(replace(each, opener=None) if isinstance(each, Obj) else each for each in args))
+        super().check(hook, *(each._replace(opener=None) if isinstance(each, Obj) else each for each in args))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.clusters import Cluster
@@ -42,4 +42,4 @@ class Noisy(seams.Bent):
 
     def settle(self, decision: Decision) -> None:
         loud = decision.module == "selinux" and bool(decision.denied)
-        super().settle(replace(decision, audited=True) if loud else decision)
+        super().settle(decision._replace(audited=True) if loud else decision)

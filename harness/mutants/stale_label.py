@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.clusters import Cluster
@@ -52,4 +52,4 @@ class Remembering(seams.Bent):
     def _remembered(self, value: object) -> object:
         if not isinstance(value, Obj) or value.fid is None:
             return value
-        return replace(value, labels=self._seen.setdefault(value.fid, value.labels))
+        return value._replace(labels=self._seen.setdefault(value.fid, value.labels))

@@ -6,7 +6,6 @@ import asyncio
 import errno
 from typing import Protocol
 
-from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Fid
 from mds import inodes, privs
@@ -47,7 +46,7 @@ class Base:
         """Learns from the OSTs what writes have taken from a file that is being written, before its mode or its file
         capabilities are told or built upon; only where there is something to take is anybody asked."""
         for fid in self._mdt.peeked(call, [place]):
-            txn = Txn(self._mdt.store.db)
+            txn = self._mdt.store.view()
             inode = inodes.get(txn, fid)
             if inode is None or not privs.at_stake(txn, inode):
                 continue

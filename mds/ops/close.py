@@ -40,7 +40,7 @@ class Close(Base):
         """Size and times when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
         if not handle.writes or self._mdt.handles.writers(handle.fid):
             return None
-        inode = inodes.get(Txn(self._mdt.store.db), handle.fid)
+        inode = inodes.get(self._mdt.store.view(), handle.fid)
         if inode is None or not inode.is_file or inode.nlink == 0:
             return None
         try:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
@@ -14,9 +14,10 @@ from lsm import Denied, dac, vfs
 from lsm.hooks import Opened
 from mds import inodes, privs
 from mds.create import PERMISSIONS, Wish, create, may_create, record_created
+from mds.entries import NAME_BYTES_MAX
 from mds.handles import Handle
 from mds.inodes import Inode
-from mds.mdt import NAME_BYTES_MAX, Named, existing
+from mds.mdt import Named, existing
 from mds.ops.base import Base, Leased
 from rpc import Call, fid_message
 from rpc.context import task_digest
@@ -131,7 +132,7 @@ class Open(Base):
         claim = req.claim if req.HasField("claim") else None
         wish = Wish("tmpfile", 0o100000 | req.mode & PERMISSIONS, req.umask, claim)
         nowhere = Named(directory, b"", None)
-        inode = replace(create(self._mdt, txn, call, nowhere, wish), nlink=0)
+        inode = create(self._mdt, txn, call, nowhere, wish)._replace(nlink=0)
         mask = dac.file_mask(req.flags)
         vfs.run("open_new", call.lsm, object=self._mdt.obj(inode), mask=mask)
         inode, handle = self._opened(txn, call, inode, mask)
@@ -205,7 +206,7 @@ class Open(Base):
         txn.undo(lambda: self._mdt.handles.close(handle))
         if handle.writes and inode.is_file and inode.size_valid:
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
-            inode = replace(inode, size_valid=False, objects=True)
+            inode = inode._replace(size_valid=False, objects=True)
         call.fid = inode.fid
         return inode, handle
 
@@ -254,7 +255,7 @@ class Open(Base):
             for xattr, module in self._mdt.modules.items()
             if (value := then.get(module)) is not None
         }
-        return replace(inode, labels=labels, label_version=opened.version)
+        return inode._replace(labels=labels, label_version=opened.version)
 
 
 def _checked_flags(req: mds_pb2.OpenRequest) -> mds_pb2.OpenRequest:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from host.stripes import BLOCK_BYTES, OBJECT_BYTES_MAX
 from labelproof.v1 import mds_pb2
 from lsm import vfs
-from mds.mdt import NAME_BYTES_MAX, ROOT
+from mds.entries import NAME_BYTES_MAX
+from mds.mdt import ROOT
 from mds.ops.base import Base
 from rpc import Call
 

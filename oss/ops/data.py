@@ -143,7 +143,7 @@ class Data(Base):
         o, stored = self._ost.object_or(txn, wanted)
         obj, opener = o.obj(self._ost.modules), self._ost.node.seal.opener(call, token)
         opened = Opened(token.entry.label_version, token.policy_seqno, wanted.obj(self._ost.modules).labels)
-        held = obj if opener is None else replace(obj, opener=opener)
+        held = obj if opener is None else obj._replace(opener=opener)
         vfs.run("file", call.lsm, object=held, mask=mask, opened=opened)
         return o, stored
 

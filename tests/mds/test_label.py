@@ -6,7 +6,6 @@ import errno
 import pytest
 
 import rpc
-from host.store import Txn
 from labelproof.v1 import mds_pb2
 from mds import relabels
 
@@ -47,7 +46,7 @@ def test_a_relabel_reaches_every_object(run):
         assert reply.label_version == 2
         assert [(e["why"], e["version"]) for e in world.events("mds0", "label")][-1] == ("set", 2)
         assert [(e["why"], e["version"]) for e in world.events("oss1", "label")][-1] == ("relabel", 2)
-        assert relabels.pending(Txn(world.mdt.store.db)) == []
+        assert relabels.pending(world.mdt.store.view()) == []
 
     run(scenario)
 

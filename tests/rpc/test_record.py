@@ -2,7 +2,6 @@
 
 import errno
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -116,7 +115,7 @@ def test_what_a_server_asks_again_says_so(recorder, writes, vantage, again) -> N
     """From a position on, and of an open file anyway: a server's vantage is recheck."""
     plain = lsm.Decision("inode_setattr", "selinux", ("write",), (), "a_t", "b_t", "file", True)
     batch = recorder.batch()
-    batch.decisions([plain, replace(plain, hook="file_permission")], rpc="c0:1", op="op1", vantage=vantage)
+    batch.decisions([plain, plain._replace(hook="file_permission")], rpc="c0:1", op="op1", vantage=vantage)
     batch.decisions([plain, plain], rpc="c0:1", op="op1", vantage=vantage, rechecked=1)
     batch.flush()
 

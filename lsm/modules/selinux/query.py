@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 
 from lsm.avc import Avc
 from lsm.modules.capability import NAMES, has
@@ -46,18 +45,18 @@ class Queries:
     def ioctl(self, subject: Subject, obj: Obj, number: int) -> Decision:
         """The base permission, and what the policy's extended rules make of it (avc_has_extended_perms)."""
         ssid, tsid, server = self.sid(subject), self.object_sid(obj), self._server
-        base = replace(self.decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES), ioctlcmd=number)
+        base = self.decide(ssid, tsid, obj, ("ioctl",), "", errno.EACCES)._replace(ioctlcmd=number)
         extended = server.xperm(ssid, tsid, obj.tclass, "ioctl", number)
         if not extended.defined:
             return base
         if base.denied or extended.allowed:
             told = base.audited and (not extended.dontaudit if base.denied else extended.auditallow)
-            return replace(base, audited=told)
+            return base._replace(audited=told)
         av = self._avc.lookup(ssid, tsid, obj.tclass)
         permissive = av.permissive or not server.enforcing
         audited = bool(av.auditdeny & self._requested(obj.tclass, ("ioctl",))[1]) and not extended.dontaudit
-        return replace(
-            base, denied=("ioctl",), allowed=permissive, permissive=permissive, reason="te", audited=audited,
+        return base._replace(
+            denied=("ioctl",), allowed=permissive, permissive=permissive, reason="te", audited=audited,
             told=("ioctl",) if audited else (),
         )  # fmt: skip
 

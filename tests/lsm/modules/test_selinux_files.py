@@ -1,6 +1,5 @@
 """Open files and access(2) in the SELinux module: commands, silence, raw labels."""
 
-from dataclasses import replace
 
 import pytest
 
@@ -137,10 +136,10 @@ def test_what_another_context_opened_has_to_be_usable_first(mediator, hook) -> N
     """fd {use} comes before what is asked of the file; whoever opened it himself is not asked (file_has_perm)."""
     args, asked = HELD[hook]
     module, own = mediator.framework.module("selinux"), thing("o")
-    foreign = replace(own, opener={"selinux": "u:object_r:quiet"})
+    foreign = own._replace(opener={"selinux": "u:object_r:quiet"})
 
     found = list(getattr(module, hook)(mediator.subject, foreign, *args))
-    mine = list(getattr(module, hook)(mediator.subject, replace(own, opener={"selinux": "u:r:t"}), *args))
+    mine = list(getattr(module, hook)(mediator.subject, own._replace(opener={"selinux": "u:r:t"}), *args))
 
     assert [" ".join([decision.tclass, *decision.requested]) for decision in found] == asked
     assert {d.role for d in found if d.tclass == "fd"} == {"opener"}
@@ -151,14 +150,14 @@ def test_what_another_context_opened_has_to_be_usable_first(mediator, hook) -> N
 @pytest.mark.parametrize("cmd", [15, 16, 1024, 1025])
 def test_some_commands_do_not_even_ask_for_the_descriptor(mediator, cmd) -> None:
     """F_SETOWN_EX, F_GETOWN_EX and leases are unknown to selinux_file_fcntl."""
-    foreign = replace(thing("o"), opener={"selinux": "u:object_r:quiet"})
+    foreign = thing("o")._replace(opener={"selinux": "u:object_r:quiet"})
 
     assert list(mediator.framework.module("selinux").file_fcntl(mediator.subject, foreign, cmd, False)) == []
 
 
 def test_an_opener_without_a_label_is_not_taken_for_oneself(mediator) -> None:
     """It fails closed: what has no label counts as the initial SID `file`."""
-    foreign = replace(thing("o"), opener={})
+    foreign = thing("o")._replace(opener={})
 
     (first, *_) = mediator.framework.module("selinux").file_lock(mediator.subject, foreign, 0)
 

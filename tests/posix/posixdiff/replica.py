@@ -17,7 +17,7 @@ from harness.clusters import RUNTIMES
 from harness.spec import ClusterSpec
 from harness.tasks import Fd, Task
 from host import stripes
-from host.store import Txn, fid_bytes, fid_from
+from host.store import fid_bytes, fid_from
 from mds import filecaps, inodes
 from mds.inodes import Inode
 from mds.mdt import ROOT
@@ -201,7 +201,7 @@ class Replica:
         return list(self.mdt.store.db.execute(sql))
 
     def _seen(self, rows: tuple[tuple[Any, ...], ...]) -> Seen:
-        txn = Txn(self.mdt.store.db)
+        txn = self.mdt.store.view(raw=True)
         inode = inodes.get(txn, fid_from(rows[0][0]))
         assert inode is not None
         content = b""
