@@ -97,6 +97,8 @@ class Call:
     # From which decision on all is asked once more.
     rechecked: int | None = None
     finding: str | None = None
+    # What `verify` last found in order: the case, and how much had fired.
+    held: tuple[str | None, bool, int] | None = None
     # Fills the reply's receipt and makes its row for the store; set by the binding.
     settle: Callable[[Call, Message], Row] | None = None
 
@@ -132,7 +134,12 @@ class Call:
         Stores call it before a step commits. Raises MediationError (EACCES, definite) with the finding, which is
         also recorded with the reply.
         """
+        held = self.case, self.walk, self.lsm.fired.total()
+        if held == self.held:
+            return
         finding = self.declared.finding(self.case, self.walk, self.lsm.fired)
-        if finding is not None:
+        if finding is None:
+            self.held = held
+        else:
             self.finding = f"{self.method} {finding}"
             raise MediationError(self.finding)

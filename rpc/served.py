@@ -136,7 +136,7 @@ class Served:
             subject = door.subject(self.peer, data)
         behalf = door.behalf(self.peer, entry.on_behalf_of) if entry.on_behalf_of else None
         request = context.parsed(self.method.request, body, f"request of {self.method.name}")
-        self.place = self.method.place(request)
+        self.place = self.method.place(request) if self.site.recorder.on else None
         door.check_changes(self.peer, self.method.name, request, self.method.mutating)
         own = Mediator(door.framework, subject)
         call = Call(

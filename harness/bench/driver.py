@@ -143,11 +143,11 @@ class Driver:
         return work.OPERATIONS[operation], system, self._grounds[task]
 
     def _system(self, call: Call, task: str) -> System:
-        """The system calls of a task, each as a call of its own at the agent."""
+        """The system calls of a task, one after the other, each as if it were a call of its own at the agent."""
+        own = replace(call)
 
         async def run(name: str, **args: Any) -> Any:
-            lsm = Mediator(call.framework, call.subject)
-            own = replace(call, lsm=lsm, batch=self._node.recorder.batch())
+            own.lsm, own.batch = Mediator(call.framework, call.subject), self._node.recorder.batch()
             return await self._agent.act(own, task, "/", name, args)
 
         return run

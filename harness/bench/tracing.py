@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.message import Message
 
 from host.node import Environment, Node, PeerAddress
-from rpc import Caller, Channel, Clock
+from rpc import Channel, Clock
 
 
 class Waves:
@@ -46,11 +46,11 @@ class Waves:
 
 
 class Tracing:
-    """A node's environment (host.node.Environment) whose channels can be listened to."""
+    """A node's environment (host.node.Environment) whose channels can be listened to; while nobody does it is free."""
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._waves: Waves | None = None
+        self._channels: list[Channel] = []
 
     @property
     def clock(self) -> Clock:
@@ -60,45 +60,32 @@ class Tracing:
         return self._env.rng(name)
 
     def connect(self, node: Node, peer: PeerAddress) -> Channel:
-        return _Traced(self, self._env.connect(node, peer))
+        self._channels.append(self._env.connect(node, peer))
+        return self._channels[-1]
 
     @contextmanager
     def waves(self) -> Iterator[Waves]:
         """The rpcs sent meanwhile."""
-        self._waves = Waves()
+        waves = Waves()
+        for channel in self._channels:
+            channel.__dict__["call"] = _listening(waves, channel.call)
         try:
-            yield self._waves
+            yield waves
         finally:
-            self._waves = None
+            for channel in self._channels:
+                del channel.__dict__["call"]
 
-    async def told(self, channel: Channel, method: str, request: Message, options: dict[str, Any]) -> Any:
-        """One rpc, listened to if somebody wants to know."""
-        waves = self._waves
-        if waves is None:
-            return await channel.call(method, request, **options)
+
+def _listening(waves: Waves, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Channel.call, with the sizes of each message told."""
+
+    async def told(method: str, request: Message, **options: Any) -> Any:
         wave = waves.begin()
         try:
-            reply = await channel.call(method, request, **options)
+            reply = await call(method, request, **options)
             wave.append((request.ByteSize(), reply.ByteSize()))
         finally:
             waves.end()
         return reply
 
-
-class _Traced:
-    """See rpc.Channel."""
-
-    def __init__(self, tracing: Tracing, channel: Channel) -> None:
-        self.peer = channel.peer
-        self._tracing = tracing
-        self._channel = channel
-
-    async def call(
-        self, method: str, request: Message, *, caller: Caller, timeout_s: float | None = None, xid: int = 0,
-        retry: int = 0,
-    ) -> Any:  # fmt: skip
-        options = {"caller": caller, "timeout_s": timeout_s, "xid": xid, "retry": retry}
-        return await self._tracing.told(self._channel, method, request, options)
-
-    async def close(self) -> None:
-        await self._channel.close()
+    return told

@@ -11,6 +11,9 @@ from lsm.modules.selinux.sidtab import SidTable
 from lsm.modules.selinux.transition import ActiveTypeRules, NewContext, Specified
 from lsm.modules.selinux.xperm import XpermDecision
 
+# A rule's kind, source, target and class, and the name if there are rules about it.
+Asked = tuple[Specified, int, int, str, str | None]
+
 
 class SecurityServer:
     """One node's security server. Policies are shared, SIDs and booleans are its own.
@@ -135,10 +138,22 @@ class SecurityServer:
         active_types = ActiveTypeRules.under(policy.conditionals, booleans)
         self._policy, self._booleans, self._seqno = policy, booleans, seqno
         self._active, self._active_types = active, active_types
+        # The SIDs computed under these rules, and the names that any rule tells from others.
+        self._computed: dict[Asked, int] = {}
+        self._names = {name for *_, name in policy.type_rules.named}
 
     def _compute_sid(self, specified: Specified, ssid: int, tsid: int, tclass: str, name: str | None = None) -> int:
+        computed, key = self._computed, (specified, ssid, tsid, tclass, name if name in self._names else None)
+        found = computed.get(key)
+        return self._computed_sid(computed, key, name) if found is None else found
+
+    def _computed_sid(self, computed: dict[Asked, int], key: Asked, name: str | None) -> int:
+        specified, ssid, tsid, tclass, _ = key
         new = self._new_context(specified, ssid, tsid, tclass, name).context
-        if self.enforcing and not valid(self._policy, new):
+        if valid(self._policy, new):
+            sid = computed[key] = self._sids.intern(new)
+            return sid
+        if self.enforcing:
             text = f"{new.user}:{new.role}:{new.type}"
             raise ContextError(f"the context computed for a new {tclass} is not valid: {text} and its range")
         return self._sids.intern(new)

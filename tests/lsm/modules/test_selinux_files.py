@@ -1,6 +1,5 @@
 """Open files and access(2) in the SELinux module: commands, silence, raw labels."""
 
-
 import pytest
 
 from lsm.framework import Framework, Mediator
