@@ -33,11 +33,24 @@ _SIGNED = Range(-(1 << 63), (1 << 63) - 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """What a parameter takes: how its value is converted, and within which bounds; `optional`: nothing, too."""
+
+    convert: Callable[[str, Any, Any], Any]
+    bounds: Any
+    optional: bool
+
+    def fit(self, name: str, value: Any) -> Any:
+        """`value` as the parameter `name` wants it; OSError(EINVAL)."""
+        return None if value is None and self.optional else self.convert(name, value, self.bounds)
+
+
+@dataclass(frozen=True, slots=True)
 class Syscall:
     """One operation with its parameters, ready to be called with what came over the wire."""
 
     function: Callable[..., Awaitable[Any]]
-    params: Mapping[str, Any]
+    params: Mapping[str, Kind]
     required: frozenset[str]
 
     @classmethod
@@ -46,25 +59,24 @@ class Syscall:
         hints = typing.get_type_hints(function, include_extras=True)
         listed = list(inspect.signature(function).parameters.values())[1:]
         required = frozenset(p.name for p in listed if p.default is p.empty)
-        return cls(function, {p.name: hints[p.name] for p in listed}, required)
+        return cls(function, {p.name: _declared(hints[p.name]) for p in listed}, required)
 
     def bind(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """The keyword arguments. OSError(EINVAL) names one that is missing, not known, or of another kind."""
-        if missing := sorted(self.required - args.keys()):
-            raise _refused(missing[0], "is missing")
-        if unknown := sorted(args.keys() - self.params.keys()):
-            raise _refused(unknown[0], f"is not known; there are {', '.join(self.params)}")
-        return {name: _fit(name, value, self.params[name]) for name, value in args.items()}
+        if missing := self.required - args.keys():
+            raise _refused(min(missing), "is missing")
+        if unknown := args.keys() - self.params.keys():
+            raise _refused(min(unknown), f"is not known; there are {', '.join(self.params)}")
+        return {name: self.params[name].fit(name, value) for name, value in args.items()}
 
 
-def _fit(name: str, value: Any, hint: Any) -> Any:
-    """`value` as its annotation wants it."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        if value is None:
-            return None
+def _declared(hint: Any) -> Kind:
+    """What an annotation says."""
+    optional = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    if optional:
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
     annotated: tuple[Any, ...] = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint, None)
-    return _CONVERT[annotated[0]](name, value, annotated[1])
+    return Kind(_CONVERT[annotated[0]], annotated[1], optional)
 
 
 def _integer(name: str, value: Any, within: Range | None) -> int:

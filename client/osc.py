@@ -135,6 +135,8 @@ class Osc:
         self, runs: Sequence[Run], send: Callable[[Run], Coroutine[Any, Any, Any]]
     ) -> list[tuple[Run, Any]]:
         """Every run with its reply. All end before the first failure is told, so that none goes on unseen."""
+        if len(runs) == 1:
+            return [(runs[0], await send(runs[0]))]
         answers = await asyncio.gather(*(send(run) for run in runs), return_exceptions=True)
         failed = [a for a in answers if isinstance(a, BaseException)]
         if failed:

@@ -67,6 +67,8 @@ class Node:
             config.cluster, self.policy.framework_or_capability, sepol=lambda: self.policy.sepol, ready=self._unready
         )
         self._peers: dict[str, PeerAddress] = {}
+        # Their names, sorted, by role.
+        self._by_role: dict[str, tuple[str, ...]] = {}
         self._channels: dict[str, Channel] = {}
         self._subject: Subject | None = None
         self.policy.on_change(self._policy_changed)
@@ -114,10 +116,13 @@ class Node:
             if self._peers.get(peer.node) != peer:
                 self._channels.pop(peer.node, None)
             self._peers[peer.node] = peer
+        roles = {peer.role for peer in self._peers.values()}
+        known = self._peers.values()
+        self._by_role = {role: tuple(sorted(p.node for p in known if p.role == role)) for role in roles}
 
     def peers(self, role: str) -> tuple[str, ...]:
         """The names of the peers with that role, sorted."""
-        return tuple(sorted(p.node for p in self._peers.values() if p.role == role))
+        return self._by_role.get(role, ())
 
     def channel(self, node: str) -> Channel:
         """The channel to a peer; OSError(ENOTCONN) names one whose address is not known."""

@@ -91,7 +91,11 @@ class Mediator:
         self.settle(refusal)
 
     def _fire(self, hook: str, args: Sequence[object]) -> Obj | None:
-        about = next((a for a in args if isinstance(a, Obj)), None)
+        about = None
+        for each in args:
+            if isinstance(each, Obj):
+                about = each
+                break
         self.fired[hook, about.role if about else "subject", about.fid if about else None] += 1
         return about
 
