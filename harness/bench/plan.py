@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "operations": Benchmark("operations: enforcing against capability only and a bare gRPC echo", operations.run),
     "recording": Benchmark("the history: recording on against off", recording.run),
     "avc": Benchmark("one decision: hit and miss against libsepol", avc.run),
-    "modules": Benchmark("one mediated operation, by registered modules", modules.run),
+    "modules": Benchmark("one mediated operation, by registered modules and hooks", modules.run),
     "judging": Benchmark("events judged a second, by the length of the history", judging.run),
     "boot": Benchmark("a cluster ready: containers against trivial ones, namespaces against processes", boot.run),
     "clean": Benchmark("a used cluster clean for the next test", clean.run),
