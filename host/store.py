@@ -41,6 +41,8 @@ KEPT_MAX = 10_000
 # SQLite's integers are signed; a larger xid cannot be kept, so it cannot be served.
 XID_MAX = (1 << 63) - 1
 
+_TRANSNO = "transno"
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS replies (
@@ -52,14 +54,15 @@ CREATE TABLE IF NOT EXISTS replies (
 class Txn:
     """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends.
 
-    `kept`: what was read before and still stands.
+    `kept`: what was read before and still stands. `numbers`: of each kind the next one to give.
     """
 
-    __slots__ = ("_db", "_kept", "changed", "reply", "undos")
+    __slots__ = ("_db", "_kept", "_numbers", "changed", "reply", "undos")
 
-    def __init__(self, db: sqlite3.Connection, kept: dict[Hashable, Any]) -> None:
+    def __init__(self, db: sqlite3.Connection, kept: dict[Hashable, Any], numbers: dict[str, int]) -> None:
         self._db = db
         self._kept = kept
+        self._numbers = numbers
         # Whether it wrote, and so stands in a savepoint.
         self.changed = False
         self.reply: Message | None = None
@@ -90,6 +93,12 @@ class Txn:
                 self._db.execute("BEGIN")
             self._db.execute("SAVEPOINT op")
         return self._db.execute(sql, params).rowcount
+
+    def number(self, key: str) -> int:
+        """The target's next number of a kind, from 1, for a step that writes; no other is ever told of it."""
+        given = self._numbers.get(key, 1)
+        self._numbers[key] = given + 1
+        return given
 
     def undo(self, callback: Undo) -> None:
         """To be called should the step, or later its group, be rolled back: takes back what memory holds of it."""
@@ -173,7 +182,10 @@ class Store:
         self._before: list[Callable[[], None]] = []
         with disk_errors(path):
             self.db = _connected(path, SCHEMA + schema)
-            self.transno = self.last_committed = self.meta("transno")
+            known = dict(self.db.execute("SELECT key, value FROM meta"))
+            self.transno = self.last_committed = known.pop(_TRANSNO, 0)
+            # Written with each commit: a number that was given and not committed was told to nobody.
+            self._numbers: dict[str, int] = known
             self.replies.load(Row(*row) for row in self.db.execute("SELECT * FROM replies ORDER BY client, xid"))
 
     def close(self) -> None:
@@ -181,18 +193,13 @@ class Store:
         self.flush()
         self.db.close()
 
-    def meta(self, key: str) -> int:
-        """A number of the target's own; 0 if it was never written."""
-        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return int(row[0]) if row else 0
-
     def before_commit(self, prepare: Callable[[], None]) -> None:
         """`prepare` runs before each COMMIT; its OSError fails the group."""
         self._before.append(prepare)
 
     def view(self, *, raw: bool = False) -> Txn:
         """For who only reads, outside any step; `raw`: from the tables, whatever is remembered of them."""
-        return Txn(self.db, {} if raw else self._kept)
+        return Txn(self.db, {} if raw else self._kept, self._numbers)
 
     @contextmanager
     def op(self, call: Call | None, *, verify: bool = True) -> Iterator[Txn]:
@@ -239,7 +246,8 @@ class Store:
             with disk_errors(self.path):
                 for prepare in self._before:
                     prepare()
-                self.db.execute("INSERT OR REPLACE INTO meta VALUES ('transno', ?)", (group.last,))
+                numbers = {_TRANSNO: group.last, **self._numbers}
+                self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", numbers.items())
                 self.db.execute("COMMIT")
         except OSError as error:
             self._failed(group, error)

@@ -41,9 +41,7 @@ def _found(txn: Txn, parent: Fid, name: bytes) -> Fid | None:
 
 def add(txn: Txn, parent: Fid, name: bytes, child: Fid) -> None:
     """A new name; its cookie is beyond any that was ever given, so that no reader has passed it by."""
-    row = txn.read("SELECT value FROM meta WHERE key = 'next_cookie'").fetchone()
-    cookie = int(row[0]) if row else 1
-    txn.write("INSERT OR REPLACE INTO meta VALUES ('next_cookie', ?)", cookie + 1)
+    cookie = txn.number("next_cookie")
     txn.forget((parent, name))
     txn.write("INSERT INTO entries VALUES (?, ?, ?, ?)", fid_bytes(parent), name, cookie, fid_bytes(child))
 

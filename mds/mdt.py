@@ -59,7 +59,6 @@ class Mdt:
         self.relabels = Relabels(node, store, self.osts)
         self.reaper = Reaper(store, self.osts, self.relabels)
         self.fs = Obj("fs", "filesystem")
-        self._next_oid = store.meta("next_oid") or 1
 
     # --- policy ------------------------------------------------------------------------------------------------
 
@@ -180,9 +179,7 @@ class Mdt:
 
     def allocate(self, txn: Txn) -> Fid:
         """A FID that was never given before and never will be again."""
-        number = self._next_oid
-        self._next_oid += 1
-        txn.write("INSERT OR REPLACE INTO meta VALUES ('next_oid', ?)", self._next_oid)
+        number = txn.number("next_oid")
         return Fid(SEQ_FIRST + number // (OID_MAX + 1), number % (OID_MAX + 1))
 
     def now(self) -> int:

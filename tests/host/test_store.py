@@ -204,7 +204,7 @@ def test_a_transaction_that_sqlite_ended_is_lost_as_a_whole(run, at):
     async def scenario(store, reopen):
         undone = []
         with store.op(None) as txn:
-            txn.write("INSERT OR REPLACE INTO meta VALUES ('x', 1)")
+            txn.write("INSERT OR REPLACE INTO things VALUES ('x')")
             txn.undo(lambda: undone.append("x"))
         waiting = store._group.done
         db = store.db
@@ -219,10 +219,30 @@ def test_a_transaction_that_sqlite_ended_is_lost_as_a_whole(run, at):
 
         assert caught.value.errno == errno.ENOSPC
         assert undone == ["x"]
-        assert store.meta("x") == 0
         add(store, "b")
         await store.settled()
         assert names(reopen()) == ["b"]
+
+    run(scenario)
+
+
+def test_a_number_is_given_once_to_whoever_hears_of_it(run):
+    """Over a refused step, which has none for the next one, and over a restart."""
+
+    async def scenario(store, reopen):
+        def numbered(store: Store, name: str) -> int:
+            with store.op(None) as txn:
+                txn.write("INSERT INTO things VALUES (?)", name)
+                return txn.number("next")
+
+        assert numbered(store, "a") == 1
+        with pytest.raises(sqlite3.IntegrityError):
+            numbered(store, "a")
+        assert numbered(store, "b") == 2
+        await store.settled()
+        again = reopen()
+        assert numbered(again, "c") == 3
+        await again.settled()
 
     run(scenario)
 
@@ -277,6 +297,26 @@ def test_locks_are_taken_in_fid_order_and_given_in_turn(run):
 
         assert order == ["x", "x", "y", "y", "z", "z"]
         assert not store.locks._table
+
+    run(scenario)
+
+
+def test_who_waited_for_a_lock_in_vain_leaves_nothing(run):
+    async def scenario(store, reopen):
+        async def wait() -> None:
+            async with store.locks.hold(Fid(1, 1), Fid(1, 2)):
+                raise AssertionError("the second is held")
+
+        async with store.locks.hold(Fid(1, 2)):
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                waiting.cancel()
+                await asyncio.wait([waiting])
+            assert waiting.cancelled()
+        assert store.locks._table == {}
+        async with asyncio.timeout(5), store.locks.hold(Fid(1, 1), Fid(1, 2)):
+            pass
 
     run(scenario)
 
