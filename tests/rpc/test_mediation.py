@@ -176,6 +176,25 @@ def test_a_finding_after_the_change_is_not_definite(run_memory, caller, lookup) 
     assert rpc.definite(raised.value) is False
 
 
+@pytest.mark.parametrize("after", ["undeclared", "another case"])
+def test_what_happens_after_a_step_was_verified_is_verified_too(run_memory, caller, lookup, after) -> None:
+    def act(call: rpc.Call) -> None:
+        call.takes("name")
+        call.lsm.check("inode_permission", PARENT, 1)
+        call.verify()
+        if after == "undeclared":
+            call.lsm.check("inode_getattr", PARENT)
+        else:
+            call.takes("stat")
+
+    async def test(cluster):
+        cluster.ops.act = act
+        await cluster.stub().lookup(lookup, caller)
+
+    with pytest.raises(PermissionError, match="not declared"):
+        run_memory(test)
+
+
 def test_decisions_of_both_subjects_are_told_apart(subject) -> None:
     """What is asked for the subject acted for counts with the call, and is marked."""
 
