@@ -52,9 +52,14 @@ class Agent:
         """How many tasks there are, and how many files they have open."""
         return {"tasks": len(self._tasks), "open_files": sum(map(_files, self._tasks))}
 
+    def stop(self) -> None:
+        """The node ends: no task waits for another one any more."""
+        self._devices.stop()
+
     async def _end(self, call: Call, task: Task) -> None:
-        await asyncio.gather(*(self._close(call, task, file) for file in task.fds.values()))
-        task.fds.clear()
+        # Taken away at once, so that an open that waits finds it has nothing to give back.
+        files, task.fds = list(task.fds.values()), {}
+        await asyncio.gather(*(self._close(call, task, file) for file in files))
         for mount in self._mounts.values():
             mount.cwds.pop(task.id, None)
         tasks.record(call.batch, task, "logout", call.peer.node)

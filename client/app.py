@@ -21,6 +21,7 @@ class App:
     def __init__(self, node: Node) -> None:
         self.replies = ReplyCache()
         self._agent = Agent(node)
+        node.on_stop(self._agent.stop)
 
     def services(self) -> Sequence[tuple[ServiceDescriptor, object]]:
         return [(client_pb2.DESCRIPTOR.services_by_name["Agent"], self._agent)]

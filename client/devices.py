@@ -121,6 +121,10 @@ class Devices:
         self._disks: dict[int, Ram] = {}
         self._pipes = Pipes()
 
+    def stop(self) -> None:
+        """Nobody waits for another task any more."""
+        self._pipes.stop()
+
     def opened(self, file: OpenFile, number: int) -> Device | None:
         """What is behind a node that was opened, if it is a fifo or a device of that `number`; ENXIO if there is no
         driver."""

@@ -55,6 +55,8 @@ class OpenFile:
     path: bytes | None = None
     # What a device node stands for.
     device: Device | None = None
+    # Its open waits: the descriptor is taken, and nothing yet (fs/file.c, get_unused_fd_flags).
+    waits: bool = False
 
     @property
     def opened_by(self) -> Mapping[str, str]:
@@ -112,7 +114,7 @@ class OpenFile:
 def opened(task: Task, fd: int, *, path: bool = False) -> OpenFile:
     """The task's open file; EBADF. `path`: one opened with O_PATH will do."""
     found = task.fds.get(fd)
-    if not isinstance(found, OpenFile):
+    if not isinstance(found, OpenFile) or found.waits:
         raise OSError(errno.EBADF, f"task {task.id} has no open file {fd}")
     if found.flags & os.O_PATH and not path:
         raise OSError(errno.EBADF, f"file {fd} was opened with O_PATH, which is good for its place only")

@@ -122,6 +122,7 @@ async def _serve(
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await _first(stop, over or stop)
+    server.node.stopping()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(listener.stop(), _STOP_S)
     await server.stop()

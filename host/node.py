@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,7 @@ class Node:
         self._by_role: dict[str, tuple[str, ...]] = {}
         self._channels: dict[str, Channel] = {}
         self._subject: Subject | None = None
+        self._stopping: list[Callable[[], None]] = []
         self.policy.on_change(self._policy_changed)
 
     # --- policy ------------------------------------------------------------------------------------------------
@@ -136,6 +137,15 @@ class Node:
         """The node itself as caller, in the course of `call`, acting for `behalf`."""
         op, test = (call.op, call.test) if call else ("", "")
         return Caller.of(self.subject, behalf=behalf, op=op, test=test, sepol=self.policy.sepol)
+
+    def on_stop(self, listener: Callable[[], None]) -> None:
+        """`listener()` is called as the node begins to stop, when calls are still under way."""
+        self._stopping.append(listener)
+
+    def stopping(self) -> None:
+        """The node is about to stop: who waits in it for others is to wait no longer."""
+        for listener in self._stopping:
+            listener()
 
     async def close(self) -> None:
         """Gives up the channels to the peers."""

@@ -22,7 +22,8 @@ TASKS_MAX = 10_000
 class Task:
     """One task. `context` is its subject's bytes on the wire, built once and kept until the subject changes.
 
-    `exec` is the context that it asks for what it executes next; it stays on this node.
+    `exec` is the context that it asks for what it executes next; it stays on this node. `ended`: it is logged out,
+    though a call of it may be under way.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Task:
     context: bytes
     umask: int
     exec: str | None = None
+    ended: bool = False
     fds: dict[int, Any] = field(default_factory=dict)
 
 
@@ -62,8 +64,8 @@ class Tasks:
 
     def logout(self, task: str) -> Task:
         """Forgets the task and returns it, so that its files can be closed; ESRCH."""
-        found = self.get(task)
-        del self._tasks[task]
+        found = self._tasks.pop(self.get(task).id)
+        found.ended = True
         return found
 
     def but(self, keep: Collection[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
@@ -13,6 +14,7 @@ from client.ctx import Ctx
 from client.entry import Entry, decoded
 from client.file import OpenFile, install
 from client.mdc import Place
+from client.pipes import End
 from client.walk import Last
 from labelproof.v1 import mds_pb2 as pb
 from lsm.hooks import Opened
@@ -22,7 +24,10 @@ _BESIDE_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def open(ctx: Ctx, path: Path, flags: U32 = 0, mode: U32 = 0o666) -> dict[str, Any]:
-    """open(2): {"fd", "fid", "labels", "created"}. A final link is followed, but for O_NOFOLLOW and O_CREAT|O_EXCL."""
+    """open(2): {"fd", "fid", "labels", "created"}. A final link is followed, but for O_NOFOLLOW and O_CREAT|O_EXCL.
+
+    Of a fifo it waits for the other end (client/pipes.py): EINTR when the task or the node ends meanwhile.
+    """
     if flags & os.O_PATH:
         flags &= _BESIDE_PATH
     _check_flags(flags)
@@ -156,12 +161,35 @@ def _checked_tmpfile(ctx: Ctx, directory: Entry, flags: int, mode: int) -> pb.Cl
 
 
 async def _installed(ctx: Ctx, file: OpenFile, number: int) -> int:
-    """The descriptor. Where there is none left, or no driver for a device of that `number`, the server's handle is
-    given back."""
+    """The descriptor. Where there is none left, or no driver for a device of that `number`, or nobody to wait for it
+    any more, the server's handle is given back."""
     try:
+        if ctx.task.ended:
+            raise InterruptedError(errno.EINTR, "the task is gone")
         if not file.flags & os.O_PATH:
             file.device = ctx.mount.devices.opened(file, number)
-        return install(ctx.task, file)
+        fd = install(ctx.task, file)
     except OSError:
         await ctx.send("close", file.closing(0))
         raise
+    if isinstance(file.device, End):
+        await _met(ctx, fd, file, file.device)
+    return fd
+
+
+async def _met(ctx: Ctx, fd: int, file: OpenFile, end: End) -> None:
+    """Once a fifo has its other end. A logout finds the file among the task's, and gives it up."""
+    file.waits = True
+    try:
+        await end.partner()
+    except asyncio.CancelledError:
+        # The node ends: servers let go of what it has.
+        file.closing(0)
+        ctx.task.fds.pop(fd, None)
+        raise
+    except OSError:
+        if ctx.task.fds.pop(fd, None) is not None:
+            await ctx.send("close", file.closing(0))
+        raise
+    finally:
+        file.waits = False

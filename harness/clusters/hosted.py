@@ -90,6 +90,7 @@ class Hosted:
         for name in reversed(names):
             if name in self._nodes:
                 server, listener = self._nodes.pop(name)
+                server.node.stopping()
                 await listener.stop()
                 await server.stop()
 

@@ -5,6 +5,7 @@
     lustre_selinux  what Lustre's own sanity-selinux.sh is after, without its blind spots
     lifecycle       a file from creation to end, with every server restarted between any two steps
     scenarios       the table of operations that mediation goes through
+    partners        two tasks that open a fifo
     derive          the policy that mediation runs, with a subject for each permission that may lack
     ways            every way to make an object
     creating        what create_labels does with them

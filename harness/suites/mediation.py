@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from harness import profile
-from harness.suites import derive, sites
+from harness.suites import derive, partners, sites
 from harness.suites.scenarios import DEVICES, FORMAT, LABEL, Place, Scenario, scenarios
 from harness.tasks import Task
 
@@ -33,6 +33,7 @@ POLICY_RIGHTS: dict[str, tuple[str, Manage]] = {
     "setbool": ("policy_setbool", lambda cluster, who: cluster.set_booleans({}, by=who)),
 }
 CAPS, USER = "all", 1000
+_ENDS = {"r": os.O_RDONLY, "w": os.O_WRONLY}
 
 
 @dataclass(slots=True)
@@ -163,7 +164,29 @@ def test_operation(world: World, name: str) -> None:
         assert _refusals(events, op) == [_expected(denial, world.derived)], (
             f"{denial.scenario.name} without {denial.name}"
         )
-        _proven(world, op, denial, passed[denial.scenario.name])
+        _proven(world, op, denial, passed[denial.scenario.name], denial.scenario.answers)
+
+
+@pytest.mark.parametrize(("first", "second"), [("r", "w"), ("w", "r")])
+def test_fifo(world: World, first: str, second: str) -> None:
+    """Who waits in the open of a fifo is woken by nobody who is refused the other end, and by the first who is not."""
+    waits, opens = (each for name in (first, second) for each in FAMILIES[f"open-{name}"] if each.tclass == "fifo_file")
+    for each in (waits, opens):
+        if each.name in world.derived.barred:
+            pytest.skip(world.derived.barred[each.name])
+    denials, path = world.derived.denials[opens.name], world.lay([opens])[opens.name].object
+    cast, mark = world.cast([opens]), world.cluster.mark()
+    one = partners.Open(world.cast([waits])[world.derived.denials[waits.name][0].control], path, _ENDS[first])
+    strangers = [partners.Open(cast[denial.subject], path, _ENDS[second]) for denial in denials]
+    other = partners.Open(cast[denials[0].control], path, _ENDS[second])
+
+    tried = world.cluster.run(partners.meet(world.cluster, one, strangers, other))
+
+    events = world.cluster.events(mark)
+    assert _refusals(events, one.task.last) == _refusals(events, other.task.last) == []
+    for (op, number), denial in zip(tried, denials, strict=True):
+        assert (number, _refusals(events, op)) == (_errno(denial), [_expected(denial, world.derived)]), denial.name
+        _proven(world, op, denial, other.task.last, 0)
 
 
 @pytest.mark.parametrize("right", POLICY_RIGHTS)
@@ -217,12 +240,12 @@ def _at(place: Place, fds: Fds, task: Task) -> Place:
     return replace(place, fd=fds.get(task.id))
 
 
-def _proven(world: World, op: str, denial: derive.Denial, control: str) -> None:
+def _proven(world: World, op: str, denial: derive.Denial, control: str, answer: int) -> None:
     """Notes that the same operation, with exactly that permission added, passed in the same place."""
     check = denial.check
     world.cluster.record(
         "control", denial=op, control=control, hook=check.hook, tclass=check.tclass, permission=denial.permission,
-        answer=denial.scenario.answers, changed=[],
+        answer=answer, changed=[],
     )  # fmt: skip
 
 

@@ -394,6 +394,9 @@ class Client:
 
     def rpc(self, name: str, request: Any) -> Any:
         """One call of the agent; `last` keeps what it said of itself."""
+        return self._loop.run_until_complete(self._called(name, request))
+
+    async def _called(self, name: str, request: Any) -> Any:
         subject = Subject(0, 0, comm="harness")
         batch = self.node.recorder.batch()
         self.last = Call(
@@ -401,27 +404,43 @@ class Client:
             Mediator(self.node.framework, subject), Mediation({}, "", Counter()), batch,
             self.node.clock,
         )  # fmt: skip
-        reply = self._loop.run_until_complete(getattr(self.agent, name)(self.last, request))
+        reply = await getattr(self.agent, name)(self.last, request)
         batch.flush()
         return reply
 
-    def reply(self, name: str, /, *, task: str = "t", mount: str = "/", **args: Any) -> Any:
-        from client.values import fields_to_proto
-
-        request = client_pb2.SyscallRequest(task=task, mount=mount, name=name, args=fields_to_proto(args))
-        return self.rpc("syscall", request)
+    def reply(self, name: str, /, **args: Any) -> Any:
+        return self.rpc("syscall", _syscall(name, **args))
 
     def __call__(self, name: str, /, **args: Any) -> Any:
         """The result of a syscall, or its OSError."""
-        from client.values import to_python
+        return _result(self.reply(name, **args))
 
-        reply = self.reply(name, **args)
-        if reply.errno:
-            raise OSError(reply.errno, reply.message)
-        return to_python(reply.value)
+    def begin(self, name: str, /, **args: Any) -> "asyncio.Task[Any]":
+        """A syscall that goes on as others are made; here it is done, or waits for somebody."""
+        begun = self._loop.create_task(self._called("syscall", _syscall(name, **args)))
+        self._loop.run_until_complete(asyncio.wait([begun], timeout=0.01))
+        return begun
+
+    def ended(self, begun: "asyncio.Task[Any]") -> Any:
+        """The result of a syscall that began before, or its OSError."""
+        return _result(self._loop.run_until_complete(asyncio.wait_for(begun, 5)))
 
     def close(self) -> None:
         self._loop.close()
+
+
+def _syscall(name: str, /, *, task: str = "t", mount: str = "/", **args: Any) -> client_pb2.SyscallRequest:
+    from client.values import fields_to_proto
+
+    return client_pb2.SyscallRequest(task=task, mount=mount, name=name, args=fields_to_proto(args))
+
+
+def _result(reply: client_pb2.SyscallReply) -> Any:
+    from client.values import to_python
+
+    if reply.errno:
+        raise OSError(reply.errno, reply.message)
+    return to_python(reply.value)
 
 
 @pytest.fixture

@@ -229,3 +229,13 @@ def test_versions_are_those_installed() -> None:
         "labelproof": metadata.version("labelproof"), "python": platform.python_version(),
         "grpc": metadata.version("grpcio"), "protobuf": metadata.version("protobuf"),
     }  # fmt: skip
+
+
+def test_who_waits_hears_that_the_node_is_about_to_stop(bench) -> None:
+    async def test(bench):
+        heard = []
+        bench.node.on_stop(lambda: heard.append("stop"))
+        bench.node.stopping()
+        return heard
+
+    assert bench(test) == ["stop"]

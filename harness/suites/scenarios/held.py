@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.model import access
-from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, capability, own
+from harness.suites.scenarios.scenario import FORMAT, Act, Scenario, capability, own, unwaiting
 
 # include/uapi/linux/fs.h, include/uapi/asm-generic/ioctls.h
 _FIGETBSZ, _GETFLAGS, _SETFLAGS, _SETVERSION = 2, 0x80086601, 0x40086602, 0x40087602
@@ -44,7 +44,7 @@ def rows() -> Iterator[Scenario]:
 
 def _held(name: str, op: str, case: str, tclass: str, act: Callable[[Any, Any], object], **more: Any) -> Scenario:
     """`act` is given the task and its descriptor."""
-    more = {"opens": os.O_RDONLY, **more}
+    more = {**more, "opens": more.get("opens", os.O_RDONLY) | unwaiting(tclass)}
     return Scenario(f"{name}-{tclass}", op, case, tclass, lambda t, p: act(t, p.fd), **more)
 
 
@@ -103,7 +103,7 @@ def _ioctl(name: str, case: str, tclass: str, cmd: int, arg: int = 0, answers: i
 
 def _flags(tclass: str) -> Iterator[Scenario]:
     """Giving O_APPEND up is writing, whatever the file was opened for."""
-    mode = os.O_RDONLY if tclass == "dir" else os.O_WRONLY
+    mode = os.O_RDONLY if tclass in ("dir", "fifo_file") else os.O_WRONLY
     yield _held(
         "setfl", "fcntl", "drop-append", tclass, lambda t, fd: t.fcntl(fd, fcntl.F_SETFL, 0), opens=mode | os.O_APPEND
     )  # fmt: skip

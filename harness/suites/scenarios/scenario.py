@@ -130,6 +130,11 @@ def rights(flags: int) -> dict[str, Any]:
     return {"access": _RIGHTS.get(flags & os.O_ACCMODE, "ioctl"), "append": bool(flags & os.O_APPEND)}
 
 
+def unwaiting(tclass: str) -> int:
+    """What open needs besides so that it does not wait for the other end of a fifo."""
+    return os.O_NONBLOCK if tclass == "fifo_file" else 0
+
+
 def capability(name: str, hook: str = "capable") -> access.Check:
     """A capability, by who asks for it: capable() where DAC does, else the hook that needs it."""
     tclass = "capability2" if name == "mac_admin" else "capability"

@@ -1,6 +1,9 @@
 """A cluster made clean between two tests: what is put right, what stays, and what cannot be cleaned."""
 
+import asyncio
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from harness import profile
 from harness.clusters import RUNTIMES, Cluster, clean, inforce
 from harness.policy import Policy
 from harness.spec import ClusterSpec
+from harness.suites import partners
 from harness.tasks import Task
 from labelproof.v1 import admin_pb2 as pb
 
@@ -61,6 +65,52 @@ def test_tasks_files_and_locks_are_gone(start: Start) -> None:
     with pytest.raises(ProcessLookupError):
         first.stat("/f")
     assert login(cluster).stat("/f").size == 0
+
+
+@pytest.mark.parametrize("runtime", ["sim", "processes"])
+def test_who_waits_in_the_open_of_a_fifo_is_logged_out(
+    start: Start, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EINTR, and nobody has to be restarted: its handle is given back, and no end is left for a partner to find."""
+    cluster = start(runtime)
+    found = clean.standing(cluster)
+    waits = waiting(cluster)
+    held = told(cluster, "mds0", "open_files")
+    monkeypatch.setattr(cluster, "restart", None)
+
+    clean.clean(cluster, found)
+
+    assert (held, told(cluster, "mds0", "open_files")) == (1, 0)
+    assert cluster.run(ended(waits)) == errno.EINTR
+    with pytest.raises(OSError) as nobody:
+        login(cluster).open("/p", os.O_WRONLY | os.O_NONBLOCK)
+    assert nobody.value.errno == errno.ENXIO
+
+
+@pytest.mark.parametrize("runtime", ["sim", "processes"])
+def test_who_waits_in_the_open_of_a_fifo_hears_that_the_node_stops(start: Start, runtime: str) -> None:
+    """EINTR while it still answers, before calls under way are cut off."""
+    cluster = start(runtime)
+    waits = waiting(cluster)
+
+    cluster.node("client0").stop()
+
+    assert cluster.run(ended(waits)) == errno.EINTR
+
+
+def waiting(cluster: Cluster) -> "asyncio.Task[int]":
+    """An open that waits by now, of a fifo /p on client0."""
+    task = login(cluster)
+    task.mknod("/p", stat.S_IFIFO | 0o600)
+    begun: asyncio.Task[int] = cluster.run(partners.begun(cluster, partners.Open(task, "/p", os.O_RDONLY)))
+    return begun
+
+
+async def ended(waits: "asyncio.Task[int]") -> int:
+    """How it failed."""
+    with pytest.raises(OSError) as failed:
+        await waits
+    return int(failed.value.errno or 0)
 
 
 def test_what_is_to_last_stays(start: Start) -> None:
