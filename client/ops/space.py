@@ -11,6 +11,7 @@ from client.ctx import Ctx
 from client.file import OFFSET_MAX, OpenFile
 from client.ops.data import access, directory, end_of, in_range
 from client.osc import IO_BYTES_MAX
+from client.pipes import PAGE_BYTES, End
 from host.stripes import BLOCK_BYTES, block_end
 from lsm.hooks import MAY_READ, MAY_WRITE
 
@@ -75,7 +76,10 @@ async def copy_file_range(
 
 
 async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | None = None) -> int:
-    """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a target of O_APPEND."""
+    """sendfile(2) from `fd` to the file position of `to`; how many bytes. EINVAL for a file of O_APPEND.
+
+    A fifo takes, once, as many pages as it has room for; EAGAIN, EPIPE as write (fs/splice.c, splice_file_to_pipe).
+    """
     source, target = ctx.file(fd), ctx.file(to)
     source.opened_for(MAY_READ)
     if offset is not None and stat.S_ISFIFO(source.entry.mode):
@@ -84,10 +88,12 @@ async def sendfile(ctx: Ctx, fd: int, to: int, length: U32, offset: Offset | Non
     in_range(at, length)
     await directory(ctx, ctx.file(fd))
     await _may_be_sent_to(ctx, fd, to)
-    if length and (not stat.S_ISREG(source.entry.mode) or stat.S_ISFIFO(target.entry.mode)):
-        raise OSError(errno.EINVAL, "only a regular file's bytes are sent, and to no fifo")
     onto = target.pos
-    copied = await _all(ctx, fd, to, at, onto, length) if length else 0
+    if isinstance(target.device, End):
+        copied = await _piped(ctx, fd, target.device, at, length)
+    else:
+        _sendable(source, length)
+        copied = await _all(ctx, fd, to, at, onto, length) if length else 0
     source.accessed(ctx.node.clock.mono_ns())
     target.pos = target.moved(onto + copied)
     if offset is None:
@@ -144,10 +150,30 @@ async def _may_be_sent_to(ctx: Ctx, fd: int, to: int) -> None:
     except OSError:
         await _asked(ctx, fd, MAY_READ, 1)
         raise
-    if target.flags & os.O_APPEND:
+    if target.flags & os.O_APPEND and not stat.S_ISFIFO(target.entry.mode):
         await _asked(ctx, fd, MAY_READ, 1)
         await _asked(ctx, to, MAY_WRITE, 1)
         raise OSError(errno.EINVAL, "sendfile does not append")
+
+
+def _sendable(source: OpenFile, length: int) -> None:
+    if length and not stat.S_ISREG(source.entry.mode):
+        raise OSError(errno.EINVAL, "only a regular file's bytes are sent")
+
+
+async def _piped(ctx: Ctx, fd: int, end: End, at: int, length: int) -> int:
+    """As much as there is, and room for, which others may have taken by the time that it is read.
+
+    As in the kernel the source is asked for twice, the fifo never (fs/read_write.c, do_sendfile; do_splice_to).
+    """
+    await _asked(ctx, fd, MAY_READ, 1)
+    while True:
+        room = await end.room() * PAGE_BYTES - at % PAGE_BYTES
+        _sendable(ctx.file(fd), length)
+        data = await ctx.content(access(ctx, fd, MAY_READ)).read(at, min(length, room)) if length else b""
+        sent = end.pipe.splice(data, at)
+        if sent or not data:
+            return sent
 
 
 async def _all(ctx: Ctx, fd: int, to: int, at: int, onto: int, length: int) -> int:

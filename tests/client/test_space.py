@@ -6,6 +6,8 @@ import stat
 
 import pytest
 
+from client.pipes import PAGES_MAX
+
 RW = os.O_RDWR | os.O_CREAT
 
 
@@ -202,3 +204,41 @@ def test_modes_that_are_none_here_and_those_that_exclude_each_other(client, worl
     first = error if mode not in (8, 32, 64, 65) else errno.EBADF
     assert failed(client, "fallocate", fd=reading, mode=mode, length=4096) == first
     assert world.calls == []
+
+
+@pytest.fixture
+def fifo(world):
+    world.make("/p", stat.S_IFIFO | 0o666)
+
+
+def test_a_file_is_sent_into_a_fifo_page_by_page(client, fifo, fd):
+    """As many pages as there is room for, each as it lies in the file, and nothing is added to the last one."""
+    client("write", fd=fd, data=bytes(4096 * PAGES_MAX))
+    out, into = (client("open", path="/p", flags=flags | os.O_NONBLOCK)["fd"] for flags in (os.O_RDONLY, os.O_WRONLY))
+    assert client("sendfile", fd=fd, to=into, length=10, offset=0) == 10
+    assert client("write", fd=into, data=b"x") == 1
+
+    assert client("sendfile", fd=fd, to=into, length=1 << 20, offset=96) == 4096 * (PAGES_MAX - 2) - 96
+    assert failed(client, "sendfile", fd=fd, to=into, length=1, offset=0) == errno.EAGAIN
+    client("close", fd=out)
+    assert failed(client, "sendfile", fd=fd, to=into, length=0, offset=0) == errno.EPIPE
+
+
+def test_who_sends_into_a_full_fifo_waits(client, fifo, fd):
+    both = client("open", path="/p", flags=os.O_RDWR)["fd"]
+    client("write", fd=both, data=bytes(4096 * PAGES_MAX))
+    waits = client.begin("sendfile", fd=fd, to=both, length=9, offset=0)
+    assert not waits.done()
+
+    client("read", fd=both, length=4096)
+
+    assert client.ended(waits) == 9
+
+
+def test_the_source_is_asked_for_twice_and_the_fifo_never(client, world, fifo, fd):
+    """fs/read_write.c, do_sendfile; fs/splice.c, do_splice_to."""
+    both = client("open", path="/p", flags=os.O_RDWR)["fd"]
+    world.calls.clear()
+
+    assert client("sendfile", fd=fd, to=both, length=3, offset=0) == 3
+    assert world.calls == ["Read", "Read"]

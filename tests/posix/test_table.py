@@ -160,6 +160,33 @@ CASES: dict[str, list[Step]] = {
         step("read", fd=1, length=1), step("write", fd=1, data=b"ab"), step("read", fd=0, length=9),
         step("fcntl", fd=0, cmd=fcntl.F_SETFL, arg=ALWAYS | os.O_DIRECT), step("fcntl", fd=0, cmd=fcntl.F_GETFL),
     ],
+    "a fifo that is sent to": [
+        MADE, step("write", fd=0, data=bytes(range(250)) * 400), step("mknod", path="p", mode=stat.S_IFIFO | 0o666),
+        opened("p", RO, 1), opened("p", os.O_WRONLY | os.O_APPEND | ALWAYS, 2),
+        *[
+            step("sendfile", fd=0, to=2, length=length, offset=offset)
+            for length, offset in ((10, 0), (5000, 4000), (0, 0), (9, 1 << 20), (90000, 100), (1, 0), (0, 0))
+        ],
+        control(FIONREAD, 1), step("write", fd=2, data=b"x"), step("read", fd=1, length=10),
+        step("write", fd=2, data=b"x"), step("read", fd=1, length=70000), step("read", fd=1, length=1),
+        step("lseek", fd=0, offset=7, whence=0),
+        step("sendfile", fd=0, to=2, length=5, offset=None), step("lseek", fd=0, offset=0, whence=1),
+        step("write", fd=2, data=b"more"), step("read", fd=1, length=70000), step("lseek", fd=2, offset=0, whence=1),
+        step("sendfile", fd=1, to=2, length=5, offset=None), step("sendfile", fd=1, to=2, length=5, offset=0),
+        step("sendfile", fd=1, to=0, length=5, offset=None), step("sendfile", fd=0, to=1, length=5, offset=None),
+        *[step("copy_file_range", fd=a, to=b, length=5, offset=None, to_offset=None) for a, b in ((0, 2), (1, 0))],
+        step("close", fd=1), step("sendfile", fd=0, to=2, length=5, offset=None),
+        step("sendfile", fd=0, to=2, length=0, offset=None), *DIRS, opened("d", RO, 1),
+        step("sendfile", fd=1, to=2, length=5, offset=None), opened("p", RO),
+        step("sendfile", fd=1, to=2, length=0, offset=None),
+    ],
+    "a fifo with both ends": [
+        step("mknod", path="p", mode=stat.S_IFIFO | 0o666), opened("p", os.O_RDWR), opened("p", os.O_RDONLY, 1),
+        opened("p", os.O_WRONLY, 2), step("close", fd=0), step("reopen", fd=1, flags=os.O_WRONLY, into=0),
+        step("write", fd=0, data=b"abc"), step("close", fd=0), step("reopen", fd=2, flags=os.O_RDONLY, into=0),
+        step("read", fd=0, length=9), step("close", fd=2), step("read", fd=0, length=9), opened("p", os.O_RDWR, 2),
+        step("open", path="p", flags=os.O_RDWR | os.O_DIRECT), step("open", path="p", flags=os.O_ACCMODE),
+    ],
     "devices": [
         *[
             step("mknod", "root", path=path, mode=kind | 0o666, rdev=os.makedev(major, minor))

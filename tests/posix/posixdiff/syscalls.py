@@ -54,8 +54,6 @@ class Calls:
         for key in ("fd", "dirfd", "to_dirfd", "src", *(("to",) if name in COPIES else ())):
             if isinstance(args.get(key), int):
                 args[key] = self._fd(args[key])
-        if name in COPIES and any(_special(args[key]) for key in ("fd", "to") if key in args):
-            return ANY
         result = getattr(self, name)(**args)
         if into is not None:
             self.release(into)
@@ -312,14 +310,6 @@ def _entries(fd: int) -> list[tuple[str, int]]:
     """Types by lstat where the entry's own is of no use to Python; a name that vanished has none."""
     with os.scandir(fd) as found:
         return sorted((entry.name, entry.is_symlink() * 2 + entry.is_dir(follow_symlinks=False)) for entry in found)
-
-
-def _special(fd: int) -> bool:
-    """Whether it is a fifo, whose bytes are no filesystem's business."""
-    try:
-        return stat.S_ISFIFO(os.fstat(fd).st_mode)
-    except OSError:
-        return False
 
 
 def _direct(fd: int) -> bool:
