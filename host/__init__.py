@@ -6,6 +6,7 @@ In reading order:
   node.py    Node: clock, random numbers, history, seal, admission, policy and peers in one place
   auditlog.py  the node's audit log: AVC lines in the kernel's format
   store.py   one SQLite connection a target: an op is one step, replies leave after the group commit
+  locks.py   who may take steps on an object that belong together over several awaits
   stripes.py  how a file's bytes lie over its objects
   tasks.py   the tasks of a client node, and the mediation of their own attributes
   admin.py   the service Admin, for the role harness only
