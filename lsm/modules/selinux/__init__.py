@@ -7,6 +7,6 @@ In reading order:
     policy                            the tables of one policy, immutable
     parse: declarations, names, draft, statements_te, statements_rest     text -> policy
     sidtab, decide, server            SIDs, decisions, the security server's interface
-    perms, query, module              what an operation asks for; one query; the hooks
+    perms, query, relabel, module     what an operation asks for; one query; a new label; the hooks
 Nothing here imports libsepol, or anything of ours outside lsm: a server needs the flattened text only.
 """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 from lsm.avc import Avc
 from lsm.hooks import F_GETLK, F_SETLK, MAY_ACCESS, MAY_APPEND, MAY_WRITE, Checks, Hooks, Mark, Opened
-from lsm.modules.capability import NAMES, has, xattr_capability
+from lsm.modules.capability import NAMES, xattr_capability
 from lsm.modules.selinux import perms as wanted
 from lsm.modules.selinux.context import ContextError
 from lsm.modules.selinux.query import Queries
+from lsm.modules.selinux.relabel import Relabel
 from lsm.modules.selinux.server import SecurityServer
 from lsm.modules.selinux.transition import NoCommonLevel
 from lsm.objects import Decision, Obj, Subject
@@ -31,6 +32,7 @@ class Selinux(Hooks):
         self.server = server
         self.avc = Avc(server.compute_av)
         self._ask = Queries(server, self.avc, self.name)
+        self._relabel = Relabel(server, self._ask)
 
     # --- super block -------------------------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ class Selinux(Hooks):
 
     def inode_setxattr(self, subject: Subject, obj: Obj, name: str, value: bytes, fs: Obj) -> Checks:
         if name == XATTR:
-            yield from self._may_relabel(subject, obj, value, fs)
+            yield from self._relabel.asked(subject, obj, value, fs)
         else:
             if name == CAPABILITIES and len(value) == CAPABILITIES_V2_BYTES:
                 # Asked once more whether the value may stay as it is (security/commoncap.c, cap_convert_nscap).
@@ -222,7 +224,7 @@ class Selinux(Hooks):
         if value is None:
             return
         text = value.encode("utf-8", "surrogateescape")
-        sid = (yield from self._known_or_forced(subject, text)) if attr == "fscreate" else self._ask.parse(text)
+        sid = (yield from self._relabel.known_or_forced(subject, text)) if attr == "fscreate" else self._ask.parse(text)
         if attr == "current":
             become = Obj("new", "process", {self.name: self.server.sid_to_context(sid)})
             yield self._ask.about(subject, become, "dyntransition")
@@ -286,57 +288,11 @@ class Selinux(Hooks):
             yield self._ask.about(subject, parent, "remove_name", "search", name=obj.name)
         yield self._ask.about(subject, obj, perm)
 
-    def _may_relabel(self, subject: Subject, obj: Obj, value: bytes, fs: Obj) -> Iterator[Decision]:
-        """selinux_inode_setxattr of one's own label: owner, old label, new label, validatetrans, filesystem."""
-        if subject.uid != obj.uid:
-            yield self._fowner(subject)
-        yield self._ask.about(subject, obj, "relabelfrom")
-        new = yield from self._known_or_forced(subject, value)
-        yield self._ask.decide(self._ask.sid(subject), new, obj, ("relabelto",), "", errno.EACCES)
-        if not self._may_become(subject, obj, new):
-            yield self._invalid_transition(subject, obj, new)
-        yield self._ask.decide(new, self._ask.object_sid(fs), fs, ("associate",), "", errno.EACCES)
-
-    def _may_become(self, subject: Subject, obj: Obj, new: int) -> bool:
-        """security_validate_transition. A node only passes on what a task was allowed (__vfs_setxattr_noperm)."""
-        task = self._ask.sid(subject)
-        node = subject.pid == 0 and task == self.server.initial_sid("kernel")
-        return node or self.server.validatetrans(self._ask.object_sid(obj), new, task, obj.tclass)
-
-    def _fowner(self, subject: Subject) -> Decision:
-        """Not the owner: CAP_FOWNER, else EPERM before any label is looked at (inode_owner_or_capable)."""
-        if not has(subject, "fowner"):
-            raise PermissionError(errno.EPERM, "only the owner or CAP_FOWNER may relabel")
-        return self._ask.capability(subject, "fowner")
-
-    def _known_or_forced(self, subject: Subject, value: bytes) -> Generator[Decision, None, int]:
-        """The SID of a caller's context; one that this policy does not know needs mac_admin, else EINVAL."""
-        try:
-            return self._ask.parse(value)
-        except OSError:
-            if not has(subject, "mac_admin"):
-                raise
-        yield self._ask.capability(subject, "mac_admin", errno.EINVAL)
-        return self._ask.parse(value, defer=True)
-
     def _may_change_xattr(self, subject: Subject, obj: Obj, name: str) -> Iterator[Decision]:
         """Another's xattr: the capability that its namespace needs (cap_inode_setxattr), then setattr."""
         if cap := xattr_capability(name):
             yield self._ask.capability(subject, cap)
         yield self._ask.about(subject, obj, "setattr")
-
-    def _invalid_transition(self, subject: Subject, obj: Obj, new: int) -> Decision:
-        """A validatetrans rule says no: EPERM, or let pass in permissive mode (a permissive domain does not help).
-
-        It is no query of an access vector, so it names no permission: the rule's own name stands in its place.
-        """
-        permissive = not self.server.enforcing
-        become = self.server.sid_to_context(new, force=True)
-        return Decision(
-            "", self.name, ("validatetrans",), ("validatetrans",), subject.labels[self.name], become, obj.tclass,
-            permissive, "constraint", permissive, role=obj.role, fid=obj.fid, name=obj.name, version=obj.version,
-            seqno=self.server.seqno, digest=self.server.policy.digest, errno=errno.EPERM,
-        )  # fmt: skip
 
     def _security(self, subject: Subject, perm: str) -> Decision:
         target = Obj("security", "security", {self.name: self._ask.initial("security")})

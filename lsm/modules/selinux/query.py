@@ -17,7 +17,7 @@ class Queries:
     """What the hooks ask of the security server, by way of the cache. `name` is the module's."""
 
     def __init__(self, server: SecurityServer, avc: Avc[AvDecision], name: str) -> None:
-        self._server, self._avc, self._name = server, avc, name
+        self._server, self._avc, self.name = server, avc, name
         # What _requested answered, by class and permissions, under the policy beside it.
         self._asked: tuple[Policy, dict[tuple[str, tuple[str, ...]], tuple[bool, int]]] = (server.policy, {})
 
@@ -79,7 +79,7 @@ class Queries:
         silent = bool(denied) and bool(silencer) and self._silences(obj.tclass, silencer, av.auditdeny)
         audit = 0 if silent else audit
         return Decision(
-            "", self._name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
+            "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
             not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
             permissive, bool(audit) or (bool(denied) and not missing and not silent), obj.role, obj.fid,
             name or obj.name, obj.version, server.seqno, server.policy.digest, error,
@@ -109,7 +109,7 @@ class Queries:
 
     def sid(self, subject: Subject) -> int:
         """A subject whose context this policy does not know behaves as `unlabeled`; one without any is refused."""
-        label = subject.labels.get(self._name)
+        label = subject.labels.get(self.name)
         if not label or not label.isprintable():
             raise PermissionError(errno.EACCES, "the subject has no SELinux context")
         try:
@@ -122,7 +122,7 @@ class Queries:
 
         A context that this policy does not know behaves as `unlabeled` until one is loaded that does.
         """
-        label, server = obj.labels.get(self._name), self._server
+        label, server = obj.labels.get(self.name), self._server
         if label is None:
             return server.initial_sid("file")
         try:
