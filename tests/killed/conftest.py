@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from killing import Ground, Plan
 
 from harness.clusters import RUNTIMES, docker_image, engine
+from harness.faults import inside
 
 KILLS, SEED = 3, 1
 
@@ -36,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def ground(plan: Plan, tmp_path: Path) -> Iterator[Ground]:
     """A user's project with tests on that runtime; whatever is started in it bears a mark."""
-    if reason := RUNTIMES[plan.runtime]().available():
+    if reason := RUNTIMES[plan.runtime]().available() or inside.missing(*inside.TOOLS):
         pytest.skip(reason)
     if plan.runtime == "docker":
         docker_image.ready(engine.connect(), tmp_path)

@@ -17,6 +17,7 @@ from looking import children, eventually, in_use, marked, mounted
 from harness import owner
 from harness.clusters import RUNTIMES, Cluster, ClusterError, netns
 from harness.clusters.netns_lab import VOLUME_BYTES
+from harness.faults import inside
 from harness.spec import ClusterSpec
 
 SPEC = ClusterSpec(mode="disabled", oss=1, client=1)
@@ -54,6 +55,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def harness(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A harness of its own that boots a cluster and breaks it; whatever it starts bears the mark."""
+    if reason := inside.missing(*inside.TOOLS):
+        pytest.skip(reason)
     mark = f"LABELPROOF_TEST_MARK={uuid.uuid4()}"
     (tmp_path / "t").mkdir()
     process = subprocess.Popen(

@@ -11,6 +11,7 @@ import pytest
 
 from harness import profile
 from harness.clusters import RUNTIMES, Cluster
+from harness.faults import inside
 from harness.policy import Policy
 from harness.spec import ClusterSpec
 from harness.tasks import Task
@@ -30,7 +31,7 @@ def one_cluster(
 ) -> Iterator[Cluster]:
     """A cluster on real networks and volumes; a client gives a server up after 3 x 0.4 s."""
     runtime = RUNTIMES[request.param]()
-    if reason := runtime.available():
+    if reason := runtime.available() or inside.missing(*inside.TOOLS):
         pytest.skip(reason)
     spec = ClusterSpec(policy=policy, root_context=profile.of("targeted").root, rpc_timeout_s=0.4, stripe_size=STRIPE)
     running = runtime.start(spec, tmp_path_factory.mktemp("run"))

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from harness.clusters import RUNTIMES, Cluster
-from harness.faults import FAULTS, Delay, Fault, Partition
+from harness.faults import FAULTS, Delay, Fault, Partition, inside
 from harness.spec import ClusterSpec
 
 
@@ -159,7 +159,7 @@ def test_an_unknown_node_is_refused(sim: Cluster) -> None:
 def test_faults_left_are_healed_at_stop(tmp_path) -> None:
     """The program that serves a queue ends with its cluster."""
     runtime = RUNTIMES["netns"]()
-    if reason := runtime.available():
+    if reason := runtime.available() or inside.missing(*inside.TOOLS):
         pytest.skip(reason)
     running = runtime.start(ClusterSpec(mode="disabled", oss=1, client=1), tmp_path)
     fault = Delay("client0", delay_ms=1)
