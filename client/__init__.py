@@ -9,7 +9,7 @@ In reading order:
   guard.py           the client's own LSM, where the mount has it on
   mdc.py, mount.py   requests to the MDS with tickets; the servers behind a mount, and each subject's root
   osc.py, stripe.py  a file's bytes over its OSTs; the arithmetic of stripes
-  devices.py, pipes.py   the drivers of device nodes; fifos
+  device.py, devices.py, pipes.py   what is behind a node that is no file; the drivers; fifos
   entry.py, file.py, values.py   what is known of an object; an open file; values on the wire
 
 A client enforces nothing that a server relies on. Never mds, oss or harness.

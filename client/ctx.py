@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from client.devices import Device
+from client.device import Device
 from client.entry import Entry
 from client.file import OpenFile, opened
 from client.guard import Guard

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from client.device import Device
 from client.pipes import Pipes
 
 if TYPE_CHECKING:
@@ -22,31 +23,8 @@ NULL, ZERO, FULL = 3, 5, 7
 RAM_BYTES, RAM_COUNT = 4096 << 10, 16
 
 
-class Device(Protocol):
-    """The bytes of an open device, as those of a file on its objects (client/osc.py). Who may have them was asked as it
-    was opened; as nothing of them is a server's, none is asked again."""
-
-    judged: bool
-
-    async def read(self, at: int, length: int) -> bytes: ...
-    async def write(self, at: int, data: bytes) -> int: ...
-    async def ask(self, mask: int) -> None: ...
-
-    def moved(self, pos: int, to: int) -> int:
-        """The position after bytes up to `to` were read or written."""
-        ...
-
-    def seek(self, pos: int, offset: int, whence: int) -> int:
-        """The position that lseek leads to. EINVAL, ENXIO, ESPIPE."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Mem:
+class Mem(Device):
     """null, zero or full: no position is another (null_lseek)."""
-
-    judged = False
 
     def __init__(self, minor: int) -> None:
         self._minor = minor
@@ -59,23 +37,12 @@ class Mem:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return len(data)
 
-    async def ask(self, mask: int) -> None:
-        pass
-
-    def moved(self, pos: int, to: int) -> int:
-        return pos
-
     def seek(self, pos: int, offset: int, whence: int) -> int:
         return 0
 
-    def close(self) -> None:
-        pass
 
-
-class Ram:
+class Ram(Device):
     """A RAM disk, empty until it is written to."""
-
-    judged = False
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -93,9 +60,6 @@ class Ram:
         self._bytes[at : at + len(data)] = data
         return len(data)
 
-    async def ask(self, mask: int) -> None:
-        pass
-
     def moved(self, pos: int, to: int) -> int:
         return to
 
@@ -109,9 +73,6 @@ class Ram:
         if not 0 <= to <= RAM_BYTES:
             raise OSError(errno.EINVAL, f"argument 'offset' leads to {to}")
         return to
-
-    def close(self) -> None:
-        pass
 
 
 class Devices:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from client.devices import Device
+from client.device import Device
 from client.entry import Entry
 from client.mount import Mount
 from host.stripes import OBJECT_BYTES_MAX

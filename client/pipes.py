@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from client.device import Device
 from lsm import Fid
 from lsm.hooks import MAY_READ, MAY_WRITE
 
@@ -106,10 +107,8 @@ class Pipe:
                 each.set_result(None)
 
 
-class End:
-    """What one open file has of a pipe; a device, as client/devices.py has them."""
-
-    judged = False
+class End(Device):
+    """What one open file has of a pipe."""
 
     def __init__(self, pipes: Pipes, fid: Fid, pipe: Pipe, file: OpenFile) -> None:
         self._pipes, self._fid, self.pipe, self._file = pipes, fid, pipe, file
@@ -162,12 +161,6 @@ class End:
             await self._wait()
             self._check_readers()
         return self.pipe.room
-
-    async def ask(self, mask: int) -> None:
-        pass
-
-    def moved(self, pos: int, to: int) -> int:
-        return pos
 
     def seek(self, pos: int, offset: int, whence: int) -> int:
         raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
