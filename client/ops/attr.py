@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat as modes
 from typing import Any
 
 from client.args import U32, Offset, Path
@@ -115,19 +114,15 @@ async def ftruncate(ctx: Ctx, fd: int, length: Offset) -> None:
 
 
 async def _unless_link(ctx: Ctx, last: Last) -> dict[str, Any] | None:
-    """The attributes of what is at `last`, by its name; None if that is a link.
-
-    Following a link needs no getattr of it, so a refusal may have been about the link alone: then it is looked at.
-    """
+    """The attributes of what is at `last`, by its name; None if that is a link, of which nobody is asked."""
     place = Place.named(last)
     try:
-        reply = await ctx.send("getattr", pb.GetattrRequest(place=place.message), place.ticket)
-    except PermissionError:
-        entry = await ctx.walk.peek(last)
-        if entry is None or not entry.is_symlink:
+        reply = await ctx.send("getattr", pb.GetattrRequest(place=place.message, follow=True), place.ticket)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
             raise
         return None
-    return None if modes.S_ISLNK(reply.attr.entry.mode) else _stat(reply.attr)
+    return _stat(reply.attr)
 
 
 async def _getattr(ctx: Ctx, target: Target) -> dict[str, Any]:

@@ -87,8 +87,11 @@ OPS: dict[str, tuple[Step, ...]] = {
     # what may be done (fs/open.c, do_faccessat and chdir)
     "access": (_access,),
     "chdir": (Refuse(errno.ENOTDIR, not_dir("object")), May("object", MAY_EXEC)),
-    # attributes
-    "getattr": (hook("inode_getattr", "object"),),
+    # attributes; a link that is to be followed is asked nothing (fs/namei.c, step_into)
+    "getattr": (
+        Refuse(errno.ELOOP, lambda m, p: p.get("follow", False) and stat.S_ISLNK(p["object"].mode)),
+        hook("inode_getattr", "object"),
+    ),
     "setattr": (_may_setattr, hook("inode_setattr", "object", "attrs"), fixed("immutable"), _setattr_prepare),
     "truncate": (
         Refuse(errno.EISDIR, is_dir("object")),

@@ -48,7 +48,7 @@ class Attr(Base):
         call.takes("open" if req.place.WhichOneof("by") == "handle" else "stat")
         with self._mdt.store.op(call) as txn:
             inode = self._mdt.find(txn, call, req.place, path=True)
-            vfs.run("getattr", call.lsm, object=self._mdt.obj(inode))
+            vfs.run("getattr", call.lsm, object=self._mdt.obj(inode), follow=req.follow)
         await self._mdt.store.settled()
         if inode.is_file and not inode.size_valid:
             inode = (await self._mdt.osts.glimpse(inode, call, call.subject)).merged(inode)

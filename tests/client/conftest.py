@@ -184,7 +184,10 @@ class World:
         return mds_pb2.LookupReply(entry=self.entry(found), ticket=self._ticket(found, caller))
 
     def _mds_getattr(self, node: str, request: Any, caller: Any) -> Any:
-        return mds_pb2.AttrReply(attr=self._attr(self._place(request.place, caller)))
+        inode = self._place(request.place, caller)
+        if request.follow and stat.S_ISLNK(inode.mode):
+            raise OSError(errno.ELOOP, "a link")
+        return mds_pb2.AttrReply(attr=self._attr(inode))
 
     def _mds_access(self, node: str, request: Any, caller: Any) -> Any:
         self._place(request.place, caller)

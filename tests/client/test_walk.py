@@ -6,6 +6,8 @@ import stat
 
 import pytest
 
+from labelproof.v1 import mds_pb2
+
 DIR = stat.S_IFDIR | 0o777
 LINK = stat.S_IFLNK | 0o777
 
@@ -150,12 +152,16 @@ def test_a_change_never_hits_the_link_in_place_of_its_target(client, world):
     assert (stat.S_IMODE(link.mode), "user.k" in link.xattrs) == (0o777, False)
 
 
-def test_stat_through_a_link_needs_no_getattr_of_the_link(client, world):
+@pytest.mark.parametrize(("call", "asked"), [("stat", [True, True]), ("lstat", [False])])
+def test_stat_through_a_link_needs_no_getattr_of_the_link(client, world, call, asked):
     world.make("/f")
     world.make("/l", LINK, "f")
-    world.refuse["Mds/Getattr"] = [PermissionError(errno.EACCES, "not of the link")]
+    world.requests.clear()
 
-    assert stat.S_ISREG(client("stat", path="/l")["mode"])
+    found = client(call, path="/l")
+
+    assert stat.S_ISREG(found["mode"]) == (call == "stat")
+    assert [request.follow for request in world.requests if isinstance(request, mds_pb2.GetattrRequest)] == asked
 
 
 @pytest.mark.parametrize(("links", "expected"), [(40, 0), (41, errno.ELOOP)])

@@ -33,6 +33,24 @@ def test_chmod_is_the_owners_and_asks_mac_first(run):
     run(scenario)
 
 
+def test_who_follows_a_link_is_asked_nothing_about_it(run):
+    """ELOOP, and no decision: what counts is the object that it leads to."""
+
+    async def scenario(world):
+        user = world.user()
+        name, ticket = await user.name("/l")
+        await user.mds("symlink", mds_pb2.SymlinkRequest(name=name, target=b"f"), ticket)
+        await world.admin().relabel("/l", "secret_t")
+        user.op = "followed"
+
+        await refused(user.by_name("getattr", "/l", mds_pb2.GetattrRequest, follow=True), errno.ELOOP)
+        await refused(user.stat("/l"), errno.EACCES)
+        asked = [e for e in world.events("mds0", "avc") if e["op"] == "followed" and e["tclass"] == "lnk_file"]
+        assert [e["hook"] for e in asked] == ["inode_getattr"]
+
+    run(scenario)
+
+
 def test_chown_needs_the_capability_and_takes_set_id(run):
     """Giving a file away is CAP_CHOWN's; one's own groups are free; the set-uid bit goes."""
 

@@ -100,12 +100,14 @@ class AccessReply(_message.Message):
     def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class GetattrRequest(_message.Message):
-    __slots__ = ("place", "end")
+    __slots__ = ("place", "end", "follow")
     PLACE_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
     place: Place
     end: bool
-    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., end: _Optional[bool] = ...) -> None: ...
+    follow: bool
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., end: _Optional[bool] = ..., follow: _Optional[bool] = ...) -> None: ...
 
 class AttrReply(_message.Message):
     __slots__ = ("attr", "ticket", "receipt")
