@@ -256,14 +256,17 @@ def _leaves(denial: derive.Denial) -> bool:
 
 def _errno(denial: derive.Denial) -> int:
     """capable() answers EPERM; where DAC asked it, DAC's own EACCES is what comes out. A label that may not be, by a
-    rule for transitions, is EPERM too; one that nobody knows EINVAL (security/selinux/hooks.c, inode_setxattr)."""
+    rule for transitions, is EPERM too; one that nobody knows EINVAL (security/selinux/hooks.c, inode_setxattr). Whose
+    file may be linked is EPERM, whatever it is that says no (fs/namei.c, may_linkat)."""
     if denial.permission in ("dac_override", "dac_read_search", "lease"):
         return errno.EACCES
     if denial.permission == "mac_admin":
         return errno.EINVAL
     # A capability that selinux_file_ioctl asks for itself is refused by its own errno.
     capable = denial.check.tclass == "capability" and denial.check.hook != "file_ioctl"
-    return errno.EPERM if capable or denial.permission == "validatetrans" else errno.EACCES
+    linked = denial.scenario.op == "link" and denial.check.hook == "inode_permission"
+    linked = linked and denial.check.target == "object"
+    return errno.EPERM if capable or linked or denial.permission == "validatetrans" else errno.EACCES
 
 
 # Hook, class, what was missing, who decided, whether there is a record of it.

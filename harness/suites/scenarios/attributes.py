@@ -40,6 +40,10 @@ def _attributes(tclass: str) -> Iterator[Scenario]:
     yield Scenario(f"stat-{tclass}", "getattr", "stat", tclass, lambda t, p: t.lstat(p.object))
     yield Scenario(f"utimes-{tclass}", "setattr", "attr", tclass, lambda t, p: t.utimes(p.object, 1, 1, False))
     yield Scenario(f"touch-{tclass}", "setattr", "now", tclass, lambda t, p: t.utimes(p.object, None, None, False))
+    yield Scenario(
+        f"chown-{tclass}", "setattr", "attr", tclass, lambda t, p: t.chown(p.object, 4321, -1, False),
+        asks=(capability("chown"),),
+    )  # fmt: skip
     if tclass != "lnk_file":
         yield Scenario(f"chmod-{tclass}", "setattr", "attr", tclass, lambda t, p: t.chmod(p.object, 0o700))
 
@@ -116,9 +120,10 @@ def _guarded_xattrs(name: str, cap: str, value: bytes) -> Iterator[Scenario]:
 
 
 def _relabels() -> Iterator[Scenario]:
-    """Another's file, and a label that the policy does not know: of a link, since policies have rules of their own for
-    whose files and directories may take the label that it then counts as."""
+    """Another's file and its list, and a label that the policy does not know: of a link, since policies have rules of
+    their own for whose files and directories may take the label that it then counts as."""
     file, link = (next(_labels(tclass)) for tclass in ("file", "lnk_file"))
     yield replace(file, name="relabel-of-another", owner=False, asks=(capability("fowner", "inode_setxattr"),))
+    yield replace(next(_lists("file")), name="setacl-of-another", owner=False, asks=(capability("fowner"),))
     unknown = (capability("mac_admin", "inode_setxattr"),)
     yield replace(link, name="relabel-unknown", asks=unknown, becomes="unlabeled")

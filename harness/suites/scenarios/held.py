@@ -21,6 +21,7 @@ _NODUMP = 0x40
 _IN_ACCESS, _IN_MODIFY, _IN_DONT_FOLLOW = 1, 2, 0x02000000
 # include/uapi/linux/fanotify.h
 _OPEN_PERM, _ACCESS_PERM = 0x10000, 0x20000
+_FILESYSTEM = {"perm": _OPEN_PERM, "reads": _IN_ACCESS, "perm-reads": _ACCESS_PERM}
 _RW, _RX = mmap.PROT_READ | mmap.PROT_WRITE, mmap.PROT_READ | mmap.PROT_EXEC
 _RWX = _RW | mmap.PROT_EXEC
 _BYTES = ("file_permission", "object", "subject", "moved", "file")
@@ -29,6 +30,7 @@ _BYTES = ("file_permission", "object", "subject", "moved", "file")
 def rows() -> Iterator[Scenario]:
     yield from _data()
     for tclass in ("file", "dir", "fifo_file", "chr_file", "blk_file"):
+        yield _held("fstat", "getattr", "open", tclass, lambda t, fd: t.fstat(fd))
         yield from _locks(tclass)
         yield from _ioctls(tclass)
         yield from _flags(tclass)
@@ -61,8 +63,11 @@ def _data() -> Iterator[Scenario]:
         rejudged="append",
     )  # fmt: skip
     yield _held("fallocate", "fallocate", "token", "file", lambda t, fd: t.fallocate(fd, 0, 0, 4096), **writing)
+    yield _held(
+        "fallocate-append", "fallocate", "token", "file", lambda t, fd: t.fallocate(fd, 0, 0, 4096),
+        opens=os.O_WRONLY | os.O_APPEND, rejudged="append",
+    )  # fmt: skip
     yield _held("ftruncate", "setattr", "ftruncate", "file", lambda t, fd: t.ftruncate(fd, 0), opens=os.O_WRONLY)
-    yield _held("fstat", "getattr", "open", "file", lambda t, fd: t.fstat(fd))
     both: dict[str, Any] = {
         "opens": os.O_RDWR, "rejudged": "read", "data": b"data", "asks": (access.Check(*_BYTES, frozenset({"write"})),)
     }  # fmt: skip
@@ -132,15 +137,47 @@ def _foreign() -> Iterator[Scenario]:
     reading: dict[str, Any] = {"foreign": True, "opens": os.O_RDWR}
     yield _held("foreign-read", "read", "token", "file", lambda t, fd: t.pread(fd, 4, 0), **reading)
     yield _held("foreign-write", "write", "token", "file", lambda t, fd: t.pwrite(fd, b"x", 0), **reading)
-    yield _held("foreign-list", "readdir", "names", "dir", lambda t, fd: t.readdir(fd, plus=False), foreign=True)
+    dirtied = _held(
+        "foreign-dirtied", "mmap", "execmod", "file", lambda t, fd: t.mprotect(fd, _RX, mmap.MAP_PRIVATE, True),
+        params={"access": "rx"}, **reading,
+    )  # fmt: skip
+    yield dirtied
+    yield _held("foreign-fallocate", "fallocate", "token", "file", lambda t, fd: t.fallocate(fd, 0, 0, 9), **reading)
+    for case in ("names", "plus"):
+        yield _held(f"foreign-{case}", "readdir", case, "dir", _all_entries(case), foreign=True)
     yield _held("foreign-flock", "flock", "flock", "file", lambda t, fd: t.flock(fd, fcntl.LOCK_SH), **reading)
+    yield _held("foreign-setlk", "flock", "setlk", "file", lambda t, fd: t.lockf(fd, fcntl.F_RDLCK), **reading)
     yield _held("foreign-getlk", "flock", "getlk", "file", lambda t, fd: t.getlk(fd, fcntl.F_WRLCK), **reading)
-    yield _held("foreign-owner", "fcntl", "owner", "file", lambda t, fd: t.fcntl(fd, fcntl.F_GETOWN), **reading)
-    yield _held("foreign-getfl", "fcntl", "getfl", "file", lambda t, fd: t.fcntl(fd, fcntl.F_GETFL), **reading)
-    yield _held("foreign-ioctl", "ioctl", "free", "file", lambda t, fd: t.ioctl(fd, _FIONBIO), **reading)
+    lease = _fcntl(fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    yield _held("foreign-setlease", "fcntl", "setlease", "file", lease, foreign=True)
+    for case, command, arg in _FOREIGN_FCNTL:
+        yield _held(f"foreign-{case}", "fcntl", case, "file", _fcntl(command, arg), **reading)
+    yield _held(
+        "foreign-drop-append", "fcntl", "drop-append", "file", _fcntl(fcntl.F_SETFL, 0), foreign=True,
+        opens=os.O_WRONLY | os.O_APPEND,
+    )  # fmt: skip
+    for case, command in {"free": _FIONBIO, "getattr": _FIGETBSZ, "setattr": _SETFLAGS, "ioctl": _FSGETXATTR}.items():
+        yield _held(f"foreign-ioctl-{case}", "ioctl", case, "file", _commanding(command), **reading)
     for op in ("mmap", "mprotect"):
         act = _mapping(op, mmap.PROT_READ, mmap.MAP_SHARED)
         yield _held(f"foreign-{op}", "mmap", op, "file", act, params={"access": "r"}, **reading)
+
+
+_FOREIGN_FCNTL = (
+    ("owner", fcntl.F_GETOWN, 0), ("getfl", fcntl.F_GETFL, 0), ("setfl", fcntl.F_SETFL, os.O_NONBLOCK),
+)  # fmt: skip
+
+
+def _all_entries(case: str) -> Callable[[Any, Any], object]:
+    return lambda task, fd: task.readdir(fd, plus=case == "plus")
+
+
+def _fcntl(command: int, arg: int) -> Callable[[Any, Any], object]:
+    return lambda task, fd: task.fcntl(fd, command, arg)
+
+
+def _commanding(command: int) -> Callable[[Any, Any], object]:
+    return lambda task, fd: task.ioctl(fd, command, 0)
 
 
 def _leases() -> Iterator[Scenario]:
@@ -181,7 +218,8 @@ def _marks(tclass: str) -> Iterator[Scenario]:
     cases = {"perm": ("inode", _OPEN_PERM), "mount": ("mount", _IN_MODIFY), "filesystem": ("filesystem", _IN_MODIFY)}
     if tclass == "file":
         cases |= {"perm-reads": ("inode", _ACCESS_PERM), "mount-reads": ("mount", _IN_ACCESS)}
-        cases |= {"mount-perm": ("mount", _OPEN_PERM), "filesystem-perm-reads": ("filesystem", _ACCESS_PERM)}
+        cases |= {"mount-perm": ("mount", _OPEN_PERM), "mount-perm-reads": ("mount", _ACCESS_PERM)}
+        cases |= {f"filesystem-{name}": ("filesystem", mask) for name, mask in _FILESYSTEM.items()}
     for case, (mark, mask) in cases.items():
         yield Scenario(
             f"fanotify-{case}-{tclass}", "watch", case, tclass, _marking(mask, mark),

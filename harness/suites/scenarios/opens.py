@@ -43,12 +43,24 @@ def _regular() -> Iterator[Scenario]:
     )
     yield Scenario("open-path", "open", "path", "file", opening(os.O_PATH))
     unnamed = os.O_TMPFILE | os.O_RDWR
-    yield Scenario(
-        "tmpfile", "open", "tmpfile", "file", opening(unnamed, "parent"), lays=(), params={"access": "rw"}, walk=False
-    )
+    for name, flags in (("", unnamed), ("-wa", os.O_TMPFILE | os.O_WRONLY | os.O_APPEND)):
+        yield Scenario(
+            f"tmpfile{name}", "open", "tmpfile", "file", opening(flags, "parent"), lays=(), params=rights(flags),
+            walk=False,
+        )  # fmt: skip
+    for name in ("r", "w"):
+        yield _again(name, _MODES[name])
     yield Scenario(
         "tmpfile-named", "link", "link", "file", lambda t, p: t.linkfd(t.open(p.parent, unnamed, 0o755), p.name),
         lays=(), walk=False, then=(("open", "tmpfile", {"access": "rw"}),),
+    )  # fmt: skip
+
+
+def _again(name: str, flags: int) -> Scenario:
+    """Through /proc/self/fd, what O_PATH asked nothing for; by the label that the file has by then."""
+    return Scenario(
+        f"reopen-{name}", "open", "existing", "file", lambda t, p: t.close(t.reopen(p.fd, flags)), opens=os.O_PATH,
+        params=rights(flags),
     )  # fmt: skip
 
 
@@ -83,6 +95,9 @@ def _directories() -> Iterator[Scenario]:
         yield Scenario(
             f"readdir-{case}-moved", "readdir", case, "dir", _listing(case), opens=listing, rejudged="read"
         )  # fmt: skip
+    yield Scenario(
+        "getdents", "readdir", "names", "dir", lambda t, p: t.getdents(p.fd), opens=listing, rejudged="read"
+    )  # fmt: skip
     yield Scenario("chdir", "access", "chdir", "dir", lambda t, p: t.chdir(p.object))
 
 
