@@ -93,6 +93,23 @@ def test_client_lsm(site: Site, place: str) -> None:
     in_every_way(site, _login(site, site.profile.user).on(mount), place, site.profile.names[-1])
 
 
+@pytest.mark.parametrize("place", ["inherit", "transition"])
+def test_through_a_link(site: Site, place: str) -> None:
+    """O_CREAT on a link that leads to nothing yet: the label is by where the link leads, and by the name there."""
+    _require(site, place, "open", "write")
+    user, links, there = site.profile.user, site.directory("inherit"), site.directory(place)
+    site.admin.symlink(there, links + "/away")
+    if not site.may(user, site.admin.lstat(links + "/away").labels[LABEL] or "", "lnk_file", "read"):
+        pytest.skip(f"the policy does not let {user} read a link in {site.profile.directories['inherit']}")
+    task = _login(site, user)
+    for number, name in enumerate(site.profile.names):
+        site.admin.symlink(f"{there}/{name}", f"{links}/{number}")
+
+        task.close(task.open(f"{links}/{number}", os.O_CREAT | os.O_WRONLY, 0o644))
+
+        assert site.seen(f"{there}/{name}") == {site.expected(user, place, "file", name)}
+
+
 def test_existing_file_keeps_its_label(site: Site) -> None:
     """O_CREAT on a file that is there opens it: the server's label wins over what a create would have given."""
     user = site.profile.user
