@@ -18,7 +18,8 @@ _DONE = ("create", "getattr", "rename", "relabelfrom", "relabelto")
 
 @dataclass(slots=True)
 class Kin:
-    """One object of a kind: where its names lead, FID and label by path, as the model has it."""
+    """One object of a kind: where its names lead, FID and label by path, as the model has it; `gone` are the FIDs of
+    what has no name any more."""
 
     site: Site
     way: str
@@ -27,10 +28,15 @@ class Kin:
     names: list[str] = field(default_factory=list)
     second: str = ""
     found: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
 
     @property
     def how(self) -> Way:
         return WAYS[self.way]
+
+    @property
+    def fids(self) -> set[str]:
+        return self.gone | {fid for fid, _ in self.found.values()}
 
     def create(self) -> None:
         self.names = [f"{self.inherit}/{self.way}"]
@@ -66,7 +72,7 @@ class Kin:
     def end(self) -> None:
         for name in (*self.names, self.second):
             self.site.admin.call("rmdir" if self.how.tclass == "dir" else "unlink", path=name)
-        self.found = {}
+        self.gone, self.found = self.fids, {}
 
     def _make(self, place: str, path: str) -> None:
         self.how.make(self.site.admin, path)
@@ -99,6 +105,8 @@ def check(site: Site, kin: Iterable[Kin], step: str, stored: Stored) -> None:
     assert told == right, f"after {step}: as the other client lists them"
     for fid, label, _ in right.values():
         assert stored.get(fid) == {"mds0": label}, f"after {step}: as stored"
+    kept = {fid for one in kin for fid in one.gone if stored.get(fid)}
+    assert kept == set(), f"after {step}: what has no name is kept"
 
 
 def _facts(fid: str, labels: Labels, mode: int) -> tuple[str, str | None, str]:

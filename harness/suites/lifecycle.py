@@ -48,7 +48,7 @@ class Life:
     @property
     def fids(self) -> set[str]:
         """Of the file, and of its kin."""
-        return {self.fid} | {fid for other in self.others for fid, _ in other.found.values()}
+        return {self.fid} | {fid for other in self.others for fid in other.fids}
 
     def check(self, step: str, stored: Stored) -> None:
         """What both clients and every server show is what the model says."""
@@ -232,8 +232,8 @@ def _born(site: Site, *, alone: bool = False) -> Life:
 
 
 def _lived(site: Site, steps: int) -> Life:
-    """Past all that is done to names and labels but the end there is nothing more to see of its kin."""
-    life = _born(site, alone=STEPS[:steps].count(_relabel) > 0 and STEPS[steps - 1] is not _relabel)
+    """Past its end there is nothing more to see of its kin."""
+    life = _born(site, alone=_unlink in STEPS[:steps])
     for number in range(steps):
         _step(life, number)
     return life
