@@ -13,18 +13,32 @@ from harness.suites.sites import LABEL, Site
 from harness.tasks import Fd, Task
 from labelproof.v1 import mds_pb2, oss_pb2
 
-# What Lustre does with one rpc besides the walk, close and data apart, and without asking for the label.
-CALLS: dict[str, Callable[[Task, str], object]] = {
-    "stat": lambda task, path: task.lstat(path),
-    "touch": lambda task, path: task.close(task.open(f"{path}-new", os.O_CREAT | os.O_EXCL | os.O_WRONLY)),
-    "cat": lambda task, path: task.close(task.open(path)),
-    "truncate": lambda task, path: task.truncate(path, 0),
-    "chmod": lambda task, path: task.chmod(path, 0o600),
-    "rename": lambda task, path: task.rename(path, f"{path}-renamed"),
-    "link": lambda task, path: task.link(path, f"{path}-linked"),
-    "unlink": lambda task, path: task.unlink(path),
-    "mkdir": lambda task, path: task.mkdir(f"{path}-dir"),
-    "symlink": lambda task, path: task.symlink(path, f"{path}-symlink"),
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """An operation, and how many rpcs it may send besides the walk to its directories and the close: what Lustre sends
+    for it uncached. It tells an operation by its name where it can, and looks up first what it has to name by FID."""
+
+    act: Callable[[Task, str], object]
+    rpcs: int = 1
+
+
+CALLS = {
+    "stat": Costs(lambda task, path: task.lstat(path)),
+    "stat-followed": Costs(lambda task, path: task.stat(path)),
+    "touch": Costs(lambda task, path: task.close(task.open(f"{path}-new", os.O_CREAT | os.O_EXCL | os.O_WRONLY))),
+    "cat": Costs(lambda task, path: task.close(task.open(path))),
+    "overwrite": Costs(lambda task, path: task.close(task.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY))),
+    "truncate": Costs(lambda task, path: task.truncate(path, 0), 2),
+    "chmod": Costs(lambda task, path: task.chmod(path, 0o600), 2),
+    "getfattr": Costs(lambda task, path: task.listxattr(path), 2),
+    "rename": Costs(lambda task, path: task.rename(path, f"{path}-renamed")),
+    "link": Costs(lambda task, path: task.link(path, f"{path}-linked"), 2),
+    "unlink": Costs(lambda task, path: task.unlink(path)),
+    "mkdir": Costs(lambda task, path: task.mkdir(f"{path}-dir")),
+    "mkfifo": Costs(lambda task, path: task.mknod(f"{path}-fifo", stat.S_IFIFO | 0o600)),
+    "symlink": Costs(lambda task, path: task.symlink(path, f"{path}-symlink")),
+    "ls": Costs(lambda task, path: task.readdir(path.rpartition("/")[0]), 2),
 }
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from client.args import Path as Named
+from client.args import Syscall
+from client.ctx import Ctx
+from client.ops import SYSCALLS, attr, xattr
 from harness import runner
 from harness.clusters import RUNTIMES, Cluster
 from harness.collector import Listener
@@ -72,3 +76,28 @@ def test_a_suite_fails_while_the_bug_is_there(suite: str, results: Callable[[str
     assert {test.status for test in clean.tests} == {"PASS"}, clean.reason
     assert [test.reason for test in bugged.tests if said in test.reason], [test.reason for test in bugged.tests]
     assert bugged.verdict == "fail"
+
+
+async def label_too(ctx: Ctx, path: Named) -> object:
+    """lstat that has an rpc of its own for the label (LU-16210)."""
+    await xattr.getxattr(ctx, "security.selinux", path, follow=False)
+    return await attr.lstat(ctx, path)
+
+
+async def look_first(ctx: Ctx, path: Named) -> object:
+    """lstat that looks its name up before it asks for it."""
+    await ctx.walk.peek(await ctx.last(path))
+    return await attr.lstat(ctx, path)
+
+
+@pytest.mark.parametrize("costly", [label_too, look_first])
+def test_an_rpc_too_many_is_noticed(
+    costly: Callable[[Ctx, Named], object], results: Callable[[str, str], Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stat costs is counted: one more rpc than Lustre's fails, whatever it is for."""
+    monkeypatch.setitem(SYSCALLS, "lstat", Syscall.of(costly))
+
+    costs = results("lustre_selinux", "20d_no_rpc_for_the_label and stat and not followed")
+
+    assert [test.status for test in costs.tests] == ["FAIL"]
+    assert "Mds/Getattr" in costs.tests[0].reason
