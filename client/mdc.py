@@ -95,15 +95,15 @@ class Mdc:
             raise FileNotFoundError(errno.ENOENT, "another directory stands where the working directory was")
         cwd.entry, cwd.subject = found, self.digest
 
-    async def lookup(self, parent: Entry, name: bytes) -> Entry:
-        self._guard.check("lookup", parent=parent)
+    async def lookup(self, parent: Entry, name: bytes, first: Entry | None) -> Entry:
         request = pb.LookupRequest(name=pb.Name(parent=fid_message(parent.fid), name=name))
+        if first is not None:
+            self._guard.check("lookup", parent=first)
+            request.first.CopyFrom(fid_message(first.fid))
+            request.first_ticket = first.ticket
+        self._guard.check("lookup", parent=parent)
         reply = await self.send("lookup", request, parent.ticket)
         return Entry.of(reply.entry, reply.ticket)
-
-    async def search(self, directory: Entry) -> None:
-        """Whether the task may search the directory: a Lookup of `.` there."""
-        await self.lookup(directory, b".")
 
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes:
         """By FID if the link was looked up, else by its name."""

@@ -26,8 +26,7 @@ class Names(Protocol):
     """What a walk asks of the servers, each after the client's own checks."""
 
     async def root(self) -> Entry: ...
-    async def lookup(self, parent: Entry, name: bytes) -> Entry: ...
-    async def search(self, directory: Entry) -> None: ...
+    async def lookup(self, parent: Entry, name: bytes, first: Entry | None) -> Entry: ...
     async def begin(self) -> Entry: ...
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes: ...
 
@@ -63,13 +62,15 @@ class Walk:
     """One call's walk; it counts the links that it followed.
 
     Every component costs search in the directory where it stands, `.` and `..` as well (fs/namei.c, may_lookup). A
-    Lookup asks for it by itself; where a dot alone needs it, it is asked once a directory.
+    Lookup asks for it by itself; where a dot alone needs it, it is asked once a directory, by a Lookup of `.` there.
     """
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._links = 0
         self._searched: set[Fid] = set()
+        # Where the first of two paths ends, until search was asked of it.
+        self._first: Entry | None = None
 
     async def last(self, path: bytes, start: Entry | None = None) -> Last:
         """Walks all but the last component, of a relative path from `start` or the task's working directory.
@@ -82,6 +83,17 @@ class Walk:
             raise _error(errno.ENAMETOOLONG, path)
         begin = await self._names.root() if path.startswith(b"/") else start or await self._names.begin()
         return await self._along((begin,), path)
+
+    def second(self, first: Last) -> None:
+        """A second path begins. The last directory of the `first` one, of which the operation itself asks search later,
+        is asked with the next Lookup: the kernel walks a path whole before it begins with another."""
+        self._first = first.parent if first.name else None
+
+    async def ends_first(self) -> None:
+        """What the second path has left of that, if it came to no Lookup."""
+        first, self._first = self._first, None
+        if first is not None:
+            await self.search(first)
 
     async def find(self, last: Last, *, follow: bool = True) -> Found:
         """Looks the last component up, and goes on through links if `follow` or a trailing slash asks for it."""
@@ -119,8 +131,7 @@ class Walk:
     async def search(self, directory: Entry) -> None:
         """Whether the directory may be searched, asked once a call."""
         if directory.fid not in self._searched:
-            self._searched.add(directory.fid)
-            await self._names.search(directory)
+            await self._lookup(directory, b".")
 
     async def _along(self, dirs: Dirs, path: bytes) -> Last:
         if path.startswith(b"/"):
@@ -153,8 +164,9 @@ class Walk:
         return root if directory.fid == root.fid else await self._lookup(directory, b"..")
 
     async def _lookup(self, parent: Entry, name: bytes) -> Entry:
-        self._searched.add(parent.fid)
-        return await self._names.lookup(parent, name)
+        first, self._first = self._first, None
+        self._searched |= {parent.fid, first.fid} if first else {parent.fid}
+        return await self._names.lookup(parent, name, first)
 
 
 def _error(number: int, name: bytes) -> OSError:

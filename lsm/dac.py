@@ -55,9 +55,34 @@ def owner_or_capable(m: Mediator, obj: Obj) -> bool:
 
 
 def may_set_gid(m: Mediator, gid: int) -> bool:
-    """Whether a set-gid bit is the subject's to give (fs/inode.c, in_group_or_capable): setattr_prepare asks and
-    setattr_copy asks again, whatever the new mode is."""
+    """Whether a set-gid bit is the subject's to give (fs/inode.c, in_group_or_capable)."""
     return m.subject.in_group(gid) or m.capable(NUMBER["fsetid"])
+
+
+def copied_mode(m: Mediator, obj: Obj, mode: int, gid: int) -> int:
+    """What becomes of a new `mode` in the end: a set-gid bit stays if it is the subject's to give, which is asked
+    whatever the mode is, and once more for an access control list (fs/attr.c, setattr_copy; fs/posix_acl.c,
+    posix_acl_update_mode)."""
+    for _ in range(2 if obj.acl else 1):
+        if not may_set_gid(m, gid):
+            mode &= ~stat.S_ISGID
+    return mode
+
+
+def lost_with_owner(m: Mediator, obj: Obj) -> int:
+    """The set-id bits that a change of owner takes, whoever makes it; of a directory none (fs/attr.c,
+    setattr_should_drop_sgid; fs/open.c, chown_common)."""
+    if obj.is_dir:
+        return 0
+    stays = not obj.mode & stat.S_ISGID or (not obj.mode & stat.S_IXGRP and may_set_gid(m, obj.gid))
+    return obj.mode & (stat.S_ISUID if stays else stat.S_ISUID | stat.S_ISGID)
+
+
+def lost_with_content(m: Mediator, obj: Obj) -> int:
+    """The set-id bits that a change of content takes, but for CAP_FSETID, which is asked where there are any to take
+    (fs/attr.c, setattr_should_drop_suidgid)."""
+    bits = lost_with_owner(m, obj)
+    return 0 if not bits or m.capable(NUMBER["fsetid"]) else bits
 
 
 def sticky(m: Mediator, parent: Obj, obj: Obj) -> bool:

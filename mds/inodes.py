@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
     atime_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, rdev INTEGER, target BLOB, label_version INTEGER,
     stripe_size INTEGER, osts TEXT, objects INTEGER, flags INTEGER,
-    mtime_at_ns INTEGER, mode_at_ns INTEGER, caps_at_ns INTEGER
+    mtime_at_ns INTEGER, mode_at_ns INTEGER, caps_at_ns INTEGER, attr_version INTEGER, untold INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xattrs (fid BLOB, name TEXT, value BLOB, PRIMARY KEY (fid, name)) WITHOUT ROWID;
 """
@@ -37,7 +37,8 @@ class Inode(NamedTuple):
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
     the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
     `mtime_at_ns`, `mode_at_ns`, `caps_at_ns` (file capabilities): when this server last set them, which a later write
-    on an OST overrules. `acl`: the access control list, as stored.
+    on an OST overrules. `attr_version` counts the changes of mode and owner; `untold`: an OST may not know of the last
+    one though the file is open for writing. `acl`: the access control list, as stored.
     """
 
     fid: Fid
@@ -60,6 +61,8 @@ class Inode(NamedTuple):
     mtime_at_ns: int = 0
     mode_at_ns: int = 0
     caps_at_ns: int = 0
+    attr_version: int = 1
+    untold: bool = False
     acl: bytes = b""
     labels: Mapping[str, bytes] = MappingProxyType({})
 
@@ -79,7 +82,7 @@ class Inode(NamedTuple):
 _COLUMNS = (
     "mode", "uid", "gid", "nlink", "size", "size_valid", "atime_ns", "mtime_ns", "ctime_ns", "rdev", "target",
     "label_version", "stripe_size", "osts", "objects",
-    "flags", "mtime_at_ns", "mode_at_ns", "caps_at_ns",
+    "flags", "mtime_at_ns", "mode_at_ns", "caps_at_ns", "attr_version", "untold",
 )  # fmt: skip
 
 _INODE = f"SELECT {', '.join(_COLUMNS)} FROM inodes WHERE fid = ?"
@@ -111,13 +114,16 @@ def insert(txn: Txn, inode: Inode) -> None:
 
 
 def update(txn: Txn, fid: Fid, **columns: object) -> None:
-    """Changes columns of an inode that is there; with a ctime, it is noted when mtime and mode were set."""
+    """Changes columns of an inode that is there; changes of mode and owner are counted. With a ctime, it is noted when
+    mtime and mode were set."""
     if "ctime_ns" in columns:
         for name in ("mtime", "mode"):
             if {name, f"{name}_ns"} & columns.keys():
                 columns.setdefault(f"{name}_at_ns", columns["ctime_ns"])
     txn.forget(fid)
     changes = ", ".join(f"{name} = ?" for name in columns)
+    if not columns.keys().isdisjoint(("mode", "uid", "gid")):
+        changes += ", attr_version = attr_version + 1"
     values = (_stored(name, value) for name, value in columns.items())
     txn.write(f"UPDATE inodes SET {changes} WHERE fid = ?", *values, fid_bytes(fid))
 
@@ -184,7 +190,7 @@ def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
     return context_pb2.Entry(
         fid=fid_message(inode.fid), mode=inode.mode, uid=inode.uid, gid=inode.gid, label_version=inode.label_version,
         labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs], acl=inode.acl,
-        flags=inode.flags & (FS_IMMUTABLE_FL | FS_APPEND_FL),
+        flags=inode.flags & (FS_IMMUTABLE_FL | FS_APPEND_FL), attr_version=inode.attr_version,
     )  # fmt: skip
 
 
@@ -228,5 +234,6 @@ def _inode(fid: Fid, row: tuple[object, ...], labels: dict[str, bytes]) -> Inode
     columns["osts"] = tuple(str(columns["osts"]).split())
     columns["size_valid"] = bool(columns["size_valid"])
     columns["objects"] = bool(columns["objects"])
+    columns["untold"] = bool(columns["untold"])
     listed = labels.pop(acl.ACCESS, b"")
     return Inode(fid, labels=labels, acl=listed, **columns)  # type: ignore[arg-type]  # the columns are the fields

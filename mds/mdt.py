@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from host.node import Node
 from host.store import Store, Txn
-from labelproof.v1 import mds_pb2
+from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Fid, Obj, vfs
 from mds import entries, inodes, reaper, relabels
 from mds.clients import Clients
@@ -104,7 +104,7 @@ class Mdt:
         self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
     ) -> Named:
         """One path component: the directory by its ticket, search in it, then the name. EINVAL, ENAMETOOLONG."""
-        return self.named(txn, self.searched(txn, call, name, role=role, ticket=ticket), name.name)
+        return self.named(txn, self.searched(txn, call, name.parent, role=role, ticket=ticket), name.name)
 
     def named(self, txn: Txn, parent: Inode, name: bytes) -> Named:
         """A name in a directory that was searched. EINVAL, ENAMETOOLONG."""
@@ -118,11 +118,11 @@ class Mdt:
         return directory if found is None else self.inode(txn, found[0])
 
     def searched(
-        self, txn: Txn, call: Call, name: mds_pb2.Name, *, role: str = "parent", ticket: bytes | None = None
+        self, txn: Txn, call: Call, directory: context_pb2.Fid, *, role: str = "parent", ticket: bytes | None = None
     ) -> Inode:
-        """The directory of a name, by its ticket, after search was asked of it."""
+        """A directory in which a name is looked up, by its ticket, after search was asked of it."""
         call.walked()
-        parent = self.reached(txn, call, fid_of(name.parent), ticket)
+        parent = self.reached(txn, call, fid_of(directory), ticket)
         vfs.run("lookup", call.lsm, parent=self.obj(parent, role))
         return parent
 

@@ -34,11 +34,15 @@ class Glimpsed(NamedTuple):
     def merged(self, inode: Inode) -> Inode:
         """The inode with its size, and what writes did to it since the MDT itself had a say.
 
-        Times follow the later of the two, and a write takes set-id bits that were there before it.
+        Times follow the later of the two, and a write takes set-id bits that were there before it; any write does where
+        an OST may not have known of them, and so asked nobody.
         """
         later = self.changed_ns > inode.mtime_at_ns
-        outsider = self.outsider_ns > inode.mode_at_ns
-        killed = privs.written(inode.mode, outsider=outsider) if self.unprivileged_ns > inode.mode_at_ns else 0
+        unprivileged_ns, outsider_ns = (
+            (self.changed_ns, self.changed_ns) if inode.untold else (self.unprivileged_ns, self.outsider_ns)
+        )
+        outsider = outsider_ns > inode.mode_at_ns
+        killed = privs.written(inode.mode, outsider=outsider) if unprivileged_ns > inode.mode_at_ns else 0
         return inode._replace(
             size=self.size, mtime_ns=self.changed_ns if later else inode.mtime_ns,
             ctime_ns=max(inode.ctime_ns, self.changed_ns), mode=inode.mode & ~killed,
@@ -102,6 +106,15 @@ class Osts:
             await stub.set_label(request, caller, retry=RETRIES)
 
         await self._each(inode, call, behalf, one)
+
+    async def setattr(self, inode: Inode, call: Call) -> None:
+        """Gives each object the file's mode and owner, as they are now; for nobody but this server, which was asked."""
+
+        async def one(stub: Stub, stripe: int, caller: Caller) -> None:
+            request = oss_pb2.OssSetattrRequest(entry=self._entry(inode), stripe=stripe)
+            await stub.setattr(request, caller, retry=RETRIES)
+
+        await self._each(inode, call, None, one)
 
     async def destroy(self, inode: Inode) -> None:
         """Destroys the objects; those that are gone are no error."""

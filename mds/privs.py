@@ -1,7 +1,7 @@
 """What a file loses when somebody writes to it, cuts it or gives it away: set-id bits, and file capabilities.
 
-Rules: fs/attr.c (setattr_should_drop_sgid, setattr_should_drop_suidgid), fs/open.c (chown_common, do_truncate),
-security/commoncap.c (cap_inode_killpriv).
+Rules: lsm/dac.py (lost_with_owner, lost_with_content), fs/open.c (do_truncate), security/commoncap.c
+(cap_inode_killpriv).
 """
 
 from __future__ import annotations
@@ -10,41 +10,30 @@ import stat
 from dataclasses import dataclass, field
 
 from host.store import Txn
-from lsm.modules.capability import NUMBER
+from lsm import Obj, dac
 from mds import filecaps, inodes
 from mds.inodes import Inode
 from rpc import Call
 
 
-def given_away(call: Call, inode: Inode) -> int:
-    """The mode bits that a change of owner takes, whoever makes it; of a directory none."""
-    if inode.is_dir:
-        return 0
-    sgid = stat.S_ISGID if _group_bit_goes(call, inode) else 0
-    return inode.mode & (stat.S_ISUID | sgid)
-
-
-def changed(call: Call, inode: Inode) -> int:
-    """The mode bits that a change of the file's content takes, but for CAP_FSETID."""
-    bits = given_away(call, inode)
-    return 0 if not bits or call.lsm.capable(NUMBER["fsetid"]) else bits
-
-
 @dataclass(slots=True)
 class Cut:
-    """What a file loses as content goes: worked out in the midst of the checks (lsm/vfs/attr.py, _drops_set_id).
-
-    `columns` change then. A mode that stays is not among them: what a write took of it, and only the OSTs know yet,
-    would come back.
-    """
+    """What a file loses as content goes: worked out in the midst of the checks (lsm/vfs/attr.py, _drops_set_id), and
+    after them settled, which gives the `columns` that change then."""
 
     call: Call
     inode: Inode
+    obj: Obj
+    lost: int = 0
     columns: dict[str, int] = field(default_factory=dict)
 
     def __call__(self) -> None:
-        bits = changed(self.call, self.inode)
-        self.columns = {"mode": self.inode.mode & ~bits} if bits else {}
+        self.lost = dac.lost_with_content(self.call.lsm, self.obj)
+
+    def settle(self) -> None:
+        if self.lost:
+            mode = self.inode.mode & ~self.lost
+            self.columns = {"mode": dac.copied_mode(self.call.lsm, self.obj, mode, self.inode.gid)}
 
 
 def written(mode: int, *, outsider: bool) -> int:
@@ -66,8 +55,17 @@ def at_stake(txn: Txn, inode: Inode) -> bool:
     return bool(written(inode.mode, outsider=True)) or inodes.xattr(txn, inode.fid, filecaps.XATTR) is not None
 
 
-def _group_bit_goes(call: Call, inode: Inode) -> bool:
-    if not inode.mode & stat.S_ISGID:
-        return False
-    stays = not inode.mode & stat.S_IXGRP and (call.subject.in_group(inode.gid) or call.lsm.capable(NUMBER["fsetid"]))
-    return not stays
+def moved(txn: Txn, before: Inode) -> Inode | None:
+    """The inode, if a write takes other bits of it than it did `before`, and somebody may be about to: the OSTs that he
+    has it open at are to be told. It is noted as untold, durably as the change itself, until they are."""
+    now = inodes.get(txn, before.fid)
+    if now is None or not now.is_file or now.size_valid or _taken_by_writes(now) == _taken_by_writes(before):
+        return None
+    inodes.update(txn, now.fid, untold=True)
+    return now
+
+
+def _taken_by_writes(inode: Inode) -> tuple[int, ...]:
+    """What decides which bits go (lsm/dac.py, lost_with_content)."""
+    sgid = (inode.mode & stat.S_IXGRP, inode.gid) if inode.mode & stat.S_ISGID else ()
+    return (inode.mode & (stat.S_ISUID | stat.S_ISGID), *sgid)

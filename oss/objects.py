@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from host.store import Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
@@ -14,14 +14,14 @@ from rpc import fid_of
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     fid BLOB, stripe INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, label_version INTEGER,
-    changed_ns INTEGER, unprivileged_ns INTEGER, outsider_ns INTEGER,
+    changed_ns INTEGER, unprivileged_ns INTEGER, outsider_ns INTEGER, attr_version INTEGER,
     PRIMARY KEY (fid, stripe)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS labels (
     fid BLOB, stripe INTEGER, name TEXT, value BLOB, PRIMARY KEY (fid, stripe, name)
 ) WITHOUT ROWID;
 """
-COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns"
+COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns, attr_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Object:
     """One object: the file's FID, owner and labels, and what of the file lies here. `size` in bytes.
 
     `changed_ns`: the last write, wall time; `unprivileged_ns`: the last one of who lacked CAP_FSETID;
-    `outsider_ns`: the last one of who was not of the file's group either.
+    `outsider_ns`: the last one of who was not of the file's group either. `attr_version`: as of which change of the
+    file's mode or owner these are known here; the mode without what writes to this object have taken of it since.
     """
 
     fid: Fid
@@ -43,14 +44,22 @@ class Object:
     changed_ns: int = 0
     unprivileged_ns: int = 0
     outsider_ns: int = 0
+    attr_version: int = 0
 
     @classmethod
     def of(cls, entry: context_pb2.Entry, stripe: int) -> Object:
         """An empty object for the file that a server describes."""
         labels = {label.name: label.value for label in entry.labels if label.HasField("value")}
         return cls(
-            fid_of(entry.fid), stripe, entry.mode, entry.uid, entry.gid, 0, entry.label_version, labels
+            fid_of(entry.fid), stripe, entry.mode, entry.uid, entry.gid, 0, entry.label_version, labels,
+            attr_version=entry.attr_version,
         )  # fmt: skip
+
+    def told(self, other: Object) -> Object:
+        """It, with the mode and the owner of `other`, if those are later ones."""
+        if other.attr_version <= self.attr_version:
+            return self
+        return replace(self, mode=other.mode, uid=other.uid, gid=other.gid, attr_version=other.attr_version)
 
     def obj(self, modules: Mapping[str, str]) -> Obj:
         """It, as an object of hooks; `modules`: the labels' xattrs -> their modules."""
@@ -83,8 +92,9 @@ def put(txn: Txn, o: Object) -> None:
     txn.forget((o.fid, o.stripe))
     key = fid_bytes(o.fid)
     txn.write(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         key, o.stripe, o.mode, o.uid, o.gid, o.size, o.label_version, o.changed_ns, o.unprivileged_ns, o.outsider_ns,
+        o.attr_version,
     )  # fmt: skip
     txn.write("DELETE FROM labels WHERE fid = ? AND stripe = ?", key, o.stripe)
     for name, value in o.labels.items():
@@ -97,12 +107,13 @@ def resize(txn: Txn, o: Object, size: int) -> None:
 
 
 def written(txn: Txn, o: Object) -> None:
-    """Notes the object's size and times after a write."""
+    """Notes the object's size, times, mode and owner after a write."""
     txn.forget((o.fid, o.stripe))
     txn.write(
-        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?"
-        " WHERE fid = ? AND stripe = ?",
-        o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, fid_bytes(o.fid), o.stripe,
+        "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?, mode = ?, uid = ?, gid = ?,"
+        " attr_version = ? WHERE fid = ? AND stripe = ?",
+        o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, o.mode, o.uid, o.gid, o.attr_version,
+        fid_bytes(o.fid), o.stripe,
     )  # fmt: skip
 
 

@@ -41,10 +41,10 @@ class Ost:
         """The superblock's label is the policy's to give."""
         self.fs = self.node.superblock()
 
-    def object_or(self, txn: Txn, absent: Object) -> tuple[Object, bool]:
-        """The object as stored, else as `absent` describes it; whether it is stored."""
-        found = objects.get(txn, absent.fid, absent.stripe)
-        return (absent, False) if found is None else (found, True)
+    def object_or(self, txn: Txn, told: Object) -> tuple[Object, bool]:
+        """The object as stored, else as `told`, which may know a later mode and owner; whether it is stored."""
+        found = objects.get(txn, told.fid, told.stripe)
+        return (told, False) if found is None else (found.told(told), True)
 
     def record_labels(self, call: Call, o: Object, old: Mapping[str, bytes], why: str) -> None:
         """A `label` event for each label that the object has now; inside the step, whose transno is the next one."""

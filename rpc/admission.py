@@ -27,6 +27,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "Oss": frozenset({"client"}),
     "Oss/Connect": frozenset({"client", "mds"}),
     "Oss/SetLabel": frozenset({"mds"}),
+    "Oss/Setattr": frozenset({"mds"}),
     "Oss/Punch": frozenset({"mds"}),
     "Oss/Glimpse": frozenset({"mds"}),
     "Oss/Destroy": frozenset({"mds"}),

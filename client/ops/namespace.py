@@ -123,14 +123,14 @@ async def rename(ctx: Ctx, source: Path, target: Path, flags: U32 = 0) -> None:
 
 
 async def _both(ctx: Ctx, source: bytes, target: bytes) -> tuple[Last, Last]:
-    """Where two paths end. Search of the first one's directory, which is asked with the operation, comes before what
-    is wrong with the second one (fs/namei.c, do_renameat2)."""
+    """Where two paths end. Search of the first one's directory comes before the second one's walk, and before what is
+    wrong with that (fs/namei.c, do_renameat2)."""
     old = await ctx.last(source)
+    ctx.walk.second(old)
     try:
         return old, await ctx.last(target, second=True)
     except OSError:
-        if old.name:
-            await ctx.walk.search(old.parent)
+        await ctx.walk.ends_first()
         raise
 
 

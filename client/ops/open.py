@@ -40,8 +40,9 @@ async def reopen(ctx: Ctx, fd: int, flags: U32 = 0) -> dict[str, Any]:
     file = ctx.file(fd, path=True)
     if flags & os.O_PATH:
         flags &= _BESIDE_PATH
-    elif flags & os.O_NOFOLLOW:
-        raise OSError(errno.ELOOP, "what stands in /proc/self/fd is a link")
+    if flags & os.O_NOFOLLOW and (flags & os.O_DIRECTORY or not flags & os.O_PATH):
+        number = errno.ENOTDIR if flags & os.O_DIRECTORY else errno.ELOOP
+        raise OSError(number, "what stands in /proc/self/fd is a link")
     if ctx.guard.on and not flags & os.O_PATH:
         ctx.guard.opening(file.entry, b"", file.entry, flags)
     request = pb.OpenRequest(place=Place.opened(file.handle).message, flags=flags & ~os.O_NOFOLLOW)

@@ -56,7 +56,7 @@ def decided(events: Sequence[Mapping[str, Any]], runner: str) -> tuple[Check, ..
     """
     mine = [e for e in events if _counts(e) and e["scontext"].split(":")[2:3] != runner.split(":")[2:3]]
     mine.sort(key=lambda event: (event["c"], event["n"], event["i"]))
-    return tuple(walked(list(map(_decision, mine))))
+    return tuple(walked([_decision(event) for event in _once(mine, events) if event["audited"]]))
 
 
 def walked(checks: Sequence[Check]) -> list[Check]:
@@ -94,7 +94,7 @@ def same(kernel: Check, cluster: Check, *, asked: bool) -> bool:
 
 
 def _counts(event: Mapping[str, Any]) -> bool:
-    if event["e"] != "avc" or event["module"] != "selinux" or not event["audited"] or event["hook"] == "sb_kern_mount":
+    if event["e"] != "avc" or event["module"] != "selinux" or event["hook"] == "sb_kern_mount":
         return False
     if event["vantage"] == "agent":
         return True
@@ -103,6 +103,21 @@ def _counts(event: Mapping[str, Any]) -> bool:
     # The kernel too asks the user of an open file again after a relabel (selinux_file_permission).
     once = event["vantage"] == "server" or event["hook"] == "file_permission"
     return once and not own
+
+
+def _once(mine: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The same without the search of where a rename's first path ends, and the capability for it, that the rename asks
+    again, as a server takes no client's word: a Lookup of the second path has asked it in its place."""
+    renames = {event["rpc"] for event in events if event["e"] == "rpc" and event.get("method") == "Mds/Rename"}
+    first = {event["object"] for event in mine if event.get("role") == "first"}
+    found: list[Mapping[str, Any]] = []
+    for event in mine:
+        searches = (event.get("role"), event["requested"]) == ("parent", ["search"])
+        again = searches and event["rpc"] in renames and event["object"] in first
+        while again and found and (found[-1]["rpc"], found[-1]["hook"]) == (event["rpc"], "capable"):
+            found.pop()
+        found += [] if again else [event]
+    return found
 
 
 def _decision(event: Mapping[str, Any]) -> Check:

@@ -84,8 +84,8 @@ RPCS: dict[str, Callable[[Task, str, Laid], object]] = {
 }
 # What a mount does, what only an open file's own end does, and what servers send one another.
 OTHER_RPCS = frozenset({
-    "Mds/Connect", "Mds/GetRoot", "Mds/Close", "Oss/Connect", "Oss/SetLabel", "Oss/Punch",
-    "Oss/Glimpse", "Oss/Destroy",
+    "Mds/Connect", "Mds/GetRoot", "Mds/Close", "Oss/Connect", "Oss/SetLabel", "Oss/Setattr",
+    "Oss/Punch", "Oss/Glimpse", "Oss/Destroy",
 })  # fmt: skip
 
 

@@ -78,14 +78,16 @@ class Attr(Base):
         attrs = _validated(req)
         call.takes("attr")
         async with self._mdt.locked(call, req.place):
+            if req.HasField("mode") or _chowns(req):
+                await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
-                wanted = {"uid": req.uid, "gid": req.gid}
-                lost = privs.given_away(call, inode) if _chowns(req) else 0
+                obj, wanted = self._mdt.obj(inode), {"uid": req.uid, "gid": req.gid}
+                lost = dac.lost_with_owner(call.lsm, obj) if _chowns(req) else 0
                 if lost:
                     attrs |= {"mode"}
-                vfs.run("setattr", call.lsm, object=self._mdt.obj(inode), attrs=attrs, new_attrs=wanted)
-                changes = self._changes(call, inode, req, lost)
+                vfs.run("setattr", call.lsm, object=obj, attrs=attrs, new_attrs=wanted)
+                changes = self._changes(call, inode, obj, req, lost)
                 inodes.update(txn, inode.fid, **changes)
                 if _chowns(req):
                     privs.drop_capabilities(txn, inode)
@@ -93,11 +95,15 @@ class Attr(Base):
                     listed = acl.with_mode(acl.parse(inode.acl), changes.get("mode", inode.mode))
                     inodes.set_xattr(txn, inode.fid, acl.ACCESS, acl.encode(listed))
                 call.fid = inode.fid
+                moved = privs.moved(txn, inode)
                 reply = txn.keep(self.attr_reply(call, self._mdt.inode(txn, inode.fid)))
-        await self._mdt.store.committed(call.transno)
+            await self._mdt.store.committed(call.transno)
+            await self._tell(call, moved)
         return reply
 
-    def _changes(self, call: Call, inode: Inode, req: mds_pb2.SetattrRequest, lost: int) -> Mapping[str, int]:
+    def _changes(
+        self, call: Call, inode: Inode, obj: Obj, req: mds_pb2.SetattrRequest, lost: int
+    ) -> Mapping[str, int]:  # fmt: skip
         """The columns that a setattr changes (fs/attr.c, setattr_copy); `lost`: mode bits that go with the owner."""
         now = self._mdt.now()
         changes: dict[str, int] = {"ctime_ns": now}
@@ -106,7 +112,7 @@ class Attr(Base):
                 changes[column] = getattr(req, field)
         if req.now:
             changes |= {"atime_ns": now, "mtime_ns": now}
-        mode = _new_mode(call, inode, req, lost)
+        mode = _new_mode(call, obj, req, lost)
         return changes if mode == inode.mode else changes | {"mode": mode}
 
     async def _truncate(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
@@ -116,6 +122,7 @@ class Attr(Base):
         opened = req.place.WhichOneof("by") == "handle"
         call.takes("ftruncate" if opened else "truncate")
         async with self._mdt.locked(call, req.place):
+            await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode, _ = self._may_truncate(txn, call, req)
                 inodes.update(txn, inode.fid, size_valid=False, objects=True)
@@ -125,7 +132,9 @@ class Attr(Base):
             with self._mdt.store.op(call) as txn:
                 inode, cut = self._may_truncate(txn, call, req)
                 reply = txn.keep(self._truncated(txn, call, inode, req.size, cut))
-        await self._mdt.store.committed(call.transno)
+                moved = privs.moved(txn, inode)
+            await self._mdt.store.committed(call.transno)
+            await self._tell(call, moved)
         return reply
 
     def _may_truncate(self, txn: Txn, call: Call, req: mds_pb2.SetattrRequest) -> tuple[Inode, privs.Cut]:
@@ -135,13 +144,14 @@ class Attr(Base):
             raise OSError(errno.EINVAL, "the file is not open for writing")
         obj: Obj = self._mdt.obj(inode)
         attrs = frozenset({"size", "file"} if opened else {"size"})
-        cut = privs.Cut(call, inode)
+        cut = privs.Cut(call, inode, obj)
         vfs.run("ftruncate" if opened else "truncate", call.lsm, object=obj, attrs=attrs, drops=cut)
         if not opened:
             self._breaks_leases(call, inode, write=True)
         limit = OBJECT_BYTES_MAX * len(inode.osts)
         if req.size > limit:
             raise OSError(errno.EFBIG, f"{os.strerror(errno.EFBIG)}: {req.size} bytes; {limit} are the most")
+        cut.settle()
         return inode, cut
 
     def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int, cut: privs.Cut) -> mds_pb2.AttrReply:
@@ -177,14 +187,12 @@ def _validated(req: mds_pb2.SetattrRequest) -> frozenset[str]:
     return frozenset(attrs)
 
 
-def _new_mode(call: Call, inode: Inode, req: mds_pb2.SetattrRequest, lost: int) -> int:
+def _new_mode(call: Call, obj: Obj, req: mds_pb2.SetattrRequest, lost: int) -> int:
     """chmod without a set-gid that is not the caller's to give; chown's loss of set-id (fs/attr.c, fs/open.c)."""
-    mode = stat.S_IFMT(inode.mode) | req.mode if req.HasField("mode") else inode.mode & ~lost
-    if req.HasField("mode") or mode != inode.mode:
-        gid = req.gid if req.HasField("gid") and req.gid != NO_ID else inode.gid
-        if not dac.may_set_gid(call.lsm, gid):
-            mode &= ~stat.S_ISGID
-    return mode
+    if not req.HasField("mode") and not lost:
+        return obj.mode
+    mode = stat.S_IFMT(obj.mode) | req.mode if req.HasField("mode") else obj.mode & ~lost
+    return dac.copied_mode(call.lsm, obj, mode, req.gid if req.HasField("gid") and req.gid != NO_ID else obj.gid)
 
 
 def _chowns(req: mds_pb2.SetattrRequest) -> bool:

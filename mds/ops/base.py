@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from typing import Protocol
 
 from labelproof.v1 import context_pb2, mds_pb2
@@ -15,6 +16,9 @@ from rpc import Call
 
 # How long one rpc waits for a lock or a lease, s; the client asks again.
 WAIT_S = 4.0
+
+
+log = logging.getLogger(__name__)
 
 
 class Leased(BlockingIOError):
@@ -57,6 +61,21 @@ class Base:
                     privs.drop_capabilities(txn, inode)
                 if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
                     inodes.update(txn, fid, mode=mode)
+
+    async def _tell(self, call: Call, moved: Inode | None) -> None:
+        """Tells the OSTs, under the file's lock, that writes take other set-id bits of it from now on (privs.moved).
+
+        The change stands whether they can be told or not. Where they cannot, any write since then takes the bits."""
+        if moved is None:
+            return
+        try:
+            await self._mdt.osts.setattr(moved, call)
+        except OSError as error:
+            log.warning("not every OST knows the mode of %s: %s", moved.fid, error)
+            return
+        with self._mdt.store.op(None) as txn:
+            inodes.update(txn, moved.fid, untold=False)
+        await self._mdt.store.settled()
 
     def _breaks_leases(self, call: Call, inode: Inode, *, write: bool, waits: bool = True) -> None:
         """Who opens or cuts a file breaks the leases that others have for it being left alone (fs/locks.c,

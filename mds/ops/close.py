@@ -60,6 +60,7 @@ class Close(Base):
             inodes.update(
                 txn, inode.fid, size=now.size, size_valid=True, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns,
                 mode=now.mode, mtime_at_ns=max(inode.mtime_at_ns, found.changed_ns), mode_at_ns=inode.mode_at_ns,
+                untold=False,
             )  # fmt: skip
 
     def _read(self, txn: Txn, call: Call, fid: Fid, age_ns: int) -> None:

@@ -26,11 +26,14 @@ class Namespace(Base):
     """The operations on one directory; two are in rename.py."""
 
     async def lookup(self, call: Call, req: mds_pb2.LookupRequest) -> mds_pb2.LookupReply:
-        """One component: search on the directory, then the name."""
-        call.takes("name")
+        """One component: search on the directory, then the name. Of a second path: before, where the first ends."""
+        second = req.HasField("first")
+        call.takes("second" if second else "name")
         with self._mdt.store.op(call) as txn:
+            if second:
+                self._mdt.searched(txn, call, req.first, role="first", ticket=req.first_ticket)
             if req.name.name in (b".", b".."):
-                searched = self._mdt.searched(txn, call, req.name)
+                searched = self._mdt.searched(txn, call, req.name.parent)
                 inode = searched if req.name.name == b"." else self._mdt.above(txn, searched)
             else:
                 inode = existing(self._mdt.look_up(txn, call, req.name))

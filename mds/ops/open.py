@@ -66,6 +66,8 @@ class Open(Base):
 
     async def _open(self, call: Call, req: mds_pb2.OpenRequest) -> mds_pb2.OpenReply:
         async with self._mdt.locked(call, req.place):
+            if req.flags & os.O_TRUNC:
+                await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 outcome = self._outcome(txn, call, req)
                 reply = self._reply(txn, call, outcome)
@@ -92,7 +94,7 @@ class Open(Base):
         if req.place.WhichOneof("by") != "name":
             return None, self._mdt.find(txn, call, req.place, path=True)
         name = req.place.name.name
-        parent = self._mdt.searched(txn, call, req.place.name)
+        parent = self._mdt.searched(txn, call, req.place.name.parent)
         if req.flags & os.O_CREAT and len(name) > NAME_BYTES_MAX:
             self._in_vain(call, req, Named(parent, name, None))
         named = self._mdt.named(txn, parent, name)
@@ -157,9 +159,9 @@ class Open(Base):
         """The checks of an open of what is there; what it loses if it is to be emptied."""
         if req.flags & os.O_CREAT and req.flags & os.O_EXCL:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(inode.fid))
-        cut = privs.Cut(call, inode) if req.flags & os.O_TRUNC and inode.is_file else None
-        call.takes("truncate" if cut else "existing")
         obj, mask = self._mdt.obj(inode), dac.file_mask(req.flags)
+        cut = privs.Cut(call, inode, obj) if req.flags & os.O_TRUNC and inode.is_file else None
+        call.takes("truncate" if cut else "existing")
         parent = named and self._mdt.obj(named.parent, "parent")
         vfs.run(
             "open", call.lsm, object=obj, parent=parent, flags=req.flags, mask=mask, what=str(inode.fid),
@@ -171,6 +173,7 @@ class Open(Base):
             raise OSError(errno.ENXIO, "a whiteout is no device", str(inode.fid))
         if cut:
             vfs.run("ftruncate", call.lsm, object=obj, attrs=_SIZE, drops=cut)
+            cut.settle()
         return cut
 
     def _cut(self, txn: Txn, cut: privs.Cut) -> Inode:
@@ -190,10 +193,12 @@ class Open(Base):
             if found is None or found.fid != inode.fid:
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
             cut = self._may_open(call, req, named, found)
-            found = self._cut(txn, cut) if cut else found
+            before, found = found, self._cut(txn, cut) if cut else found
+            moved = privs.moved(txn, before)
             found, handle = self._opened(txn, call, found, dac.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))
         await self._mdt.store.committed(call.transno)
+        await self._tell(call, moved)
         return reply
 
     def _opened(

@@ -54,8 +54,8 @@ class Rename(Base):
 
     def _sides(self, txn: Txn, call: Call, req: mds_pb2.RenameRequest) -> tuple[Named, Named]:
         """Both directories, then the old name, which has to be there, then the new one."""
-        parent = self._mdt.searched(txn, call, req.source)
-        newparent = self._mdt.searched(txn, call, req.target, role="newparent", ticket=req.target_ticket)
+        parent = self._mdt.searched(txn, call, req.source.parent)
+        newparent = self._mdt.searched(txn, call, req.target.parent, role="newparent", ticket=req.target_ticket)
         source = self._mdt.named(txn, parent, req.source.name)
         existing(source)
         return source, self._mdt.named(txn, newparent, req.target.name)

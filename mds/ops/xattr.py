@@ -10,7 +10,7 @@ from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import acl, dac, vfs
 from lsm.modules.capability import NUMBER
-from mds import filecaps, inodes
+from mds import filecaps, inodes, privs
 from mds.inodes import Inode
 from mds.ops.label import Label, check_flags
 from rpc import Call
@@ -89,7 +89,9 @@ class Xattr(Label):
                     if req.name == filecaps.XATTR:
                         inodes.update(txn, inode.fid, caps_at_ns=self._mdt.now())
                 reply = txn.keep(self._changed(txn, call, inode, moved=moved))
-        await self._mdt.store.committed(call.transno)
+                other = privs.moved(txn, inode)
+            await self._mdt.store.committed(call.transno)
+            await self._tell(call, other)
         return reply
 
     async def removexattr(self, call: Call, req: mds_pb2.RemovexattrRequest) -> mds_pb2.SetxattrReply:

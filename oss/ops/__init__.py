@@ -4,7 +4,7 @@ In reading order:
   base     what a handler has: the OST
   session  connect
   data     read, write, fallocate: for a token
-  server   set_label, punch, glimpse, destroy: from an MDS, which acts for somebody
+  server   set_label, setattr, punch, glimpse, destroy: from an MDS, which acts for somebody
 
 Each takes its locks, then checks and writes in one step of the store, then waits for that to be durable.
 """

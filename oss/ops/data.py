@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import stat
 from dataclasses import replace
 from typing import Any
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, oss_pb2
-from lsm import vfs
+from lsm import dac, vfs
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE, Opened
-from lsm.modules.capability import NUMBER, has
+from lsm.modules.capability import has
 from lsm.objects import FS_APPEND_FL
 from oss import objects
 from oss.objects import Object
@@ -52,7 +51,7 @@ class Data(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
-                grown = self._stamped(call, replace(o, size=max(o.size, end)), token) if req.data else o
+                grown = self._stamped(call, replace(o, size=max(o.size, end))) if req.data else o
                 # The bytes cannot be rolled back, so complete mediation is held before them.
                 call.verify()
                 self._note(txn, call, grown, stored)
@@ -86,7 +85,7 @@ class Data(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
-                now = self._stamped(call, replace(o, size=max(o.size, end) if req.grow else o.size), token)
+                now = self._stamped(call, replace(o, size=max(o.size, end) if req.grow else o.size))
                 call.verify()
                 self._note(txn, call, now, stored)
                 self._ost.files.cut(o.fid, o.stripe, o.size)
@@ -97,26 +96,20 @@ class Data(Base):
         await self._ost.store.committed(call.transno)
         return reply
 
-    def _stamped(self, call: Call, o: Object, token: context_pb2.Token) -> Object:
-        """The object as written to now, by this subject."""
-        now = call.clock.wall_ns()
-        if self._privileged(call, token):
-            return replace(o, changed_ns=now)
-        outsider = not call.subject.in_group(token.entry.gid)
-        return replace(
-            o, changed_ns=now, unprivileged_ns=now, outsider_ns=now if outsider else o.outsider_ns
-        )  # fmt: skip
+    def _stamped(self, call: Call, o: Object) -> Object:
+        """The object as written to now, by this subject, which without CAP_FSETID takes the set-id bits.
 
-    def _privileged(self, call: Call, token: context_pb2.Token) -> bool:
-        """Whether this writer leaves set-id bits alone (fs/inode.c, setattr_should_drop_suidgid).
-
-        Where the file had such bits at open, CAP_FSETID is used and so asked for; bits that it was given since then
-        are the MDT's to know, which takes them by the time that is noted here.
+        Bits that no server here has been told of are the MDT's to take, by the times that are noted.
         """
-        mode = token.entry.mode
-        outsider = not call.subject.in_group(token.entry.gid)
-        kills = mode & stat.S_ISUID or (mode & stat.S_ISGID and (outsider or mode & stat.S_IXGRP))
-        return call.lsm.capable(NUMBER["fsetid"]) if kills else has(call.subject, "fsetid")
+        now = call.clock.wall_ns()
+        obj = o.obj(self._ost.modules)
+        lost = dac.lost_with_content(call.lsm, obj)
+        mode = dac.copied_mode(call.lsm, obj, o.mode & ~lost, o.gid) if lost else o.mode
+        o = replace(o, mode=mode, changed_ns=now)
+        if not lost and has(call.subject, "fsetid"):
+            return o
+        outsider = not call.subject.in_group(o.gid)
+        return replace(o, unprivileged_ns=now, outsider_ns=now if outsider else o.outsider_ns)
 
     def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:
         if stored:

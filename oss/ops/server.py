@@ -13,7 +13,7 @@ from oss.ops.base import Base
 from oss.ost import check_end, mediators
 from rpc import Call, fid_of
 
-_SIZE = frozenset({"size", "file"})
+_MODE, _SIZE = frozenset({"mode"}), frozenset({"size", "file"})
 
 
 class FromMds(Base):
@@ -31,17 +31,33 @@ class FromMds(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, wanted)
-                # The file's owner may have changed since the object was made; the MDS says who it is.
-                now = replace(o, mode=wanted.mode, uid=wanted.uid, gid=wanted.gid)
                 for m in mediators(call):
-                    obj = now.obj(self._ost.modules)
+                    obj = o.obj(self._ost.modules)
                     m.check("inode_setxattr", obj, req.label.name, req.label.value, self._ost.fs)
                 if not stored or req.label_version > o.label_version:
                     labels = {**(o.labels if stored else wanted.labels), req.label.name: req.label.value}
-                    new = replace(now, labels=labels, label_version=req.label_version)
+                    new = replace(o, labels=labels, label_version=req.label_version)
                     objects.put(txn, new)
                     why = "relabel" if call.behalf else "undo"
                     self._ost.record_labels(call, new, o.labels if stored else {}, why)
+                call.fid = o.fid
+                reply = txn.keep(oss_pb2.OssReply())
+        await self._ost.store.committed(call.transno)
+        return reply
+
+    async def setattr(self, call: Call, req: oss_pb2.OssSetattrRequest) -> oss_pb2.OssReply:
+        """The file's mode and owner from now on, whatever tokens from before say. An object that is not there yet is
+        noted with them."""
+        call.takes("attr")
+        wanted = Object.of(req.entry, req.stripe)
+        async with self._ost.store.locks.hold(wanted.fid):
+            with self._ost.store.op(call) as txn:
+                o, stored = self._ost.object_or(txn, wanted)
+                for m in mediators(call):
+                    m.check("inode_setattr", o.obj(self._ost.modules), _MODE)
+                objects.put(txn, o)
+                if not stored:
+                    self._ost.record_labels(call, o, {}, "token")
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.OssReply())
         await self._ost.store.committed(call.transno)

@@ -180,6 +180,8 @@ class World:
         return mds_pb2.LookupReply(entry=self.entry(self.root), ticket=self._ticket(self.root, caller))
 
     def _mds_lookup(self, node: str, request: Any, caller: Any) -> Any:
+        if request.HasField("first"):
+            self._check(request.first, caller, request.first_ticket)
         found = self._named(request.name, caller)
         return mds_pb2.LookupReply(entry=self.entry(found), ticket=self._ticket(found, caller))
 

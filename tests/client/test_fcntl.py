@@ -130,6 +130,7 @@ def test_a_watch_that_is_wrong_in_itself_walks_no_path(client, world, mask, numb
 def test_what_stands_in_proc_is_a_link(client, fd):
     """O_NOFOLLOW on /proc/self/fd/N is ELOOP, but with O_PATH."""
     assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW).errno == errno.ELOOP
+    assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW | os.O_DIRECTORY).errno == errno.ENOTDIR
     assert client.reply("reopen", fd=fd, flags=os.O_NOFOLLOW | os.O_PATH).errno == 0
 
 

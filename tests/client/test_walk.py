@@ -247,6 +247,52 @@ def test_dots_and_slashes_at_the_end_are_refused_as_the_kernel_does(client, worl
     assert sorted(world.root.names) == [b"d", b"f"]
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "first", "lookups"),
+    [
+        ("/d/f", "/e/sub/new", ["d"], 3),
+        ("/d/f", "/l/new", ["d"], 4),
+        ("/d/f", "/d/sub/new", ["d"], 3),
+        ("/d/./f", "/e/new", ["d"], 2),
+        ("/f", "/e/new", [""], 1),
+        ("/d/f", "/new", [], 1),
+    ],
+)
+def test_the_second_paths_first_lookup_brings_where_the_first_path_ends(client, world, source, target, first, lookups):
+    """Search is asked there in the kernel's order; it costs no rpc."""
+    dirs = {world.make(path, DIR).fid.oid: path[1:] for path in ("/d", "/d/sub", "/e", "/e/sub")}
+    dirs[world.root.fid.oid] = ""
+    world.make("/l", LINK, "e/sub")
+    for path in ("/f", "/d/f"):
+        world.make(path)
+    client("stat", path="/")
+    world.calls.clear()
+    world.requests.clear()
+
+    client.reply("rename", source=source, target=target)
+
+    brought = [each for each in world.requests if getattr(each, "first_ticket", b"")]
+    assert [dirs[each.first.oid] for each in brought] == first
+    assert world.calls.count("Lookup") == lookups
+
+
+@pytest.mark.parametrize("target", ["/missing/new", "/f/new", "", "/" + "n" * 4095])
+def test_where_the_second_path_is_wrong_search_of_the_first_is_asked_once_before(client, world, target):
+    """The kernel walks the first path whole before it looks at the second (fs/namei.c, do_renameat2)."""
+    world.make("/d", DIR)
+    world.make("/d/f")
+    world.make("/f")
+    client("stat", path="/")
+    world.requests.clear()
+
+    assert failed(client, "rename", source="/d/f", target=target)
+
+    # d itself, then, with the next Lookup or by one of its own, search in it; and nothing of it any more.
+    assert len(world.requests) == 2
+    second = world.requests[1]
+    assert second.HasField("first") or second.name.name == b"."
+
+
 def test_after_a_policy_change_the_path_is_walked_once_more(client, world):
     world.make("/d", DIR)
     client("stat", path="/d")

@@ -128,6 +128,34 @@ def test_a_slash_in_a_name_is_refused(run):
     run(scenario)
 
 
+def test_search_of_the_first_path_comes_before_a_component_of_the_second(run):
+    """A Lookup that brings the first path's directory asks search there before; by a ticket, and on its own label."""
+
+    async def scenario(world):
+        user, admin = world.user(), world.admin()
+        for path in ("/open", "/shut"):
+            await user.mkdir(path)
+        root, opened, shut = [await user.at(path) for path in ("/", "/open", "/shut")]
+        ticket, first = [user.tickets[fid.SerializeToString()] for fid in (root, opened)]
+        asked = mds_pb2.LookupRequest(name=mds_pb2.Name(parent=root, name=b"shut"), first=opened, first_ticket=first)
+
+        async def searched(request):
+            seen = len(world.events("mds0", "avc"))
+            await request
+            events = world.events("mds0", "avc")[seen:]
+            return [e["role"] for e in events if e["module"] == "selinux" and e["vantage"] == "server"]
+
+        assert await searched(user.mds("lookup", asked, ticket)) == ["first", "parent"]
+        asked.first_ticket = b""
+        await refused(user.mds("lookup", asked, ticket), errno.EACCES)
+        await admin.relabel("/shut", "shadow_t")
+        asked.first.CopyFrom(shut)
+        asked.first_ticket = user.tickets[shut.SerializeToString()]
+        assert await searched(refused(user.mds("lookup", asked, ticket), errno.EACCES)) == ["first"]
+
+    run(scenario)
+
+
 def test_a_fid_alone_opens_nothing(run):
     """By FID an rpc needs a walk ticket of its own subject."""
 

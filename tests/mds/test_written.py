@@ -1,9 +1,16 @@
 """What writes on the OSTs do to the inode: size, times, set-id bits; and space without writes."""
 
 import os
+import struct
 
+import pytest
+
+import lsm
 from labelproof.v1 import mds_pb2, oss_pb2
+from lsm import acl
+from tests.mds.conftest import ALL
 
+NO_ID = (1 << 32) - 1
 NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR
 
 
@@ -80,6 +87,111 @@ def test_who_has_fsetid_leaves_them(run):
 
         assert (await admin.stat("/f")).entry.mode == 0o104755
         assert next(e["requested"] for e in world.events("oss0", "avc") if e["hook"] == "capable") == ["fsetid"]
+
+    run(scenario)
+
+
+_MODE_644 = struct.pack("<I" + 3 * "HHI", 2, 1, 6, NO_ID, 4, 4, NO_ID, 32, 4, NO_ID)
+
+
+def fsetid(world, *nodes: str) -> int:
+    """How often CAP_FSETID was asked about, by the policy or before it."""
+    events = [e for node in nodes or ("oss0",) for e in world.events(node, "avc")]
+    return sum(e["module"] == "capability" and e["requested"] == ["fsetid"] for e in events)
+
+
+@pytest.mark.parametrize("loss", ["chown", "chmod", "ftruncate", "acl", "write"])
+def test_a_write_after_the_bits_have_gone_asks_nobody(run, loss):
+    """file_remove_privs looks at the inode's mode of now, whatever it was at the open, and so does an OST."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f", 0o777)
+        await user.setattr("/f", mode=0o6755)
+        opened = await user.open("/f", os.O_RDWR)
+        if loss == "chown":
+            await user.setattr("/f", uid=1000)
+        elif loss == "chmod":
+            await user.setattr("/f", mode=0o755)
+        elif loss == "ftruncate":
+            place = mds_pb2.Place(handle=opened.handle)
+            await user.mds("setattr", mds_pb2.SetattrRequest(place=place, size=1))
+        elif loss == "acl":
+            await user.setattr("/f", mode=0o2755)
+            await user.setxattr("/f", acl.ACCESS, _MODE_644)
+        else:
+            await user.write(opened, 0, b"x")
+        asked = fsetid(world)
+        await user.write(opened, 0, b"abc")
+
+        assert fsetid(world) == asked
+        assert (await user.stat("/f")).entry.mode & 0o6000 == (0o2000 if loss == "acl" else 0)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("restarted", ["", "oss0", "mds0"])
+def test_bits_that_came_after_the_open_go_by_a_write_that_the_policy_gives_no_fsetid(run, restarted):
+    """Root without the permission in its domain: the OST asks, also after a restart of either server."""
+
+    async def scenario(world):
+        root, owner = world.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0)), world.user()
+        await owner.create("/f", 0o777)
+        opened = await root.open("/f", os.O_WRONLY)
+        await owner.setattr("/f", mode=0o4755)
+        if restarted:
+            await world.restart(restarted)
+        await root.write(opened, 0, b"abc")
+
+        assert (fsetid(world), (await owner.stat("/f")).entry.mode) == (1, 0o100755)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_where_an_ost_could_not_be_told_any_write_takes_the_bits(run, restarted):
+    """It cannot ask about bits that it does not know of, so nobody is taken to have CAP_FSETID; until it is told."""
+
+    async def scenario(world):
+        root, owner = world.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0)), world.user()
+        await owner.create("/f", 0o777)
+        opened = await root.open("/f", os.O_WRONLY)
+        await world.kill("oss0")
+        await owner.setattr("/f", mode=0o4755)
+        await world.start("oss0")
+        for each in world.servers:
+            await world.join(each)
+        await world.load("oss0")
+        if restarted:
+            await world.restart("mds0")
+        assert (await owner.stat("/f")).entry.mode == 0o104755
+        await root.write(opened, 0, b"abc")
+
+        assert (fsetid(world), (await owner.stat("/f")).entry.mode) == (0, 0o100755)
+        await owner.setattr("/f", mode=0o755)
+        await owner.setattr("/f", mode=0o4755)
+        await root.write(opened, 0, b"abc")
+        assert (fsetid(world), (await owner.stat("/f")).entry.mode) == (1, 0o100755)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("flags", "modes", "told"),
+    [(os.O_RDWR, (0o644, 0o600), 0), (os.O_RDWR, (0o4755, 0o755), 2), (os.O_RDONLY, (0o4755, 0o755), 0)],
+)
+def test_the_osts_are_told_of_set_id_bits_of_what_is_open_for_writing_only(run, flags, modes, told):
+    """No other chmod costs an rpc more."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        await user.open("/f", flags)
+        for mode in modes:
+            await user.setattr("/f", mode=mode)
+
+        calls = [e["method"] for e in world.events("oss0", "rpc") if e["phase"] == "recv"]
+        assert calls.count("Oss/Setattr") == told
 
     run(scenario)
 

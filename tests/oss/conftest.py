@@ -152,6 +152,12 @@ class World:
         request = oss_pb2.PunchRequest(stripe=0, size=size, entry=self.entry())
         return await self.call("punch", request, **{"role": "mds", "behalf": self.user, **options})
 
+    async def setattr(self, mode: int, version: int, gid: int = 1000, **options: Any) -> Any:
+        """The file's mode and group, as of that change."""
+        request = oss_pb2.OssSetattrRequest(stripe=0, entry=self.entry())
+        request.entry.mode, request.entry.gid, request.entry.attr_version = 0o100000 | mode, gid, version
+        return await self.call("setattr", request, **{"role": "mds", **options})
+
     async def set_label(self, type_: str, version: int, behalf: lsm.Subject | None) -> Any:
         """A relabel to `type_` of a file that was home_t."""
         entry, label = self.entry(version=version - 1), self.entry(type_).labels[0]

@@ -239,6 +239,49 @@ def test_a_full_disk_under_the_object_is_refused(run, monkeypatch):
     run(scenario)
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_set_id_bits_are_those_that_the_mds_told_of_last(run, written):
+    """A token from before counts for no mode any more, old news count for nothing; a restart forgets neither."""
+
+    async def scenario(world):
+        def asked():
+            return sum(e["hook"] == "capable" for e in world.events("avc"))
+
+        token = world.token()
+        if written:
+            await world.write(0, b"x", token=token)
+        await world.setattr(0o4755, 3)
+        await world.setattr(0o755, 2)
+        await world.kill()
+        await world.start()
+        await world.write(0, b"x", token=token)
+        assert asked() == 1
+        # What a write has taken is not there for the next one.
+        await world.write(0, b"x", token=token)
+        assert asked() == 1
+        await world.setattr(0o2745, 4)
+        await world.write(0, b"x", token=token)
+        assert asked() == 1
+        await world.setattr(0o2745, 5, gid=77)
+        await world.write(0, b"x", token=token)
+        assert asked() > 1
+
+    run(scenario)
+
+
+def test_only_an_mds_tells_of_a_mode_and_may_by_the_policy(run):
+    """EPERM for a client; EACCES for a server whose domain may not, and then nothing is noted."""
+
+    async def scenario(world):
+        await refused(world.setattr(0o4755, 3, role="client"), errno.EPERM)
+        await refused(world.setattr(0o4755, 3, subject=world.subject("user_u:user_r:guest_t:s0")), errno.EACCES)
+        await world.write(0, b"x", token=world.token())
+
+        assert [e["hook"] for e in world.events("avc") if e["hook"] == "capable"] == []
+
+    run(scenario)
+
+
 def test_a_restart_keeps_objects_and_replies(run):
     """After kill -9: bytes, size and label are there, a resend is answered as before, leavings are gone."""
 

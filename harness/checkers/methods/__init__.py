@@ -48,6 +48,7 @@ _METHODS: dict[str, Method] = {
     "Mds/GetRoot": one("getroot", "mount", walks=False),
     "Mds/Statfs": one("statfs", "statfs", walks=False),
     "Oss/SetLabel": one("ost_setlabel", "relabel", walks=False),
+    "Oss/Setattr": one("ost_setattr", "attr", walks=False),
     "Oss/Punch": one("ost_punch", "size", walks=False),
     "Oss/Glimpse": one("ost_glimpse", "size", walks=False),
     "Oss/Destroy": one("ost_destroy", "destroy", walks=False),

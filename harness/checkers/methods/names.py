@@ -12,6 +12,12 @@ from harness.model import access
 _EXCHANGE, _WHITEOUT = 2, 4
 
 
+def _lookup(asked: Asked) -> Iterator[Way]:
+    """A component; the first one of a rename's second path may bring the first path's last directory."""
+    for case in ("name", "second") if asked.f == "rename" else ("name",):
+        yield Way(case, access.expected("lookup", case))
+
+
 def _mknod(asked: Asked) -> Iterator[Way]:
     mode = asked.args.get("mode")
     regular = stat.S_IFMT(mode) in {0, stat.S_IFREG} if isinstance(mode, int) else None
@@ -51,7 +57,7 @@ def _renamed(asked: Asked, flags: int) -> Iterator[Way]:
 
 
 METHODS: dict[str, Method] = {
-    "Mds/Lookup": one("lookup", "name", walks=False),
+    "Mds/Lookup": _lookup,
     "Mds/Mkdir": one("mkdir", "new"),
     "Mds/Mknod": _mknod,
     "Mds/Symlink": one("symlink", "new"),

@@ -26,6 +26,11 @@ _RENAME = """
 
 ROWS: dict[tuple[str, str], str] = {
     ("lookup", "name"): "inode_permission(parent) subject -> parent dir {search}",
+    # The second of two paths: the first one is walked whole before, its last directory too (fs/namei.c, do_renameat2).
+    ("lookup", "second"): """
+        inode_permission(first)     subject -> first dir {search}
+        inode_permission(parent)    subject -> parent dir {search}
+    """,
     ("mkdir", "new"): MAKE.replace("HOOK", "inode_mkdir").replace("CLASS", "dir"),
     ("mknod", "regular"): MAKE.replace("HOOK", "inode_create"),
     ("mknod", "special"): MAKE.replace("HOOK", "inode_mknod"),

@@ -10,6 +10,7 @@ ROWS: dict[tuple[str, str], str] = {
     ("statfs", "statfs"): "sb_statfs(fs) subject -> fs filesystem {getattr}",
     # --- OST objects, on behalf of an operation on the file; no counterpart in the kernel
     ("ost_setlabel", "relabel"): RELABEL,
+    ("ost_setattr", "attr"): "inode_setattr(object) subject -> object CLASS {setattr}",
     ("ost_punch", "size"): """
         inode_setattr(object)
         ?inode_setattr(object)      subject -> object CLASS {write}

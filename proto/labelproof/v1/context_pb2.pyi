@@ -134,7 +134,7 @@ class Receipt(_message.Message):
     def __init__(self, transno: _Optional[int] = ..., last_committed: _Optional[int] = ..., seal: _Optional[bytes] = ..., resent: _Optional[bool] = ...) -> None: ...
 
 class Entry(_message.Message):
-    __slots__ = ("fid", "mode", "uid", "gid", "labels", "label_version", "acl", "flags")
+    __slots__ = ("fid", "mode", "uid", "gid", "labels", "label_version", "acl", "flags", "attr_version")
     FID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,7 @@ class Entry(_message.Message):
     LABEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ACL_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
+    ATTR_VERSION_FIELD_NUMBER: _ClassVar[int]
     fid: Fid
     mode: int
     uid: int
@@ -151,7 +152,8 @@ class Entry(_message.Message):
     label_version: int
     acl: bytes
     flags: int
-    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., mode: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., label_version: _Optional[int] = ..., acl: _Optional[bytes] = ..., flags: _Optional[int] = ...) -> None: ...
+    attr_version: int
+    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., mode: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., label_version: _Optional[int] = ..., acl: _Optional[bytes] = ..., flags: _Optional[int] = ..., attr_version: _Optional[int] = ...) -> None: ...
 
 class Attr(_message.Message):
     __slots__ = ("entry", "nlink", "size", "blocks", "rdev", "atime_ns", "mtime_ns", "ctime_ns")

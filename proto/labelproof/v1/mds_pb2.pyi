@@ -66,10 +66,14 @@ class GetRootRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class LookupRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "first", "first_ticket")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TICKET_FIELD_NUMBER: _ClassVar[int]
     name: Name
-    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ...) -> None: ...
+    first: _context_pb2.Fid
+    first_ticket: bytes
+    def __init__(self, name: _Optional[_Union[Name, _Mapping]] = ..., first: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., first_ticket: _Optional[bytes] = ...) -> None: ...
 
 class LookupReply(_message.Message):
     __slots__ = ("entry", "ticket")

@@ -48,7 +48,7 @@ CIL = """
 (allow other_t app_t (fd (use)))
 (allow app_t made_t (file (lock map execute execmod watch watch_mount watch_sb watch_with_perm watch_reads)))
 (allow app_t self (capability (sys_admin))) (allow app_t fs_t (filesystem (watch)))
-(allow kernel_t made_t (file (relabelfrom relabelto))) (allow kernel_t data_t (file (relabelfrom relabelto)))
+(allow kernel_t made_t (file (relabelfrom relabelto setattr))) (allow kernel_t data_t (file (relabelfrom relabelto)))
 (allow app_t high_t (file (read getattr)))
 (allow all_t fs_t (filesystem (associate)))
 (allow app_t security_t (security (setbool)))

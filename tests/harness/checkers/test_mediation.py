@@ -320,6 +320,22 @@ def test_server_is_asked_as_itself_and_for_the_subject(history, judged, names):
     assert judged(history, "mediation")[0] == ["check-missing"]
 
 
+def test_server_that_tells_of_a_mode_acts_for_nobody(history, judged, names):
+    """The MDS was asked; an object server asks whether the MDS may, and without that it is a finding."""
+    history.creates()
+    history.subject("mds", names["kernel"])
+    op = history.op("chmod", path="/f")
+    checks = access.expected("ost_setattr", "attr")
+    for count in (1, 0):
+        history.recv("Oss/Setattr", op, n="oss0", subject="mds", came="mds0", place={"fid": names["file"]})
+        for _ in range(count):
+            labels = {"object": names["obj"]("made_t")}
+            history.asked(checks, labels, {"object": names["file"]}, scontext=names["kernel"])
+        history.reply(case="attr", fired=history.fires(checks, {}))
+
+    assert judged(history, "mediation")[0] == ["check-missing"]
+
+
 @pytest.mark.parametrize("vantage", ["agent", "client"])
 def test_decision_of_a_clients_own_is_about_the_task(history, judged, names, vantage):
     """What a client node decides within the harness's call is decided for the task, not for the harness."""

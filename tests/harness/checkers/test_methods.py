@@ -31,6 +31,22 @@ def test_other_system_attribute_is_no_acl(history, judged, names):
 
 
 @pytest.mark.parametrize(
+    ("f", "skipped", "kinds"),
+    [("rename", 0, []), ("rename", 1, ["case"]), ("stat", 0, ["check-extra", "case"])],
+)
+def test_lookup_of_a_second_path_asks_search_where_the_first_one_ends(history, judged, names, f, skipped, kinds):
+    """Of an operation with two paths only, and then with both searches."""
+    history.creates()
+    checks, place = access.expected("lookup", "second"), {"parent": names["root"], "name": "d"}
+    labels, fids = {"first": names["obj"]("dir_t")}, {"parent": names["root"], "first": names["root"]}
+    history.does(
+        "Mds/Lookup", checks[skipped:], f, place=place, labels=labels, fids=fids, case="second", path="/d/f", to="/d/g"
+    )
+
+    assert judged(history, "mediation")[0] == kinds
+
+
+@pytest.mark.parametrize(
     ("mask", "mark", "case"),
     [
         (2, "inode", "watch"),

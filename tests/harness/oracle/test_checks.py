@@ -72,6 +72,24 @@ def test_what_counts() -> None:
     ]  # fmt: skip
 
 
+def test_where_a_renames_first_path_ends_counts_before_its_second_path() -> None:
+    """A Lookup of the second path brought it; what the rename asks of it again is left out, with its capability."""
+    where = {"object": "[1:2:0]", "tclass": "dir"}
+    events = [
+        event(1, "search", role="first", **where),
+        event(2, "read", tclass="lnk_file"),
+        {"e": "rpc", "rpc": "client0:2", "method": "Mds/Rename", "c": 3},
+        event(4, "dac_override", rpc="client0:2", hook="capable", tclass="capability"),
+        event(5, "search", rpc="client0:2", role="parent", **where),
+        event(6, "search", rpc="client0:2", role="newparent", **where),
+        event(7, "write search", rpc="client0:2", role="parent", **where),
+    ]
+    told = ["{ search }", "{ read }", "{ search }", "{ search write }"]
+
+    assert [str(found).split(" on ")[0] for found in decided(events, RUNNER)] == [f"granted {each}" for each in told]
+    assert len(decided(events[1:], RUNNER)) == 4
+
+
 def test_what_is_asked_again_counts_once() -> None:
     """A last step's checks, after other servers took part, are left out; those on an open file are the kernel's too."""
     again = [event(n, "write", vantage="recheck") for n in (2, 3)]
