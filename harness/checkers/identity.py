@@ -17,6 +17,8 @@ from harness.model.world import CREATED, Op, Rpc, World
 _CREDENTIALS = ("uid", "gid", "groups", "caps", "labels")
 _SAME = (*_CREDENTIALS, "fscreate", "keycreate", "sockcreate")
 _DAC_READ_SEARCH = 1 << 2  # include/uapi/linux/capability.h
+# Operations whose task is told what a server asks of others for it.
+_TOLD = frozenset({"stat", "lstat", "fstat"})
 _WALKS = frozenset({"GetRoot", "Lookup", "Getattr", "Setattr", "Open", "Mkdir", "Mknod", "Symlink", "Link"})
 
 
@@ -48,9 +50,7 @@ class Identity(Checker):
             return
         self.judged += 1
         if self.world.roles.get(event["from"]) in {"mds", "oss"}:
-            # What a server does as a file is closed (its size, its objects if it is gone), or to tell where an open
-            # one ends (FIONREAD too), is an errand of its own.
-            if event.get("behalf") or op.invoke["f"] not in {"close", "ioctl", *SEEKING}:
+            if event.get("behalf") or not _errand(event["method"], op.invoke["f"]):
                 self._compare("behalf", event, op, event.get("behalf"))
         else:
             self._compare("subject", event, op, event.get("subject"))
@@ -110,6 +110,14 @@ class Identity(Checker):
             self._blind.add((event["n"], subject))
             self.unknown(f"the object that {event['method']} on {event['n']} answered with cannot be told")
         self._walked[event["n"]][subject] |= fids
+
+
+def _errand(method: str, f: str) -> bool:
+    """Whether it is a server's own business: as a file is closed, its size, and its objects if it is gone; where an open
+    one ends (FIONREAD too); what writes have taken of a file, unless the task asked to be told; and to tell of a mode
+    that the task was allowed to set, or that was taken of it by force (fs/attr.c, ATTR_FORCE)."""
+    learns = method == "Oss/Glimpse" and f not in _TOLD
+    return learns or method == "Oss/Setattr" or f in {"close", "ioctl", *SEEKING}
 
 
 def _turned_away(event: Event) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat
 from dataclasses import replace
 from typing import Any
 
@@ -101,15 +102,19 @@ class Data(Base):
 
         Bits that no server here has been told of are the MDT's to take, by the times that are noted.
         """
-        now = call.clock.wall_ns()
+        now, mode = call.clock.wall_ns(), self._mode_kept(call, o)
+        if mode == o.mode and has(call.subject, "fsetid"):
+            return replace(o, changed_ns=now)
+        outsider_ns = o.outsider_ns if call.subject.in_group(o.gid) else now
+        return replace(o, mode=mode, changed_ns=now, unprivileged_ns=now, outsider_ns=outsider_ns)
+
+    def _mode_kept(self, call: Call, o: Object) -> int:
+        """The mode that a write leaves; nobody is asked where there are no set-id bits."""
+        if not o.mode & (stat.S_ISUID | stat.S_ISGID):
+            return o.mode
         obj = o.obj(self._ost.modules)
         lost = dac.lost_with_content(call.lsm, obj)
-        mode = dac.copied_mode(call.lsm, obj, o.mode & ~lost, o.gid) if lost else o.mode
-        o = replace(o, mode=mode, changed_ns=now)
-        if not lost and has(call.subject, "fsetid"):
-            return o
-        outsider = not call.subject.in_group(o.gid)
-        return replace(o, unprivileged_ns=now, outsider_ns=now if outsider else o.outsider_ns)
+        return dac.copied_mode(call.lsm, obj, o.mode & ~lost, o.gid) if lost else o.mode
 
     def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:
         if stored:

@@ -127,6 +127,26 @@ def test_where_a_file_ends_is_a_servers_own_errand(history, judged, names, call)
     assert judged(history, "identity")[0] == []
 
 
+@pytest.mark.parametrize(
+    ("method", "f", "kinds"),
+    [
+        ("Oss/Glimpse", "chmod", []),
+        ("Oss/Glimpse", "getxattr", []),
+        ("Oss/Glimpse", "stat", ["behalf"]),
+        ("Oss/Setattr", "chmod", []),
+        ("Oss/Setattr", "ftruncate", []),
+        ("Oss/SetLabel", "setxattr", ["behalf"]),
+    ],
+)
+def test_what_writes_take_of_a_file_is_a_servers_own_errand(history, judged, names, method, f, kinds):
+    """To learn of it, unless the task asked to be told, and to tell what they take from now on."""
+    op = history.op(f, path="/f")
+    history.subject("mds", names["kernel"])
+    history.recv(method, op, n="oss0", subject="mds", came="mds0")
+
+    assert judged(history, "identity")[0] == kinds
+
+
 def test_lookup_of_something_unknown_is_unknown(history, judged, names):
     """A history that begins in the middle is not held against anybody."""
     checks = access.expected("lookup", "name")
