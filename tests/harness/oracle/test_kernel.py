@@ -12,7 +12,7 @@ KERNEL = CASES.parent / "kernel"
 
 
 @pytest.mark.parametrize(
-    ("result", "begin"), [*(("ext4-enforcing", n) for n in range(0, 250, 50)), ("ext4-permissive", 0)]
+    ("result", "begin"), [*(("ext4-enforcing", n) for n in range(0, 300, 50)), ("ext4-permissive", 0)]
 )
 def test_the_cluster_agrees_with_the_kernel(oracle, tmp_path, result, begin) -> None:
     """Errno, values, labels and ordered checks of every step, and nothing skipped that the kernel did."""
