@@ -56,16 +56,13 @@ def at_stake(txn: Txn, inode: Inode) -> bool:
 
 
 def moved(txn: Txn, before: Inode) -> Inode | None:
-    """The inode, if a write takes other bits of it than it did `before`, and somebody may be about to: the OSTs that he
-    has it open at are to be told. It is noted as untold, durably as the change itself, until they are."""
+    """The inode, if its mode or owner are others than `before`, where a write takes bits of it or did, and somebody may
+    be about to write: then the OSTs that he has it open at are to be told. It is noted as untold, durably as the change
+    itself, until they are."""
     now = inodes.get(txn, before.fid)
-    if now is None or not now.is_file or now.size_valid or _taken_by_writes(now) == _taken_by_writes(before):
+    if now is None or not now.is_file or now.size_valid or now.attr_version == before.attr_version:
+        return None
+    if not (before.mode | now.mode) & (stat.S_ISUID | stat.S_ISGID):
         return None
     inodes.update(txn, now.fid, untold=True)
     return now
-
-
-def _taken_by_writes(inode: Inode) -> tuple[int, ...]:
-    """What decides which bits go (lsm/dac.py, lost_with_content)."""
-    sgid = (inode.mode & stat.S_IXGRP, inode.gid) if inode.mode & stat.S_ISGID else ()
-    return (inode.mode & (stat.S_ISUID | stat.S_ISGID), *sgid)

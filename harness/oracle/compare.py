@@ -61,8 +61,13 @@ def compare(kernel: Kernel, observed: Observed) -> Iterator[Outcome]:
         what = f"the kernel became {case.subject}, the cluster refused it with {_name(observed.entered)}"
         yield Difference(case.id, 1, "login", "errno", _name(0), _name(observed.entered), f"{case.id}: {what}")
         return
+    bound = False
     for number, (item, done) in enumerate(zip(told, observed.steps, strict=True), 1):
-        yield from _step(kernel, case.id, number, item, done)
+        if bound:
+            yield Skipped(case.id, number, item["step"]["op"], "a step before has bound a socket here, and not on the kernel")
+        else:
+            yield from _step(kernel, case.id, number, item, done)
+        bound = bound or (_ends_at_socket(item) and not done.errno)
     yield from _after(observed, result)
 
 
@@ -104,9 +109,13 @@ def _incomparable(told: Mapping[str, Any], done: Done) -> str:
         return done.skipped
     if told.get("errno", 0) in (None, -1):
         return "the runner of the cases itself failed at it"
-    if told.get("errno", 0) and checks.of_socket(told.get("checks", ())):
+    if _ends_at_socket(told):
         return "the kernel refused the socket itself, which is not a matter of files"
     return ""
+
+
+def _ends_at_socket(told: Mapping[str, Any]) -> bool:
+    return bool(told.get("errno", 0)) and checks.of_socket(told.get("checks", ()))
 
 
 def _unlike(kernel: Sequence[Check], cluster: Sequence[Check], asked: Callable[[str], bool]) -> str:

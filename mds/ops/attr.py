@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from host.store import Txn
@@ -78,8 +79,10 @@ class Attr(Base):
         attrs = _validated(req)
         call.takes("attr")
         async with self._mdt.locked(call, req.place):
-            if req.HasField("mode") or _chowns(req):
-                await self._catch_up(call, req.place)
+            if _chowns(req):
+                # Where an OST cannot say what is gone, what is known goes: no bit more stays for that.
+                with suppress(OSError):
+                    await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 obj, wanted = self._mdt.obj(inode), {"uid": req.uid, "gid": req.gid}
@@ -113,7 +116,8 @@ class Attr(Base):
         if req.now:
             changes |= {"atime_ns": now, "mtime_ns": now}
         mode = _new_mode(call, obj, req, lost)
-        return changes if mode == inode.mode else changes | {"mode": mode}
+        # The same mode again is set all the same: it overrules what writes, which may not be known here, took before.
+        return changes | {"mode": mode} if req.HasField("mode") or mode != inode.mode else changes
 
     async def _truncate(self, call: Call, req: mds_pb2.SetattrRequest) -> mds_pb2.AttrReply:
         """Check and note that the OSTs know the size; cut there; check again and store the size."""

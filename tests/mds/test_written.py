@@ -148,6 +148,29 @@ def test_bits_that_came_after_the_open_go_by_a_write_that_the_policy_gives_no_fs
     run(scenario)
 
 
+def test_the_same_mode_again_gives_back_what_a_write_took(run):
+    """Also while nobody has told the MDS that it was taken; and an OST that is down keeps nobody from taking bits away."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f", 0o777)
+        await user.setattr("/f", mode=0o4755)
+        opened = await user.open("/f", os.O_RDWR)
+        await user.write(opened, 0, b"x")
+        await user.setattr("/f", mode=0o4755)
+        assert (await user.stat("/f")).entry.mode == 0o104755
+        await user.write(opened, 0, b"x")
+        assert (fsetid(world), (await user.stat("/f")).entry.mode) == (2, 0o100755)
+        await user.setattr("/f", mode=0o4755)
+        await world.kill("oss0")
+
+        assert (await user.setattr("/f", uid=1000)).entry.mode == 0o100755
+        await user.setattr("/f", mode=0o4755)
+        assert (await user.setattr("/f", mode=0o755)).entry.mode == 0o100755
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_where_an_ost_could_not_be_told_any_write_takes_the_bits(run, restarted):
     """It cannot ask about bits that it does not know of, so nobody is taken to have CAP_FSETID; until it is told."""
