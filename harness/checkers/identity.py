@@ -113,9 +113,9 @@ class Identity(Checker):
 
 
 def _errand(method: str, f: str) -> bool:
-    """Whether it is a server's own business: as a file is closed, its size, and its objects if it is gone; where an open
-    one ends (FIONREAD too); what writes have taken of a file, unless the task asked to be told; and to tell of a mode
-    that the task was allowed to set, or that was taken of it by force (fs/attr.c, ATTR_FORCE)."""
+    """Whether it is a server's own business: as a file is closed, its size, and its objects if it is gone; where an
+    open one ends (FIONREAD too); what writes have taken of a file, unless the task asked to be told; and to tell of a
+    mode that the task was allowed to set, or that was taken of it by force (fs/attr.c, ATTR_FORCE)."""
     learns = method == "Oss/Glimpse" and f not in _TOLD
     return learns or method == "Oss/Setattr" or f in {"close", "ioctl", *SEEKING}
 

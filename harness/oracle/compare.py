@@ -64,7 +64,7 @@ def compare(kernel: Kernel, observed: Observed) -> Iterator[Outcome]:
     bound = False
     for number, (item, done) in enumerate(zip(told, observed.steps, strict=True), 1):
         if bound:
-            yield Skipped(case.id, number, item["step"]["op"], "a step before has bound a socket here, and not on the kernel")
+            yield Skipped(case.id, number, item["step"]["op"], "a step before has bound a socket here only")
         else:
             yield from _step(kernel, case.id, number, item, done)
         bound = bound or (_ends_at_socket(item) and not done.errno)

@@ -149,7 +149,7 @@ def test_bits_that_came_after_the_open_go_by_a_write_that_the_policy_gives_no_fs
 
 
 def test_the_same_mode_again_gives_back_what_a_write_took(run):
-    """Also while nobody has told the MDS that it was taken; and an OST that is down keeps nobody from taking bits away."""
+    """Also while the MDS has not heard that it was taken; and an OST that is down keeps nobody from taking bits."""
 
     async def scenario(world):
         user = world.user()
