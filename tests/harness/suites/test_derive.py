@@ -64,6 +64,16 @@ def test_each_subject_lacks_one_permission_and_its_control_none(derived: Derived
     assert {name: found for name, found in lacking.items() if found != (set(), True, set())} == {}
 
 
+def test_the_suite_alone_reaches_what_a_run_has_to(derived: Derived) -> None:
+    """At least 1,500 decisions judged and 600 distinct ones (hook, class, permission, verdict): each denied here is
+    granted to its control."""
+    denials = [denial for found in derived.denials.values() for denial in found]
+    distinct = {(denial.check.hook, denial.check.tclass, denial.permission) for denial in denials}
+
+    assert 2 * len(denials) >= 1500
+    assert 2 * len(distinct) >= 600
+
+
 def test_every_scenario_is_a_row_of_the_table_and_has_a_denial(derived: Derived) -> None:
     """Names are unique, and each row asks something that a subject may lack."""
     names = Counter(scenario.name for scenario in scenarios())
