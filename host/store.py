@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sqlite3
+import zlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -313,7 +314,13 @@ def _connected(path: Path, schema: str) -> sqlite3.Connection:
     db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.executescript(schema)
+    # SQLite keeps a number for us (PRAGMA user_version): here of the tables, so that those of another release are told.
+    (tables,), ours = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone(), zlib.crc32(schema.encode()) >> 1
+    if not tables:
+        db.executescript(f"BEGIN; {schema} PRAGMA user_version = {ours}; COMMIT;")
+    elif db.execute("PRAGMA user_version").fetchone() != (ours,):
+        db.close()
+        raise OSError(errno.EIO, f"{path.name} has the tables of another release; begin with an empty data directory")
     return db
 
 

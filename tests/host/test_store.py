@@ -331,6 +331,21 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path):
     assert (caught.value.errno, "mdt.db" in str(caught.value)) == (errno.EIO, True)
 
 
+@pytest.mark.parametrize("before", [SCHEMA.replace("name TEXT", "title TEXT"), ""])
+def test_a_store_of_another_release_is_refused_by_name(tmp_path, before):
+    """With other tables, or from before there was a number for them: EIO that says what to do."""
+    path = tmp_path / "mdt.db"
+    if before:
+        Store(path, "mds0", before, Recorder("mds0", None, SystemClock()), ReplyCache()).close()
+    else:
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE meta (key TEXT)")
+        db.close()
+
+    with pytest.raises(OSError, match=r"mdt\.db has the tables of another release; begin with an empty"):
+        Store(path, "mds0", SCHEMA, Recorder("mds0", None, SystemClock()), ReplyCache())
+
+
 @pytest.mark.parametrize("fid", [Fid(0, 0), Fid((1 << 64) - 1, (1 << 32) - 1, (1 << 32) - 1), Fid(0x200000400, 7)])
 def test_fids_are_keys_both_ways(fid):
     """16 bytes, for every FID that the wire can carry."""
