@@ -142,6 +142,7 @@ def _own(low: str, span: str, more: dict[str, str]) -> Profile:
         "range": f"user_u:object_r:marked_dir_t:{low}",
         "owned by the system": f"system_u:object_r:project_dir_t:{low}",
         "denied": f"user_u:object_r:secret_t:{low}",
+        "denied in silence": f"user_u:object_r:hush_t:{low}",
     }
     return Profile(
         admin=f"system_u:system_r:admin_t:{span}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -182,22 +183,37 @@ def test_label_survives_what_is_not_a_relabel(site: Site) -> None:
     assert task.lstat(f"{target}/g").labels[LABEL] == expected
 
 
+def test_who_may_look_is_told_the_label(site: Site) -> None:
+    """Of a directory of every label; who may not is told nothing: on record, or where the policy says so in silence."""
+    user, told = site.profile.user, dict[str, str | None]()
+    task, paths = _login(site, user), {place: site.directory(place) for place in site.profile.directories}
+
+    for place, path in paths.items():
+        with suppress(PermissionError):
+            told[place] = task.lstat(path).labels[LABEL]
+
+    there = site.profile.directories.items() if site.may(user, site.profile.root, "dir", "search") else ()
+    assert told == {
+        place: site.model.canonical(label) for place, label in there if site.may(user, label, "dir", "getattr")
+    }
+
+
 def test_labels_in_a_listing(site: Site) -> None:
-    """Reading a directory tells each entry's label, the same as asking for it by name."""
+    """Reading a directory tells each entry's label, the same as asking for it by name: the model's."""
     directory = site.directory("transition")
-    for way, how in WAYS.items():
-        if not how.moves:
-            how.make(site.admin, f"{directory}/{way}")
+    made = [way for way, how in WAYS.items() if not how.moves]
+    for way in made:
+        WAYS[way].make(site.admin, f"{directory}/{way}")
 
     listed = {entry.name: entry.labels[LABEL] for entry in site.admin.readdir(directory)}
 
     asked = {name: site.admin.getxattr(f"{directory}/{name}", LABEL, False).decode() for name in listed}
-    assert listed == asked
-    assert len(listed) == sum(not how.moves for how in WAYS.values())
+    assert listed == asked == {way: Attempt(site, site.admin, way, "transition", way).label for way in made}
 
 
 def _login(site: Site, context: str, **more: Any) -> Task:
-    task: Task = site.cluster.client().login(context, caps="mknod", **more)
+    """Of two groups, so that a server which heard of one only would have another subject than the client."""
+    task: Task = site.cluster.client().login(context, caps="mknod", groups=[2000], **more)
     return task
 
 

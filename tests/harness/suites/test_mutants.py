@@ -78,6 +78,23 @@ def test_a_suite_fails_while_the_bug_is_there(suite: str, results: Callable[[str
     assert bugged.verdict == "fail"
 
 
+@pytest.mark.parametrize(
+    ("bug", "expression", "said"),
+    [
+        ("lost_groups", "test_new_object and inherit-plain", "PermissionError:"),
+        ("lost_dontaudit", "test_who_may_look", "audit"),
+    ],
+)
+def test_what_no_assertion_is_about_is_done_all_the_same(
+    bug: str, expression: str, said: str, results: Callable[[str, str, str], Results]
+) -> None:
+    """A subject of two groups, whom no server knows otherwise, and a denial in silence: a run sees both bugs."""
+    clean, bugged = results("create_labels", expression, ""), results("create_labels", expression, bug)
+
+    assert {test.status for test in clean.tests} == {"PASS"}, clean.reason
+    assert {test.reason.partition(" ")[0] for test in bugged.tests} == {said}
+
+
 async def label_too(ctx: Ctx, path: Named) -> object:
     """lstat that has an rpc of its own for the label (LU-16210)."""
     await xattr.getxattr(ctx, "security.selinux", path, follow=False)
