@@ -2,8 +2,8 @@
 
 A case of `order` is a world in which things are forbidden, missing, or of the wrong kind: what its name says of the
 directory and of the object in it. Each step is an operation there for which two reasons to refuse it compete, which
-`between` names: DAC, MAC, or the errno of structure. By the singles of the same matrix each of them would have been
-enough. The results are those of tools/kernel-oracle (docs/oracle.md).
+`between` names: DAC, MAC, or the errno of structure. By the rest of the matrix that they are chosen from, each of them
+alone is enough. The results are those of tools/kernel-oracle (docs/oracle.md).
 """
 
 import json
@@ -18,9 +18,9 @@ from tests.harness.oracle.conftest import CASES
 ORDER = CASES.parent / "order"
 WORLDS = json.loads((ORDER / "cases.json").read_text())
 OPERATIONS = {
-    "access", "chdir", "chmod", "create", "getxattr", "link", "listxattr", "mkdir", "mknod", "open", "readdir",
-    "readlink", "rename", "rmdir", "setacl", "setlabel", "setxattr", "stat", "statfs", "symlink", "truncate", "unlink",
-    "utime", "watch",
+    "access", "chdir", "chmod", "chown", "create", "getxattr", "link", "listxattr", "mkdir", "mknod", "open", "readdir",
+    "readlink", "removexattr", "rename", "rmdir", "setacl", "setlabel", "setxattr", "stat", "statfs", "symlink",
+    "truncate", "unlink", "utime", "watch",
 }  # fmt: skip
 
 
