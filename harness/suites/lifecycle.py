@@ -232,8 +232,8 @@ def _born(site: Site, *, alone: bool = False) -> Life:
 
 
 def _lived(site: Site, steps: int) -> Life:
-    """Past its end there is nothing more to see of its kin."""
-    life = _born(site, alone=_unlink in STEPS[:steps])
+    """The last one with kin is the one whose end comes next when the MDS, which alone stores kin, is restarted."""
+    life = _born(site, alone=_replace in STEPS[:steps])
     for number in range(steps):
         _step(life, number)
     return life
