@@ -65,6 +65,8 @@ def born(mdt: Mdt, txn: Txn, call: Call, named: Named, wish: Wish, directory: Ob
 
 def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
     """The `label` events of a new inode; after its step, when it has its transno."""
+    if not mdt.node.recorder.on:
+        return
     for xattr, module in mdt.modules.items():
         if xattr in inode.labels:
             why = _why(call, module, mdt.obj(named.parent), mdt.obj(inode))
