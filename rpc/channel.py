@@ -20,7 +20,7 @@ from lsm.objects import Subject
 from rpc import context, status
 from rpc.call import Peer
 from rpc.methods import Method, method, methods
-from rpc.record import Batch, Recorder, members
+from rpc.record import Batch, Recorder
 
 TIMEOUT_S = 10.0
 
@@ -137,8 +137,8 @@ class WireChannel:
         batch = recorder.batch()
         common = self._common(batch, m, caller, rpc)
         if m.recorded:
-            # Written with `done`: each write of its own costs as much as all the rest of an event.
-            batch.event("rpc", common, phase="send")
+            # Written with `done`, while the node waits for the next: each write of its own costs as much as an event.
+            batch.event("rpc", **common, phase="send")
         try:
             data, trailing = await self._wire.exchange(m.path, body, metadata, timeout_s)
             reply = _reply(m, data)
@@ -148,7 +148,7 @@ class WireChannel:
             raise
         except BaseException:
             # Given up: `send` alone tells of it.
-            batch.flush()
+            batch.flush_soon()
             raise
         self._seen(trailing)
         _record(batch, common, m, phase="done", status=0, definite=True, bytes=len(data))
@@ -171,15 +171,15 @@ class WireChannel:
         clock = dict(trailing).get(context.CLOCK_KEY, b"")
         self._recorder.tick(int.from_bytes(clock, "big"))
 
-    def _common(self, batch: Batch, m: Method, caller: Caller, rpc: str) -> bytes:
+    def _common(self, batch: Batch, m: Method, caller: Caller, rpc: str) -> dict[str, Any]:
         """What the call's two events share."""
         if not self._recorder.on:
-            return b""
-        return members({
+            return {}
+        return {
             "rpc": rpc, "op": caller.op or None, "from": self._recorder.node, "to": self.peer.node, "method": m.name,
             "subject": batch.subject(caller.subject) if caller.subject else None,
             "behalf": batch.subject(caller.behalf_subject) if caller.behalf_subject else None,
-        })  # fmt: skip
+        }  # fmt: skip
 
 
 class Stub:
@@ -204,10 +204,10 @@ class Stub:
         return call
 
 
-def _record(batch: Batch, common: bytes, m: Method, **fields: object) -> None:
+def _record(batch: Batch, common: dict[str, Any], m: Method, **fields: object) -> None:
     if m.recorded:
-        batch.event("rpc", common, **fields)
-        batch.flush()
+        batch.event("rpc", **common, **fields)
+        batch.flush_soon()
 
 
 def _reply(m: Method, data: bytes) -> Message:

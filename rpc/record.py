@@ -7,6 +7,7 @@ from pieces of JSON: what an rpc's events share is encoded once an rpc, and what
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -24,8 +25,9 @@ from rpc.clock import Clock
 
 Sink = Callable[[bytes], None]
 
-# Type, Lamport clock and time of an event that has no number yet, and its other fields as `members` gives them.
-Event = tuple[str, int, int, bytes]
+# Type, Lamport clock and time of an event that has no number yet, and its other fields: first those that are `members`
+# already, then those that become so as it is written.
+Event = tuple[str, int, int, bytes, dict[str, Any]]
 
 
 class Recorder:
@@ -42,7 +44,11 @@ class Recorder:
         self._name = orjson.dumps(node)
         self._index = index
         self._interned: set[str] = set()
+        # What goes with the next write, the subjects that it names, and what kept the last such from being written.
         self._waiting: list[Event] = []
+        self._named: dict[str, Subject] = {}
+        self._due = False
+        self._unwritten: OSError | None = None
         self._file: FileIO | None = None
         # Microseconds: a node that comes back counts on above what it used before.
         self._serial = clock.wall_ns() // 1000
@@ -66,8 +72,7 @@ class Recorder:
 
     def close(self) -> None:
         """Closes the file; what is recorded after that is lost."""
-        waiting, self._waiting = self._waiting, []
-        self.write(waiting, {})
+        self.write([], {})
         if self._file is not None:
             self._file.close()
         self._sink = None
@@ -104,25 +109,52 @@ class Recorder:
     def later(self, e: str, **fields: object) -> None:
         """Adds an event to the next write, whatever that is of: for what stands in front of others anyway."""
         if self.on:
-            self._waiting.append((e, self.lamport, self.clock.wall_ns(), members(fields)))
+            self._waiting.append((e, self.lamport, self.clock.wall_ns(), b"", fields))
+
+    def soon(self, events: list[Event], subjects: dict[str, Subject]) -> None:
+        """Writes events in the loop's next turn, if nothing else is written before: for what no other node acts upon.
+
+        What keeps them from being written is raised by the next write.
+        """
+        if self._sink is None or not events:
+            return
+        self._waiting += events
+        self._named |= subjects
+        if not self._due:
+            self._due = True
+            # A timer comes behind what is ready: the next rpc leaves first.
+            asyncio.get_running_loop().call_later(0, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._due = False
+        try:
+            self.write([], {})
+        except OSError as error:
+            self._unwritten = error
 
     def batch(self) -> Batch:
         return Batch(self)
 
     def write(self, events: list[Event], subjects: dict[str, Subject]) -> None:
         """Writes events in one piece, after the subjects among `subjects` that this file does not have yet."""
-        if self._sink is None or not events:
+        if self._sink is None:
             return
         if self._waiting:
             events, self._waiting = self._waiting + events, []
+            subjects, self._named = self._named | subjects, {}
+        unwritten, self._unwritten = self._unwritten, None
+        if unwritten is not None:
+            raise unwritten
+        if not events:
+            return
         fresh = [key for key in subjects if key not in self._interned]
         if fresh:
-            _, clock, when, _ = events[0]
-            events = [("subject", clock, when, members(_subject(key, subjects[key]))) for key in fresh] + events
+            _, clock, when, _, _ = events[0]
+            events = [("subject", clock, when, b"", _subject(key, subjects[key])) for key in fresh] + events
         name = self._name
         self._sink(b"".join([
-            b'{"e":"%b","n":%b,"i":%d,"c":%d,"t":%d%b}\n' % (e.encode(), name, index, clock, when, rest)
-            for index, (e, clock, when, rest) in enumerate(events, self._index)
+            b'{"e":"%b","n":%b,"i":%d,"c":%d,"t":%d%b%b}\n' % (e.encode(), name, i, clock, when, first, members(rest))
+            for i, (e, clock, when, first, rest) in enumerate(events, self._index)
         ]))  # fmt: skip
         self._index += len(events)
         self._interned.update(fresh)
@@ -150,7 +182,7 @@ class Batch:
     def event(self, e: str, shared: bytes = b"", /, **fields: object) -> None:
         """Adds an event as of now. `shared`: fields that are `members` already."""
         if self._recorder.on:
-            self._add(e, shared + members(fields))
+            self._add(e, shared, fields)
 
     def subject(self, subject: Subject) -> str:
         """The id that stands for `subject` in this file; its event is written before the first use."""
@@ -185,7 +217,7 @@ class Batch:
             # Asked only where label or policy have moved since the open (security_file_permission).
             moved = d.hook == "file_permission" or (rechecked is not None and i >= rechecked)
             by_whom = b',"behalf":true' if i in behalf else b',"behalf":false'
-            self._events.append(("avc", clock, when, (again if moved else asked) + _avc(_told(d)) + by_whom))
+            self._events.append(("avc", clock, when, (again if moved else asked) + _avc(_told(d)) + by_whom, {}))
 
     def label(
         self,
@@ -219,7 +251,7 @@ class Batch:
         }  # fmt: skip
         if stripe is not None:
             fields["stripe"] = stripe
-        self._add("label", members(fields))
+        self._add("label", b"", fields)
 
     def ahead(self) -> None:
         """Writes what there is so far, with what was decided: another's event is next."""
@@ -235,9 +267,14 @@ class Batch:
         events, self._events = self._events, []
         self._recorder.write(events, self._subjects)
 
-    def _add(self, e: str, rest: bytes) -> None:
+    def flush_soon(self) -> None:
+        """Has what was gathered written while the node waits for others."""
+        events, self._events = self._events, []
+        self._recorder.soon(events, self._subjects)
+
+    def _add(self, e: str, first: bytes, rest: dict[str, Any]) -> None:
         recorder = self._recorder
-        self._events.append((e, recorder.lamport, recorder.clock.wall_ns(), rest))
+        self._events.append((e, recorder.lamport, recorder.clock.wall_ns(), first, rest))
 
 
 def _resumed(path: Path) -> tuple[int, int]:

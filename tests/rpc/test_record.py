@@ -1,5 +1,6 @@
 """The history of a node: numbered lines, one write a batch, subjects before their use."""
 
+import asyncio
 import errno
 import json
 
@@ -181,11 +182,61 @@ def test_a_full_disk_is_an_error(monkeypatch, tmp_path) -> None:
     recorder.close()
 
 
+def test_what_is_written_soon_stands_before_what_is_written_next(recorder, writes, caller) -> None:
+    """In the loop's next turn, or with the next write, with its subjects; at the latest as the recorder is closed."""
+
+    async def scenario() -> list[list[str]]:
+        seen = []
+        for _ in range(2):
+            batch = recorder.batch()
+            batch.event("task", subject=batch.subject(caller.subject))
+            batch.flush_soon()
+            seen.append([e["e"] for e in lines(writes)])
+        recorder.event("note", text="x")
+        seen.append([e["e"] for e in lines(writes)])
+        for text in ("a", "b"):
+            batch = recorder.batch()
+            batch.event("note", text=text)
+            batch.flush_soon()
+            await asyncio.sleep(0.01 if text == "a" else 0)
+        return [*seen, [e["e"] for e in lines(writes)]]
+
+    assert asyncio.run(scenario()) == [
+        [], [], ["subject", "task", "task", "note"], ["subject", "task", "task", "note", "note"],
+    ]  # fmt: skip
+    recorder.close()
+    assert [e["i"] for e in lines(writes)] == list(range(6))
+
+
+def test_what_could_not_be_written_soon_is_an_error_of_the_next_write(recorder, writes) -> None:
+    """Once; what comes after it is written."""
+
+    def full(data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    async def scenario() -> None:
+        recorder._sink = full
+        batch = recorder.batch()
+        batch.event("note", text="lost")
+        batch.flush_soon()
+        await asyncio.sleep(0.01)
+        recorder._sink = writes.append
+        with pytest.raises(OSError, match="no room"):
+            recorder.event("note", text="told")
+        recorder.event("note", text="after")
+
+    asyncio.run(scenario())
+
+    assert [(e["i"], e["text"]) for e in lines(writes)] == [(0, "after")]
+
+
 def test_a_call_is_whole_in_the_history(run, caller, mkdir) -> None:
     """The server writes recv, decisions, labels and reply at once, the client send and done; clocks agree."""
 
     async def test(cluster):
         await cluster.stub().mkdir(mkdir, caller)
+        # The client writes while it waits for something else.
+        await asyncio.sleep(0.01)
         return cluster.written["mds0"], cluster.lines("mds0"), cluster.lines("c0")
 
     written, server, client = run(test)
