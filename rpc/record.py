@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from io import FileIO
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +216,7 @@ class Batch:
             # Asked only where label or policy have moved since the open (security_file_permission).
             moved = d.hook == "file_permission" or (rechecked is not None and i >= rechecked)
             by_whom = b',"behalf":true' if i in behalf else b',"behalf":false'
-            self._events.append(("avc", clock, when, (again if moved else asked) + _avc(_told(d)) + by_whom, {}))
+            self._events.append(("avc", clock, when, (again if moved else asked) + _avc(d) + by_whom, {}))
 
     def label(
         self,
@@ -322,13 +321,12 @@ _ATTRS = (
     "reason", "permissive", "audited", "version", "seqno", "digest",
 )  # fmt: skip
 _CALLED = {"fid": "object", "digest": "policy"}
-_told = attrgetter(*_ATTRS)
 
 
 @lru_cache(maxsize=4096)
-def _avc(told: tuple[Any, ...]) -> bytes:
-    # Kept: a task asks the same of the same objects again and again. (A Decision itself is slow to hash and compare.)
-    fields = {_CALLED.get(name, name): value for name, value in zip(_ATTRS, told, strict=True)}
+def _avc(d: Decision) -> bytes:
+    # Kept: a task asks the same of the same objects again and again.
+    fields = {_CALLED.get(name, name): getattr(d, name) for name in _ATTRS}
     return members(fields | {"object": str(fields["object"]) if fields["object"] else None})
 
 
