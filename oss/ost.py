@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from host.node import Node
 from host.store import Store, Txn
 from host.stripes import OBJECT_BYTES_MAX
-from lsm import Mediator, Obj
+from lsm import Obj
 from oss import objects
 from oss.files import Files
 from oss.objects import Object
@@ -56,6 +56,8 @@ class Ost:
             )  # fmt: skip
 
 
-def mediators(call: Call) -> list[Mediator]:
-    """Who is asked about: the calling server itself, and whom it acts for."""
-    return [call.lsm] if call.lsm_behalf is None else [call.lsm, call.lsm_behalf]
+def check(call: Call, hook: str, *args: object) -> None:
+    """Asks for the calling server itself, then for whom it acts."""
+    call.lsm.check(hook, *args)
+    if call.lsm_behalf is not None:
+        call.lsm_behalf.check(hook, *args)

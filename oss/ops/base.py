@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from host.store import Txn
+from oss import objects
+from oss.objects import Object
 from oss.ost import Ost
+from rpc import Call
 
 
 class HasOst(Protocol):
@@ -23,3 +27,11 @@ class Base:
     @property
     def _ost(self) -> Ost:
         return self._owner.ost
+
+    def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:
+        """What an object has become; one that was not `stored` before is made, with the labels of its file."""
+        if stored:
+            objects.written(txn, o)
+            return
+        objects.put(txn, o)
+        self._ost.record_labels(call, o, {}, "token")

@@ -13,7 +13,6 @@ from lsm import dac, vfs
 from lsm.hooks import MAY_APPEND, MAY_READ, MAY_WRITE, Opened
 from lsm.modules.capability import has
 from lsm.objects import FS_APPEND_FL
-from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
 from oss.ost import check_end
@@ -116,13 +115,6 @@ class Data(Base):
         lost = dac.lost_with_content(call.lsm, obj)
         return dac.copied_mode(call.lsm, obj, o.mode & ~lost, o.gid) if lost else o.mode
 
-    def _note(self, txn: Txn, call: Call, o: Object, stored: bool) -> None:
-        if stored:
-            objects.written(txn, o)
-            return
-        objects.put(txn, o)
-        self._ost.record_labels(call, o, {}, "token")
-
     def _token(self, call: Call, data: bytes, stripe: int, right: int) -> context_pb2.Token:
         """The token, if it is good for this stripe, here, and for that, if for anything. EACCES, EINVAL, EBADF."""
         token = self._ost.node.seal.check_token(call, data, call.clock.wall_ns())
@@ -148,5 +140,5 @@ class Data(Base):
     def _moved(self, call: Call, o: Object, token: context_pb2.Token) -> bool:
         """Whether label, policy or who asks may be others than when the token was given."""
         then, now = (token.entry.label_version, token.policy_seqno), self._ost.node.policy.seqno
-        moved = then != (o.obj(self._ost.modules).version, now)
+        moved = then != (o.label_version, now)
         return moved or self._ost.node.seal.opener(call, token) is not None

@@ -10,7 +10,7 @@ from labelproof.v1 import oss_pb2
 from oss import objects
 from oss.objects import Object
 from oss.ops.base import Base
-from oss.ost import check_end, mediators
+from oss.ost import check, check_end
 from rpc import Call, fid_of
 
 _MODE, _SIZE = frozenset({"mode"}), frozenset({"size", "file"})
@@ -31,9 +31,8 @@ class FromMds(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, wanted)
-                for m in mediators(call):
-                    obj = o.obj(self._ost.modules)
-                    m.check("inode_setxattr", obj, req.label.name, req.label.value, self._ost.fs)
+                obj = o.obj(self._ost.modules)
+                check(call, "inode_setxattr", obj, req.label.name, req.label.value, self._ost.fs)
                 if not stored or req.label_version > o.label_version:
                     labels = {**(o.labels if stored else wanted.labels), req.label.name: req.label.value}
                     new = replace(o, labels=labels, label_version=req.label_version)
@@ -53,11 +52,8 @@ class FromMds(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, wanted)
-                for m in mediators(call):
-                    m.check("inode_setattr", o.obj(self._ost.modules), _MODE)
-                objects.put(txn, o)
-                if not stored:
-                    self._ost.record_labels(call, o, {}, "token")
+                check(call, "inode_setattr", o.obj(self._ost.modules), _MODE)
+                self._note(txn, call, o, stored)
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.OssReply())
         await self._ost.store.committed(call.transno)
@@ -71,8 +67,7 @@ class FromMds(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, wanted)
-                for m in mediators(call):
-                    m.check("inode_setattr", o.obj(self._ost.modules), _SIZE)
+                check(call, "inode_setattr", o.obj(self._ost.modules), _SIZE)
                 call.verify()
                 self._resize(txn, call, o, stored, req.size)
                 call.fid = o.fid
@@ -86,9 +81,7 @@ class FromMds(Base):
             self._ost.files.cut(o.fid, o.stripe, o.size)
             objects.resize(txn, o, size)
         elif size:
-            new = replace(o, size=size)
-            objects.put(txn, new)
-            self._ost.record_labels(call, new, {}, "token")
+            self._note(txn, call, replace(o, size=size), stored)
 
     async def glimpse(self, call: Call, req: oss_pb2.GlimpseRequest) -> oss_pb2.GlimpseReply:
         """The object's end; one that is not there is empty, and judged as the file that the MDS describes."""
@@ -96,8 +89,7 @@ class FromMds(Base):
         absent = Object.of(req.entry, req.stripe)
         with self._ost.store.op(call) as txn:
             o, stored = self._ost.object_or(txn, absent)
-            for m in mediators(call):
-                m.check("inode_getattr", o.obj(self._ost.modules))
+            check(call, "inode_getattr", o.obj(self._ost.modules))
         await self._ost.store.settled()
         return oss_pb2.GlimpseReply(
             size=o.size,
@@ -115,9 +107,8 @@ class FromMds(Base):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, absent)
                 obj = o.obj(self._ost.modules)
-                for m in mediators(call):
-                    # An object is in no directory: it stands for its own parent.
-                    m.check("inode_unlink", obj, obj)
+                # An object is in no directory: it stands for its own parent.
+                check(call, "inode_unlink", obj, obj)
                 if stored:
                     objects.delete(txn, o.fid, o.stripe)
                 call.fid = o.fid

@@ -226,6 +226,20 @@ def test_a_transaction_that_sqlite_ended_is_lost_as_a_whole(run, at):
     run(scenario)
 
 
+def test_a_raw_view_is_of_the_tables(run):
+    """What is collected as evidence is what is stored, whatever a target remembers of it; steps build on that."""
+
+    async def scenario(store, reopen):
+        add(store, "a")
+        await store.settled()
+        assert store.view().remembered("all", lambda: names(store)) == ["a"]
+        store.db.execute("INSERT INTO things VALUES ('behind its back')")
+        assert store.view().remembered("all", lambda: names(store)) == ["a"]
+        assert store.view(raw=True).remembered("all", lambda: names(store)) == ["a", "behind its back"]
+
+    run(scenario)
+
+
 def test_a_number_is_given_once_to_whoever_hears_of_it(run):
     """Over a refused step, which has none for the next one, and over a restart."""
 
