@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
-from lsm import Obj, acl, file_class, vfs
-from lsm.modules.capability import NUMBER
+from lsm import Obj, acl, dac, file_class, vfs
 from mds import entries, inodes, labels
 from mds.inodes import Inode
 from mds.mdt import Mdt, Named
@@ -86,7 +85,7 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
         gid = parent.gid
         if stat.S_ISDIR(kind):
             bits |= stat.S_ISGID
-        elif bits & stat.S_ISGID and bits & stat.S_IXGRP and not _may_setgid(call, gid):
+        elif bits & stat.S_ISGID and bits & stat.S_IXGRP and not dac.may_set_gid(call.lsm, gid):
             bits &= ~stat.S_ISGID
     if stat.S_ISLNK(kind):
         bits = 0o777
@@ -96,10 +95,6 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
     kept = acl.encode(listed) if listed and not acl.is_mode(listed) else b""
     flags = parent.flags & (inodes.FLAGS_INHERITED if inode.is_file or inode.is_dir else inodes.FLAGS_OF_ALL)
     return inode._replace(flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
-
-
-def _may_setgid(call: Call, gid: int) -> bool:
-    return call.subject.in_group(gid) or call.lsm.capable(NUMBER["fsetid"])
 
 
 def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:

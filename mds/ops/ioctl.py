@@ -86,9 +86,10 @@ class Ioctl(Fcntl):
         cmd = req.cmd
         known = inode.is_file or inode.is_dir
         needed = {ioctls.FIFREEZE: "sys_admin", ioctls.FITHAW: "sys_admin"}
-        needed |= ({ioctls.FIBMAP: "sys_rawio"} if inode.is_file else {}) | (
-            {ioctls.FITRIM: "sys_admin"} if known else {}
-        )
+        if inode.is_file:
+            needed[ioctls.FIBMAP] = "sys_rawio"
+        if known:
+            needed[ioctls.FITRIM] = "sys_admin"
         if cmd in needed and not call.lsm.capable(NUMBER[needed[cmd]]):
             raise PermissionError(errno.EPERM, f"needs CAP_{needed[cmd].upper()}")
         if cmd == ioctls.FIFREEZE or (cmd == ioctls.FITRIM and known):
