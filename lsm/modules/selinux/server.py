@@ -145,14 +145,12 @@ class SecurityServer:
     def _compute_sid(self, specified: Specified, ssid: int, tsid: int, tclass: str, name: str | None = None) -> int:
         computed, key = self._computed, (specified, ssid, tsid, tclass, name if name in self._names else None)
         found = computed.get(key)
-        return self._computed_sid(computed, key, name) if found is None else found
-
-    def _computed_sid(self, computed: dict[Asked, int], key: Asked, name: str | None) -> int:
-        specified, ssid, tsid, tclass, _ = key
+        if found is not None:
+            return found
         new = self._new_context(specified, ssid, tsid, tclass, name).context
         if valid(self._policy, new):
-            sid = computed[key] = self._sids.intern(new)
-            return sid
+            found = computed[key] = self._sids.intern(new)
+            return found
         if self.enforcing:
             text = f"{new.user}:{new.role}:{new.type}"
             raise ContextError(f"the context computed for a new {tclass} is not valid: {text} and its range")
