@@ -2,7 +2,8 @@
 
 A Batch gathers the events of one rpc and writes them at once, so that a killed node leaves no half rpc. Indexes and
 interned subjects are settled as a batch is written, hence by the order of the lines in the file. A line is put together
-from pieces of JSON: what an rpc's events share is encoded once an rpc, and what repeats from rpc to rpc is kept.
+from pieces of JSON: what the events of an rpc that is served share is encoded once, and what repeats from rpc to rpc is
+kept. What a caller tells of its rpcs is encoded and written while it waits.
 """
 
 from __future__ import annotations
@@ -70,11 +71,13 @@ class Recorder:
         return recorder
 
     def close(self) -> None:
-        """Closes the file; what is recorded after that is lost."""
-        self.write([], {})
-        if self._file is not None:
-            self._file.close()
-        self._sink = None
+        """Closes the file; what is recorded after that is lost. OSError if what was still to be written cannot be."""
+        try:
+            self.write([], {})
+        finally:
+            if self._file is not None:
+                self._file.close()
+            self._sink = None
 
     @property
     def fresh(self) -> bool:
@@ -135,7 +138,10 @@ class Recorder:
         return Batch(self)
 
     def write(self, events: list[Event], subjects: dict[str, Subject]) -> None:
-        """Writes events in one piece, after the subjects among `subjects` that this file does not have yet."""
+        """Writes events in one piece, after the subjects among `subjects` that this file does not have yet.
+
+        OSError if they cannot be written, or those of before (`soon`) could not.
+        """
         if self._sink is None:
             return
         if self._waiting:
