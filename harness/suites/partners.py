@@ -34,13 +34,14 @@ class Open:
 
 
 async def begun(cluster: Any, first: Open) -> asyncio.Task[int]:
-    """An open that waits by now, as its node says: it has one open file more."""
+    """An open that waits by now, as its node says: it has one open file more. AssertionError if it comes to no wait."""
     before = await _open_files(cluster, first.task.client)
     waits = asyncio.create_task(first.done())
     for _ in range(LOOKS_MAX):
-        if await _open_files(cluster, first.task.client) > before:
-            break
-    return waits
+        if waits.done() or await _open_files(cluster, first.task.client) > before:
+            return waits
+    waits.cancel()
+    raise AssertionError(f"the open of {first.path} neither waits nor ends")
 
 
 async def meet(cluster: Any, first: Open, strangers: Sequence[Open], partner: Open) -> list[tuple[str, int]]:
