@@ -230,6 +230,21 @@ def test_what_could_not_be_written_soon_is_an_error_of_the_next_write(recorder, 
     assert [(e["i"], e["text"]) for e in lines(writes)] == [(0, "after")]
 
 
+def test_what_cannot_be_written_at_the_end_leaves_no_file_open(monkeypatch, tmp_path) -> None:
+    """It is told, and the recorder is closed all the same."""
+    recorder = rpc.Recorder.to_file(tmp_path / "n0.jsonl", "n0", Clock())
+    file = recorder._file
+    recorder.later("commit", first=1)
+    monkeypatch.setattr("os.write", lambda fd, data: len(data) - 1)
+
+    with pytest.raises(OSError, match=r"n0\.jsonl"):
+        recorder.close()
+
+    assert file is not None
+    assert file.closed
+    assert not recorder.on
+
+
 def test_a_call_is_whole_in_the_history(run, caller, mkdir) -> None:
     """The server writes recv, decisions, labels and reply at once, the client send and done; clocks agree."""
 
