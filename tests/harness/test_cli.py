@@ -17,7 +17,7 @@ import pytest
 
 from harness import choices, owner, suites
 from harness.cli import command, errors
-from harness.clusters import RUNTIMES, ClusterError
+from harness.clusters import RUNTIMES, ClusterError, debris
 from harness.results import Exit
 from harness.store import Store
 
@@ -321,8 +321,10 @@ def test_a_wrong_setting_names_the_file(labelproof: Command, tmp_path: Path, tex
 def test_prune_says_what_went(
     labelproof: Command, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First as a plan, then in earnest: old runs, and the folders of runs that were killed."""
+    """First as a plan, then in earnest: old runs, the folders of runs that were killed, what is left on the engine."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # The engine is everybody's on this machine; what a sweep of it finds is tested with the docker runtime.
+    monkeypatch.setattr(debris, "sweep", lambda dry_run: [f"image old-{dry_run}"])
     dead = tmp_path / f"labelproof-dead.{owner.place()}.{os.getpid()}.1.abc"
     dead.mkdir()
     (run,) = Store(stored).runs()
@@ -330,8 +332,8 @@ def test_prune_says_what_went(
     plan = labelproof("--store", str(stored), "prune", "--keep", "0", "--dry-run")[1]
     done = json.loads(labelproof("--store", str(stored), "prune", "--keep", "0", "--json")[1])
 
-    assert plan == f"would remove run {run.id}\nwould remove folder {dead}\n"
-    assert (done["runs"], done["folders"]) == ([run.id], [str(dead)])
+    assert plan == f"would remove run {run.id}\nwould remove folder {dead}\nwould remove image old-True\n"
+    assert (done["runs"], done["folders"], done["engine"]) == ([run.id], [str(dead)], ["image old-False"])
     assert Store(stored).runs() == []
 
 
