@@ -7,6 +7,7 @@ not enforce the same policy do not serve each other.
 from __future__ import annotations
 
 import errno
+import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -38,6 +39,9 @@ class PolicyState:
         self.version = 0
         self.digest = ""
         self.server: SecurityServer | None = None
+        # Which rules are in force, in 64 bits, 0 for none. `seqno` counts the changes in one life of one node, so that
+        # it may stand for other rules on another node or after a restart.
+        self.stamp = 0
         self._framework = None if "selinux" in self._modules else framework(self._modules, None)
         self._listeners: list[Listener] = []
 
@@ -113,6 +117,8 @@ class PolicyState:
         return self.server
 
     def _changed(self, why: str, by: Subject) -> None:
+        rules = repr((self.seqno, self.digest, sorted(self.booleans.items())))
+        self.stamp = int.from_bytes(hashlib.sha256(rules.encode()).digest()[:8], "big")
         module = self.framework.module("selinux")
         if isinstance(module, Selinux):
             module.avc.flush(self.seqno)

@@ -37,8 +37,9 @@ class Inode(NamedTuple):
     `size_valid` False: the OSTs know the size (someone writes, or did when this server last went down). `objects`:
     the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
     `mtime_at_ns`, `mode_at_ns`, `caps_at_ns` (file capabilities): when this server last set them, which a later write
-    on an OST overrules. `attr_version` counts the changes of mode and owner; `untold`: an OST may not know of the last
-    one though the file is open for writing. `acl`: the access control list, as stored.
+    on an OST overrules. `attr_version` counts the changes of mode and owner, and the ends of tokens (mds/ops/base.py);
+    `untold`: an OST may not know of the last one though somebody may be able to write. `acl`: the access control list,
+    as stored.
     """
 
     fid: Fid

@@ -128,7 +128,7 @@ class Mdt:
 
     def reached(self, txn: Txn, call: Call, fid: Fid, ticket: bytes | None = None) -> Inode:
         """The inode of a FID that the subject has a walk ticket for."""
-        self.node.seal.check_ticket(call, fid, self.node.policy.seqno, ticket)
+        self.node.seal.check_ticket(call, fid, self.node.policy.stamp, ticket)
         return self.inode(txn, fid)
 
     def inode(self, txn: Txn, fid: Fid) -> Inode:
@@ -154,7 +154,7 @@ class Mdt:
         return obj if handle.opener.digest == call.subject.digest else obj._replace(opener=handle.opener.labels)
 
     def ticket(self, call: Call, fid: Fid) -> bytes:
-        return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.seqno)
+        return self.node.seal.ticket(fid, call.subject.digest, self.node.policy.stamp)
 
     def peeked(self, call: Call, places: Sequence[mds_pb2.Place | mds_pb2.Name | Fid]) -> list[Fid]:
         """What the places stand for now, looked up without a check; of a name its directory too."""

@@ -107,11 +107,12 @@ class Osts:
 
         await self._each(inode, call, behalf, one)
 
-    async def setattr(self, inode: Inode, call: Call) -> None:
-        """Gives each object the file's mode and owner, as they are now; for nobody but this server, which was asked."""
+    async def setattr(self, inode: Inode, call: Call, *, closed: bool = False) -> None:
+        """Gives each object the file's mode and owner, as they are now; for nobody but this server, which was asked.
+        `closed`: nobody writes any more, so that no token from before this attr_version is good for that."""
 
         async def one(stub: Stub, stripe: int, caller: Caller) -> None:
-            request = oss_pb2.OssSetattrRequest(entry=self._entry(inode), stripe=stripe)
+            request = oss_pb2.OssSetattrRequest(entry=self._entry(inode), stripe=stripe, closed=closed)
             await stub.setattr(request, caller, retry=RETRIES)
 
         await self._each(inode, call, None, one)

@@ -35,6 +35,12 @@ class Cut:
             mode = self.inode.mode & ~self.lost
             self.columns = {"mode": dac.copied_mode(self.call.lsm, self.obj, mode, self.inode.gid)}
 
+    def settled(self, writers: int) -> bool:
+        """Whether the size is this server's to know from here on: nobody writes, nor could by a token that he kept, and
+        take what has been left. Of a file whose size was known, such tokens have ended."""
+        left = written(self.columns.get("mode", self.inode.mode), outsider=True)
+        return not writers and (self.inode.size_valid or not left)
+
 
 def written(mode: int, *, outsider: bool) -> int:
     """The mode bits that a write without CAP_FSETID has taken; `outsider`: by who is not of the file's group."""
@@ -50,17 +56,24 @@ def drop_capabilities(txn: Txn, inode: Inode) -> None:
 
 def at_stake(txn: Txn, inode: Inode) -> bool:
     """Whether a write that this server has not heard of may have taken something from the file."""
-    if not inode.is_file or inode.size_valid:
-        return False
+    return inode.is_file and not inode.size_valid and loses(txn, inode)
+
+
+def loses(txn: Txn, inode: Inode) -> bool:
+    """Whether a write without CAP_FSETID takes something from the file."""
     return bool(written(inode.mode, outsider=True)) or inodes.xattr(txn, inode.fid, filecaps.XATTR) is not None
 
 
-def moved(txn: Txn, before: Inode) -> Inode | None:
+def moved(txn: Txn, before: Inode, *, ended: bool = True) -> Inode | None:
     """The inode, if its mode or owner are others than `before`, where a write takes bits of it or did, and somebody may
     be about to write: then the OSTs that he has it open at are to be told. It is noted as untold, durably as the change
-    itself, until they are."""
+    itself, until they are. Where not all tokens have `ended` of a closed file, somebody may be, too."""
     now = inodes.get(txn, before.fid)
-    if now is None or not now.is_file or now.size_valid or now.attr_version == before.attr_version:
+    if now is None or not now.is_file:
+        return None
+    if not ended:
+        inodes.update(txn, now.fid, untold=True, size_valid=False)
+    if now.size_valid or now.attr_version == before.attr_version:
         return None
     if not (before.mode | now.mode) & (stat.S_ISUID | stat.S_ISGID):
         return None

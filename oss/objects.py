@@ -14,14 +14,14 @@ from rpc import fid_of
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     fid BLOB, stripe INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, label_version INTEGER,
-    changed_ns INTEGER, unprivileged_ns INTEGER, outsider_ns INTEGER, attr_version INTEGER,
+    changed_ns INTEGER, unprivileged_ns INTEGER, outsider_ns INTEGER, attr_version INTEGER, closed INTEGER,
     PRIMARY KEY (fid, stripe)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS labels (
     fid BLOB, stripe INTEGER, name TEXT, value BLOB, PRIMARY KEY (fid, stripe, name)
 ) WITHOUT ROWID;
 """
-COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns, attr_version"
+COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns, attr_version, closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Object:
     `changed_ns`: the last write, wall time; `unprivileged_ns`: the last one of who lacked CAP_FSETID;
     `outsider_ns`: the last one of who was not of the file's group either. `attr_version`: as of which change of the
     file's mode or owner these are known here; the mode without what writes to this object have taken of it since.
+    `closed`: the attr_version as of which the file's last writer had closed it, where the MDS had it noted here.
     """
 
     fid: Fid
@@ -45,6 +46,7 @@ class Object:
     unprivileged_ns: int = 0
     outsider_ns: int = 0
     attr_version: int = 0
+    closed: int = 0
 
     @classmethod
     def of(cls, entry: context_pb2.Entry, stripe: int) -> Object:
@@ -92,9 +94,9 @@ def put(txn: Txn, o: Object) -> None:
     txn.forget((o.fid, o.stripe))
     key = fid_bytes(o.fid)
     txn.write(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         key, o.stripe, o.mode, o.uid, o.gid, o.size, o.label_version, o.changed_ns, o.unprivileged_ns, o.outsider_ns,
-        o.attr_version,
+        o.attr_version, o.closed,
     )  # fmt: skip
     txn.write("DELETE FROM labels WHERE fid = ? AND stripe = ?", key, o.stripe)
     for name, value in o.labels.items():
@@ -107,12 +109,12 @@ def resize(txn: Txn, o: Object, size: int) -> None:
 
 
 def written(txn: Txn, o: Object) -> None:
-    """Notes the object's size, times, mode and owner after a write."""
+    """Notes the object's size, times, mode and owner after a write, and whose writes count no more."""
     txn.forget((o.fid, o.stripe))
     txn.write(
         "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?, mode = ?, uid = ?, gid = ?,"
-        " attr_version = ? WHERE fid = ? AND stripe = ?",
-        o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, o.mode, o.uid, o.gid, o.attr_version,
+        " attr_version = ?, closed = ? WHERE fid = ? AND stripe = ?",
+        o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, o.mode, o.uid, o.gid, o.attr_version, o.closed,
         fid_bytes(o.fid), o.stripe,
     )  # fmt: skip
 

@@ -56,24 +56,24 @@ class Seal:
     def _mac(self, kind: str, body: bytes) -> bytes:
         return hmac.digest(self._key, kind.encode() + b"\0" + body, "sha256")[:MAC_BYTES]
 
-    def _ticket(self, fid: Fid, subject_digest: bytes, seqno: int) -> bytes:
-        """A walk ticket: this subject reached this FID under policy `seqno`."""
-        return self.seal("ticket", context_pb2.Ticket(fid=fid_message(fid), subject=subject_digest, policy_seqno=seqno))
+    def _ticket(self, fid: Fid, subject_digest: bytes, policy: int) -> bytes:
+        """A walk ticket: this subject reached this FID under that policy (host/policy.py, stamp)."""
+        return self.seal("ticket", context_pb2.Ticket(fid=fid_message(fid), subject=subject_digest, policy=policy))
 
-    def check_ticket(self, call: Call, fid: Fid, seqno: int, ticket: bytes | None = None) -> None:
+    def check_ticket(self, call: Call, fid: Fid, policy: int, ticket: bytes | None = None) -> None:
         """Whether the call's subject may name `fid`: by its ticket, or by capability dac_read_search.
 
-        `ticket`: one that rides in the request; else the call's. ESTALE for a ticket of another policy seqno (walk
+        `ticket`: one that rides in the request; else the call's. ESTALE for a ticket of another policy (walk
         again); EACCES for none, or one of another subject or FID.
         """
         shown = call.ticket if ticket is None else ticket
-        if hmac.compare_digest(shown, self.ticket(fid, call.subject.digest, seqno)):
+        if hmac.compare_digest(shown, self.ticket(fid, call.subject.digest, policy)):
             return
-        refusal = self._ticket_refusal(call, fid, seqno, shown)
+        refusal = self._ticket_refusal(call, fid, shown)
         if refusal.errno == errno.ESTALE or not call.lsm.capable(CAP_DAC_READ_SEARCH):
             raise refusal
 
-    def _ticket_refusal(self, call: Call, fid: Fid, seqno: int, data: bytes) -> OSError:
+    def _ticket_refusal(self, call: Call, fid: Fid, data: bytes) -> OSError:
         """What is wrong with a ticket that is not the one for this."""
         try:
             ticket = self.open("ticket", data, context_pb2.Ticket)
@@ -83,7 +83,7 @@ class Seal:
             return OSError(errno.EACCES, f"the ticket is for another file than {fid}")
         if not hmac.compare_digest(ticket.subject, call.subject.digest):
             return OSError(errno.EACCES, f"the ticket for {fid} is another subject's")
-        return OSError(errno.ESTALE, f"the ticket for {fid} is of policy {ticket.policy_seqno}, not {seqno}")
+        return OSError(errno.ESTALE, f"the ticket for {fid} is of another policy than is in force")
 
     def token(self, token: context_pb2.Token) -> bytes:
         """A data token; `rights` are MAY_* bits of lsm/hooks.py, `expires_ns` wall time."""

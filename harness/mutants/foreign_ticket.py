@@ -39,7 +39,7 @@ class ForeignTicket:
 class AnySubject(Seal):
     """Checks a ticket as the subject's that it was made for."""
 
-    def check_ticket(self, call: Call, fid: Fid, seqno: int, ticket: bytes | None = None) -> None:
+    def check_ticket(self, call: Call, fid: Fid, policy: int, ticket: bytes | None = None) -> None:
         given = call.ticket if ticket is None else ticket
         owner = self.open("ticket", given, context_pb2.Ticket).subject
-        super().check_ticket(replace(call, subject=replace(call.subject, digest=owner)), fid, seqno, given)
+        super().check_ticket(replace(call, subject=replace(call.subject, digest=owner)), fid, policy, given)

@@ -83,6 +83,7 @@ class Attr(Base):
                 # Where an OST cannot say what is gone, what is known goes: no bit more stays for that.
                 with suppress(OSError):
                     await self._catch_up(call, req.place)
+            ended = not privs.written(req.mode, outsider=True) or await self._ended(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self._mdt.find(txn, call, req.place)
                 obj, wanted = self._mdt.obj(inode), {"uid": req.uid, "gid": req.gid}
@@ -98,7 +99,7 @@ class Attr(Base):
                     listed = acl.with_mode(acl.parse(inode.acl), changes.get("mode", inode.mode))
                     inodes.set_xattr(txn, inode.fid, acl.ACCESS, acl.encode(listed))
                 call.fid = inode.fid
-                moved = privs.moved(txn, inode)
+                moved = privs.moved(txn, inode, ended=ended)
                 reply = txn.keep(self.attr_reply(call, self._mdt.inode(txn, inode.fid)))
             await self._mdt.store.committed(call.transno)
             await self._tell(call, moved)
@@ -159,7 +160,7 @@ class Attr(Base):
         return inode, cut
 
     def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int, cut: privs.Cut) -> mds_pb2.AttrReply:
-        settled = self._mdt.handles.writers(inode.fid) == 0
+        settled = cut.settled(self._mdt.handles.writers(inode.fid))
         privs.drop_capabilities(txn, inode)
         self._mdt.touch(txn, inode, size=size, size_valid=settled, **cut.columns)
         call.fid = inode.fid

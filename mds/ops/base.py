@@ -62,6 +62,34 @@ class Base:
                 if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
                     inodes.update(txn, fid, mode=mode)
 
+    async def _ended(self, call: Call, place: mds_pb2.Place) -> bool:
+        """Sees to it, before a closed file is given what a write takes, that nobody can write to it by a token that he
+        kept; whether that is so. Under the file's lock. Whether the caller may is not asked yet, but this ends the
+        tokens of nobody who has it open.
+
+        If it has such already, that was seen to as it was closed; if nobody ever opened it for writing, nobody has one.
+        """
+        for fid in self._mdt.peeked(call, [place]):
+            txn = self._mdt.store.view()
+            inode = inodes.get(txn, fid)
+            if inode is None or not (inode.is_file and inode.size_valid and inode.objects) or privs.loses(txn, inode):
+                continue
+            try:
+                await self._end_tokens(call, fid)
+            except OSError as error:
+                log.warning("tokens for %s may be good for a write yet: %s", fid, error)
+                return False
+        return True
+
+    async def _end_tokens(self, call: Call, fid: Fid) -> None:
+        """From here on a file that nobody has open for writing has a new attr_version, and no OST writes for a token of
+        an older one. OSError: an OST cannot be told now."""
+        with self._mdt.store.op(None) as txn:
+            inodes.update(txn, fid, attr_version=self._mdt.inode(txn, fid).attr_version + 1)
+            inode = self._mdt.inode(txn, fid)
+        await self._mdt.store.settled()
+        await self._mdt.osts.setattr(inode, call, closed=True)
+
     async def _tell(self, call: Call, moved: Inode | None) -> None:
         """Tells the OSTs, under the file's lock, that writes take other set-id bits of it from now on (privs.moved).
 

@@ -37,13 +37,18 @@ class Close(Base):
         return mds_pb2.CloseReply()
 
     async def _final(self, call: Call, handle: Handle) -> Glimpsed | None:
-        """Size and times when nobody writes any more; None if that is not so, or an OST cannot be asked now."""
+        """Size and times when nobody writes any more; None if that is not so, or an OST cannot be asked now.
+
+        A client may keep its tokens. Where a write takes what only this server will know of then, they end first.
+        """
         if not handle.writes or self._mdt.handles.writers(handle.fid):
             return None
         inode = inodes.get(self._mdt.store.view(), handle.fid)
         if inode is None or not inode.is_file or inode.nlink == 0:
             return None
         try:
+            if privs.at_stake(self._mdt.store.view(), inode):
+                await self._end_tokens(call, inode.fid)
             return await self._mdt.osts.glimpse(inode, call)
         except OSError:
             # The size stays the OSTs' to know: whoever asks for it asks them again.

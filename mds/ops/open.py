@@ -180,7 +180,7 @@ class Open(Base):
         """O_TRUNC: empty, and without what a change of content takes (fs/open.c, do_truncate)."""
         inode = cut.inode
         privs.drop_capabilities(txn, inode)
-        settled = self._mdt.handles.writers(inode.fid) == 0
+        settled = cut.settled(self._mdt.handles.writers(inode.fid))
         self._mdt.touch(txn, inode, size=0, size_valid=settled, **cut.columns)
         return self._mdt.inode(txn, inode.fid)
 
@@ -243,9 +243,10 @@ class Open(Base):
         return txn.keep(reply)
 
     def _token(self, inode: Inode, handle: Handle) -> bytes:
+        policy = self._mdt.node.policy
         token = context_pb2.Token(
             fid=fid_message(inode.fid), subject=handle.opener.digest, rights=handle.mask,
-            policy_seqno=handle.opened.seqno, expires_ns=self._mdt.now() + TOKEN_NS,
+            policy=policy.stamp if policy.seqno == handle.opened.seqno else 0, expires_ns=self._mdt.now() + TOKEN_NS,
             entry=self.entry(self._as_opened(inode, handle.opened)), layout=inodes.layout(inode),
             task=task_digest(handle.opener),
             opener=[context_pb2.Label(name=n, value=v.encode()) for n, v in handle.opener.labels.items()],

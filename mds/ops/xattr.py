@@ -68,6 +68,7 @@ class Xattr(Label):
         async with self._mdt.locked(call, req.place):
             if req.name in (*acl.NAMES, filecaps.XATTR):
                 await self._catch_up(call, req.place)
+            ended = req.name != filecaps.XATTR or await self._ended(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode = self.found(txn, call, req)
                 obj = self._mdt.obj(inode)
@@ -89,7 +90,7 @@ class Xattr(Label):
                     if req.name == filecaps.XATTR:
                         inodes.update(txn, inode.fid, caps_at_ns=self._mdt.now())
                 reply = txn.keep(self._changed(txn, call, inode, moved=moved))
-                other = privs.moved(txn, inode)
+                other = privs.moved(txn, inode, ended=ended)
             await self._mdt.store.committed(call.transno)
             await self._tell(call, other)
         return reply

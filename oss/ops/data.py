@@ -129,16 +129,24 @@ class Data(Base):
     def _allowed(
         self, txn: Txn, call: Call, token: context_pb2.Token, wanted: Object, mask: int
     ) -> tuple[Object, bool]:
-        """The object, after MAC was asked as for an open file; the labels that count are those stored here."""
+        """The object, after MAC was asked as for an open file; the labels that count are those stored here.
+
+        ESTALE for a write by who has closed the file, as far as that is known here.
+        """
         o, stored = self._ost.object_or(txn, wanted)
+        if mask & MAY_WRITE and wanted.attr_version < o.closed:
+            raise OSError(errno.ESTALE, f"the token for {o.fid} is of a handle that was closed; open the file again")
         obj, opener = o.obj(self._ost.modules), self._ost.node.seal.opener(call, token)
-        opened = Opened(token.entry.label_version, token.policy_seqno, wanted.obj(self._ost.modules).labels)
+        policy = self._ost.node.policy
+        # The MDS has a count of its own, so that it is not by its number that a policy is the same here.
+        seqno = policy.seqno if token.policy == policy.stamp else 0
+        opened = Opened(token.entry.label_version, seqno, wanted.obj(self._ost.modules).labels)
         held = obj if opener is None else obj._replace(opener=opener)
         vfs.run("file", call.lsm, object=held, mask=mask, opened=opened)
         return o, stored
 
     def _moved(self, call: Call, o: Object, token: context_pb2.Token) -> bool:
         """Whether label, policy or who asks may be others than when the token was given."""
-        then, now = (token.entry.label_version, token.policy_seqno), self._ost.node.policy.seqno
+        then, now = (token.entry.label_version, token.policy), self._ost.node.policy.stamp
         moved = then != (o.label_version, now)
         return moved or self._ost.node.seal.opener(call, token) is not None

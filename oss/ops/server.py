@@ -45,14 +45,16 @@ class FromMds(Base):
         return reply
 
     async def setattr(self, call: Call, req: oss_pb2.OssSetattrRequest) -> oss_pb2.OssReply:
-        """The file's mode and owner from now on, whatever tokens from before say. An object that is not there yet is
-        noted with them."""
+        """The file's mode and owner from now on, whatever tokens from before say; `closed`: none of them writes now.
+        An object that is not there yet is noted with them."""
         call.takes("attr")
         wanted = Object.of(req.entry, req.stripe)
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._ost.object_or(txn, wanted)
                 check(call, "inode_setattr", o.obj(self._ost.modules), _MODE)
+                if req.closed:
+                    o = replace(o, closed=max(o.closed, wanted.attr_version))
                 self._note(txn, call, o, stored)
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.OssReply())

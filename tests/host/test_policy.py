@@ -50,6 +50,24 @@ def test_before_the_boot_policy_nothing_is_decided(state) -> None:
     assert [m.name for m in state.framework_or_capability.modules] == ["capability"]
 
 
+def test_the_stamp_is_of_the_rules_and_of_how_often_they_changed(loaded, packed) -> None:
+    """Nodes with the same ones in force have it in common; none has it from a life with others."""
+
+    def life(digest: str, *booleans: bool) -> PolicyState:
+        state = PolicyState(MODULES)
+        state.load("targeted", digest, 33, packed, enforcing=True, by=KERNEL)
+        for value in booleans:
+            state.set_booleans({"user_write_shared": value}, by=KERNEL)
+        return state
+
+    stamps = [life("d1").stamp, life("d2").stamp, life("d1", True).stamp, life("d1", True, False).stamp]
+
+    assert stamps[0] == loaded.stamp
+    assert len({0, *stamps, life("d1", False).stamp}) == 6
+    loaded.load("targeted", "d2", 33, packed, enforcing=True, by=KERNEL)
+    assert loaded.stamp not in stamps
+
+
 def test_without_selinux_no_policy_is_needed() -> None:
     """An ordinary POSIX node: ready at once, and there is nothing to switch."""
     state = PolicyState(("capability",))

@@ -120,7 +120,7 @@ async def _name_at_root(world, user) -> tuple[mds_pb2.Name, bytes]:
     """A name in the root with its ticket, made without the server's disk."""
     root = Fid(0x200000007, 1)
     node = world.servers["mds0"].node
-    ticket = node.seal.ticket(root, user.subject.digest, node.policy.seqno)
+    ticket = node.seal.ticket(root, user.subject.digest, node.policy.stamp)
     return mds_pb2.Name(parent=rpc.fid_message(root), name=b"d"), ticket
 
 

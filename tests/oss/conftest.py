@@ -112,7 +112,7 @@ class World:
     def token(self, **changes: Any) -> bytes:
         """A token for the user, all of whose fields can be said otherwise."""
         fields = {
-            "subject": self.user.digest, "rights": 6, "policy_seqno": self.server.node.policy.seqno,
+            "subject": self.user.digest, "rights": 6, "policy": self.server.node.policy.stamp,
             "expires_ns": self.machine.now + 10**12, "entry": self.entry(),
             "layout": context_pb2.Layout(stripe_size=4, osts=["oss0", "oss1"]), **changes,
         }  # fmt: skip
@@ -152,9 +152,9 @@ class World:
         request = oss_pb2.PunchRequest(stripe=0, size=size, entry=self.entry())
         return await self.call("punch", request, **{"role": "mds", "behalf": self.user, **options})
 
-    async def setattr(self, mode: int, version: int, gid: int = 1000, **options: Any) -> Any:
+    async def setattr(self, mode: int, version: int, gid: int = 1000, *, closed: bool = False, **options: Any) -> Any:
         """The file's mode and group, as of that change."""
-        request = oss_pb2.OssSetattrRequest(stripe=0, entry=self.entry())
+        request = oss_pb2.OssSetattrRequest(stripe=0, entry=self.entry(), closed=closed)
         request.entry.mode, request.entry.gid, request.entry.attr_version = 0o100000 | mode, gid, version
         return await self.call("setattr", request, **{"role": "mds", **options})
 

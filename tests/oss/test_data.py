@@ -130,7 +130,7 @@ def test_mac_is_asked_again_when_the_policy_moved(run):
     async def scenario(world):
         assert not (await world.write(0, b"x")).judged
         assert world.events("avc") == []
-        assert (await world.write(0, b"x", token=world.token(policy_seqno=0))).judged
+        assert (await world.write(0, b"x", token=world.token(policy=0))).judged
 
         assert [(e["hook"], e["requested"]) for e in world.events("avc")] == [("file_permission", ["write"])]
 
@@ -265,6 +265,36 @@ def test_set_id_bits_are_those_that_the_mds_told_of_last(run, written):
         await world.setattr(0o2745, 5, gid=77)
         await world.write(0, b"x", token=token)
         assert asked() > 1
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_write_by_who_has_closed_the_file_is_stale(run, written):
+    """By a token from before the version told, until a later one is; reads go on. A restart forgets nothing."""
+
+    async def scenario(world):
+        def token(version: int) -> bytes:
+            entry = world.entry()
+            entry.attr_version = version
+            return world.token(entry=entry)
+
+        if written:
+            await world.write(0, b"old", token=token(2))
+        await world.setattr(0o4755, 3, closed=True)
+        await world.setattr(0o4755, 2, closed=True)
+        await world.setattr(0o4711, 5)
+        await world.kill()
+        await world.start()
+
+        await refused(world.write(0, b"evil", token=token(2)), errno.ESTALE)
+        await refused(world.write(0, b"", token=token(2)), errno.ESTALE)
+        for how in ({"grow": True}, {"zero": True}):
+            request = oss_pb2.FallocateRequest(token=token(2), stripe=0, length=9, **how)
+            await refused(world.call("fallocate", request), errno.ESTALE)
+        assert await world.read(0, 9, token=token(2)) == (b"old" if written else b"")
+        await world.write(0, b"new", token=token(3))
+        assert await world.read(0, 9, token=token(2)) == b"new"
 
     run(scenario)
 

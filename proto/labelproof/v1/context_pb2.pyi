@@ -184,21 +184,21 @@ class Layout(_message.Message):
     def __init__(self, stripe_size: _Optional[int] = ..., osts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Ticket(_message.Message):
-    __slots__ = ("fid", "subject", "policy_seqno")
+    __slots__ = ("fid", "subject", "policy")
     FID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
-    POLICY_SEQNO_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     fid: Fid
     subject: bytes
-    policy_seqno: int
-    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., policy_seqno: _Optional[int] = ...) -> None: ...
+    policy: int
+    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., policy: _Optional[int] = ...) -> None: ...
 
 class Token(_message.Message):
-    __slots__ = ("fid", "subject", "rights", "policy_seqno", "expires_ns", "entry", "layout", "opener", "task")
+    __slots__ = ("fid", "subject", "rights", "policy", "expires_ns", "entry", "layout", "opener", "task")
     FID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     RIGHTS_FIELD_NUMBER: _ClassVar[int]
-    POLICY_SEQNO_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_NS_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
@@ -207,13 +207,13 @@ class Token(_message.Message):
     fid: Fid
     subject: bytes
     rights: int
-    policy_seqno: int
+    policy: int
     expires_ns: int
     entry: Entry
     layout: Layout
     opener: _containers.RepeatedCompositeFieldContainer[Label]
     task: bytes
-    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., rights: _Optional[int] = ..., policy_seqno: _Optional[int] = ..., expires_ns: _Optional[int] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., layout: _Optional[_Union[Layout, _Mapping]] = ..., opener: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., task: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, fid: _Optional[_Union[Fid, _Mapping]] = ..., subject: _Optional[bytes] = ..., rights: _Optional[int] = ..., policy: _Optional[int] = ..., expires_ns: _Optional[int] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., layout: _Optional[_Union[Layout, _Mapping]] = ..., opener: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., task: _Optional[bytes] = ...) -> None: ...
 
 class ReceiptBody(_message.Message):
     __slots__ = ("target", "transno", "client", "xid", "request", "subject", "fid")

@@ -119,12 +119,14 @@ class SetLabelRequest(_message.Message):
     def __init__(self, fid: _Optional[_Union[_context_pb2.Fid, _Mapping]] = ..., stripe: _Optional[int] = ..., label: _Optional[_Union[_context_pb2.Label, _Mapping]] = ..., label_version: _Optional[int] = ..., entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ...) -> None: ...
 
 class OssSetattrRequest(_message.Message):
-    __slots__ = ("entry", "stripe")
+    __slots__ = ("entry", "stripe", "closed")
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     STRIPE_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
     entry: _context_pb2.Entry
     stripe: int
-    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ...) -> None: ...
+    closed: bool
+    def __init__(self, entry: _Optional[_Union[_context_pb2.Entry, _Mapping]] = ..., stripe: _Optional[int] = ..., closed: _Optional[bool] = ...) -> None: ...
 
 class PunchRequest(_message.Message):
     __slots__ = ("stripe", "size", "entry")
