@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -24,8 +23,7 @@ from lsm import Mediator
 from rpc import Call, Caller
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An object to work on: how to name it, and what is known of it (None if nothing was asked about it yet)."""
 
     place: Place

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelproof.v1 import context_pb2
 from lsm import Fid, Obj, file_class
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An object by FID with its walk `ticket`. `labels` maps xattr -> context; None: the attribute is absent."""
 
     fid: Fid

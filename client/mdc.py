@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -19,8 +18,7 @@ from rpc import Caller, fid_message
 RESENDS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """How a request names its object, and the ticket that goes with it."""
 
     message: pb.Place

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """`length` bytes of the file from `at`: on the object `stripe`, from `offset` there."""
 
     stripe: int
@@ -16,8 +15,7 @@ class Piece:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Pieces of one object that touch there, which go in one rpc."""
 
     pieces: tuple[Piece, ...]

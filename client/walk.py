@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from client.entry import Entry
 from lsm import Fid
@@ -31,8 +30,7 @@ class Names(Protocol):
     async def readlink(self, parent: Entry, name: bytes, link: Entry | None) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(NamedTuple):
     """Where a path ends: the directories walked from the root, and the component that is left.
 
     The first of `dirs` is the root, or where the task's paths begin. `name` is what is left to look up in the last of
@@ -50,8 +48,7 @@ class Last:
         return self.dirs[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An object with the place where it was found; `last.name` is empty for a directory that ended the path."""
 
     last: Last
@@ -126,7 +123,7 @@ class Walk:
         # What a link says is walked anew, from where it stands (fs/namei.c, link_path_walk).
         self._searched.clear()
         onward = await self._along(last.dirs, target)
-        return replace(onward, slash=onward.slash or last.slash)
+        return onward._replace(slash=onward.slash or last.slash)
 
     async def search(self, directory: Entry) -> None:
         """Whether the directory may be searched, asked once a call."""

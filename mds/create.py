@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from host.store import Txn
 from labelproof.v1 import mds_pb2
@@ -18,8 +18,7 @@ from rpc import Call
 PERMISSIONS = 0o7777
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What a caller asks for: `op` of lsm/vfs ("tmpfile" has no name), mode with its type bits, before umask."""
 
     op: str

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from host.node import Node
 from host.store import Store, Txn
@@ -36,8 +36,7 @@ DAY_NS = 24 * 3600 * 10**9
 SCHEMA = inodes.SCHEMA + entries.SCHEMA + reaper.SCHEMA + relabels.SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A name in a directory that the caller may search, and what it stands for, if anything."""
 
     parent: Inode

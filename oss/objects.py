@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from host.store import Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
@@ -24,8 +25,7 @@ CREATE TABLE IF NOT EXISTS labels (
 COLUMNS = "mode, uid, gid, size, label_version, changed_ns, unprivileged_ns, outsider_ns, attr_version, closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(NamedTuple):
     """One object: the file's FID, owner and labels, and what of the file lies here. `size` in bytes.
 
     `changed_ns`: the last write, wall time; `unprivileged_ns`: the last one of who lacked CAP_FSETID;
@@ -41,7 +41,7 @@ class Object:
     gid: int
     size: int = 0
     label_version: int = 0
-    labels: Mapping[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, bytes] = MappingProxyType({})
     changed_ns: int = 0
     unprivileged_ns: int = 0
     outsider_ns: int = 0
@@ -61,7 +61,7 @@ class Object:
         """It, with the mode and the owner of `other`, if those are later ones."""
         if other.attr_version <= self.attr_version:
             return self
-        return replace(self, mode=other.mode, uid=other.uid, gid=other.gid, attr_version=other.attr_version)
+        return self._replace(mode=other.mode, uid=other.uid, gid=other.gid, attr_version=other.attr_version)
 
     def obj(self, modules: Mapping[str, str]) -> Obj:
         """It, as an object of hooks; `modules`: the labels' xattrs -> their modules."""

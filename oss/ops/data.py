@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import stat
-from dataclasses import replace
 from typing import Any
 
 from host.store import Txn
@@ -51,7 +50,7 @@ class Data(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
-                grown = self._stamped(call, replace(o, size=max(o.size, end))) if req.data else o
+                grown = self._stamped(call, o._replace(size=max(o.size, end))) if req.data else o
                 # The bytes cannot be rolled back, so complete mediation is held before them.
                 call.verify()
                 self._note(txn, call, grown, stored)
@@ -85,7 +84,7 @@ class Data(Base):
         async with self._ost.store.locks.hold(wanted.fid):
             with self._ost.store.op(call) as txn:
                 o, stored = self._allowed(txn, call, token, wanted, token.rights & (MAY_WRITE | MAY_APPEND))
-                now = self._stamped(call, replace(o, size=max(o.size, end) if req.grow else o.size))
+                now = self._stamped(call, o._replace(size=max(o.size, end) if req.grow else o.size))
                 call.verify()
                 self._note(txn, call, now, stored)
                 self._ost.files.cut(o.fid, o.stripe, o.size)
@@ -103,9 +102,9 @@ class Data(Base):
         """
         now, mode = call.clock.wall_ns(), self._mode_kept(call, o)
         if mode == o.mode and has(call.subject, "fsetid"):
-            return replace(o, changed_ns=now)
+            return o._replace(changed_ns=now)
         outsider_ns = o.outsider_ns if call.subject.in_group(o.gid) else now
-        return replace(o, mode=mode, changed_ns=now, unprivileged_ns=now, outsider_ns=outsider_ns)
+        return o._replace(mode=mode, changed_ns=now, unprivileged_ns=now, outsider_ns=outsider_ns)
 
     def _mode_kept(self, call: Call, o: Object) -> int:
         """The mode that a write leaves; nobody is asked where there are no set-id bits."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 
 from host.store import Txn
 from labelproof.v1 import oss_pb2
@@ -35,7 +34,7 @@ class FromMds(Base):
                 check(call, "inode_setxattr", obj, req.label.name, req.label.value, self._ost.fs)
                 if not stored or req.label_version > o.label_version:
                     labels = {**(o.labels if stored else wanted.labels), req.label.name: req.label.value}
-                    new = replace(o, labels=labels, label_version=req.label_version)
+                    new = o._replace(labels=labels, label_version=req.label_version)
                     objects.put(txn, new)
                     why = "relabel" if call.behalf else "undo"
                     self._ost.record_labels(call, new, o.labels if stored else {}, why)
@@ -83,7 +82,7 @@ class FromMds(Base):
             self._ost.files.cut(o.fid, o.stripe, o.size)
             objects.resize(txn, o, size)
         elif size:
-            self._note(txn, call, replace(o, size=size), stored)
+            self._note(txn, call, o._replace(size=size), stored)
 
     async def glimpse(self, call: Call, req: oss_pb2.GlimpseRequest) -> oss_pb2.GlimpseReply:
         """The object's end; one that is not there is empty, and judged as the file that the MDS describes."""
