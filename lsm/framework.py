@@ -7,7 +7,6 @@ decision, so that the rpc framework can hold both against what `proto/` declares
 from __future__ import annotations
 
 import errno
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +42,7 @@ class Mediator:
     def __init__(self, framework: Framework, subject: Subject) -> None:
         self.framework = framework
         self.subject = subject
-        self.fired: Counter[Firing] = Counter()
+        self.fired: dict[Firing, int] = {}
         self.decisions: list[Decision] = []
 
     def acting_for(self, subject: Subject) -> Mediator:
@@ -96,7 +95,8 @@ class Mediator:
             if isinstance(each, Obj):
                 about = each
                 break
-        self.fired[hook, about.role if about else "subject", about.fid if about else None] += 1
+        firing = (hook, "subject", None) if about is None else (hook, about.role, about.fid)
+        self.fired[firing] = self.fired.get(firing, 0) + 1
         return about
 
 
@@ -107,11 +107,7 @@ def _overriders(modules: Sequence[Hooks], hook: str) -> tuple[tuple[str, Callabl
 
 def _placed(decision: Decision, hook: str, module: str, about: Obj | None) -> Decision:
     """The decision with what only the framework knows; a module may have named another object itself."""
-    d = decision
-    role, fid, name, version = d.role, d.fid, d.name, d.version
-    if about is not None and not role:
-        role, fid, name, version = about.role, about.fid, name or about.name, about.version
-    return Decision(
-        hook, module, d.requested, d.denied, d.scontext, d.tcontext, d.tclass, d.allowed, d.reason, d.permissive,
-        d.audited, role, fid, name, version, d.seqno, d.digest, d.errno, d.told, d.ioctlcmd,
-    )  # fmt: skip
+    if about is not None and not decision.role:
+        name = decision.name or about.name
+        decision = decision._replace(role=about.role, fid=about.fid, name=name, version=about.version)
+    return Decision(hook, module, *decision[2:])

@@ -134,7 +134,7 @@ class Call:
         Stores call it before a step commits. Raises MediationError (EACCES, definite) with the finding, which is
         also recorded with the reply.
         """
-        held = self.case, self.walk, self.lsm.fired.total()
+        held = self.case, self.walk, sum(self.lsm.fired.values())
         if held == self.held:
             return
         finding = self.declared.finding(self.case, self.walk, self.lsm.fired)

@@ -12,6 +12,11 @@ from lsm.modules.selinux.policy import Policy
 from lsm.modules.selinux.server import SecurityServer
 from lsm.objects import Decision, Obj, Subject
 
+# Source, target, class, permissions, and the errno of a refusal.
+Query = tuple[int, int, str, tuple[str, ...], int]
+# About 300 bytes each.
+ANSWERS_MAX = 4096
+
 
 class Queries:
     """What the hooks ask of the security server, by way of the cache. `name` is the module's."""
@@ -20,6 +25,8 @@ class Queries:
         self._server, self._avc, self.name = server, avc, name
         # What _requested answered, by class and permissions, under the policy beside it.
         self._asked: tuple[Policy, dict[tuple[str, tuple[str, ...]], tuple[bool, int]]] = (server.policy, {})
+        # What was allowed in full, whatever the object's name, and by which vector: by another it is worked out anew.
+        self._answers: dict[Query, tuple[AvDecision, Decision]] = {}
 
     def about(self, subject: Subject, obj: Obj, *perms: str, name: str = "") -> Decision:
         """One query: all of `perms` of `subject` on `obj`."""
@@ -64,26 +71,37 @@ class Queries:
         self, ssid: int, tsid: int, obj: Obj, perms: tuple[str, ...], name: str, error: int, *, silencer: str = ""
     ) -> Decision:
         """`silencer`: a permission whose dontaudit silences every denial of this query (avc_audit_required)."""
-        server = self._server
-        unknown_ok, requested = self._requested(obj.tclass, perms)
         av = self._avc.lookup(ssid, tsid, obj.tclass)
+        query = ssid, tsid, obj.tclass, perms, error
+        vector, answer = self._answers.get(query, (None, None))
+        if answer is None or vector is not av:
+            answer = self._answer(av, query, silencer)
+            if not answer.denied:
+                if len(self._answers) >= ANSWERS_MAX:
+                    self._answers.clear()
+                self._answers[query] = av, answer
+        return Decision(*answer[:11], obj.role, obj.fid, name or obj.name, obj.version, *answer[15:])
+
+    def _answer(self, av: AvDecision, query: Query, silencer: str) -> Decision:
+        """The decision, but for the object that it is about."""
+        server, (ssid, tsid, tclass, perms, error) = self._server, query
+        unknown_ok, requested = self._requested(tclass, perms)
         missing = requested & ~av.allowed
-        denied = server.policy.names(obj.tclass, missing) if missing else ()
+        denied = server.policy.names(tclass, missing) if missing else ()
         if not unknown_ok:
-            known = server.policy.classes.get(obj.tclass, ())
+            known = server.policy.classes.get(tclass, ())
             denied += tuple(p for p in perms if p not in known)
         permissive = bool(denied) and (av.permissive or not server.enforcing)
         if permissive:
-            self._avc.grant(ssid, tsid, obj.tclass, missing)
+            self._avc.grant(ssid, tsid, tclass, missing)
         audit = av.auditdeny & missing if denied else av.auditallow & requested
-        silent = bool(denied) and bool(silencer) and self._silences(obj.tclass, silencer, av.auditdeny)
+        silent = bool(denied) and bool(silencer) and self._silences(tclass, silencer, av.auditdeny)
         audit = 0 if silent else audit
         return Decision(
-            "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), obj.tclass,
-            not denied or permissive, server.reason(ssid, tsid, obj.tclass, missing) if denied else "",
-            permissive, bool(audit) or (bool(denied) and not missing and not silent), obj.role, obj.fid,
-            name or obj.name, obj.version, server.seqno, server.policy.digest, error,
-            server.policy.names(obj.tclass, audit),
+            "", self.name, perms, denied, server.sid_to_context(ssid), server.sid_to_context(tsid), tclass,
+            not denied or permissive, server.reason(ssid, tsid, tclass, missing) if denied else "",
+            permissive, bool(audit) or (bool(denied) and not missing and not silent), seqno=server.seqno,
+            digest=server.policy.digest, errno=error, told=server.policy.names(tclass, audit),
         )  # fmt: skip
 
     def _silences(self, tclass: str, perm: str, auditdeny: int) -> bool:
