@@ -19,6 +19,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -159,28 +160,13 @@ class Store:
         """For who only reads, outside any step; `raw`: from the tables, whatever is remembered of them."""
         return Txn(self.db, {} if raw else self._kept, self._numbers)
 
-    @contextmanager
-    def op(self, call: Call | None, *, verify: bool = True) -> Iterator[Txn]:
+    def op(self, call: Call | None, *, verify: bool = True) -> Step:
         """One step: checks and writes with no await between. Whatever is raised inside rolls it back.
 
         As it ends, the call's firings are held against its declaration (`verify` False: a step that asks nothing,
         of a call that asked before). `call` None is for the target's own steps.
         """
-        txn = self.view()
-        row = None
-        try:
-            with disk_errors(self.path):
-                yield txn
-                if call is not None and verify:
-                    call.verify()
-                if txn.changed:
-                    row = self._numbered(txn, call)
-                    self.db.execute("RELEASE op")
-        except BaseException as error:
-            self._rolled_back(txn, error)
-            raise
-        if txn.changed:
-            self._join(txn, row)
+        return Step(self, call, verify)
 
     async def committed(self, transno: int) -> None:
         """Returns when the step `transno` is durable; OSError if its group could not be made so."""
@@ -216,6 +202,15 @@ class Store:
         group.done.set_result(None)
         # The group's replies are written next.
         self._recorder.later("commit", target=self.target, first=group.first, last=group.last)
+
+    def _ended(self, txn: Txn, call: Call | None, verify: bool) -> None:
+        """A step whose body is through; what is raised here rolls it back too."""
+        if call is not None and verify:
+            call.verify()
+        if txn.changed:
+            row = self._numbered(txn, call)
+            self.db.execute("RELEASE op")
+            self._join(txn, row)
 
     def _numbered(self, txn: Txn, call: Call | None) -> Row | None:
         """Gives the step its transno, and saves its reply in the step itself."""
@@ -282,18 +277,57 @@ class Store:
         group.done.exception()  # nobody may be waiting for it: then it is not "never retrieved"
 
 
+class Step:
+    """The `with` of one step (Store.op). No generator: every call of every rpc comes by here."""
+
+    __slots__ = ("_call", "_store", "_txn", "_verify")
+
+    def __init__(self, store: Store, call: Call | None, verify: bool) -> None:
+        self._store = store
+        self._call = call
+        self._verify = verify
+        self._txn = store.view()
+
+    def __enter__(self) -> Txn:
+        return self._txn
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._undo(error)
+            return
+        try:
+            self._store._ended(self._txn, self._call, self._verify)
+        except BaseException as late:
+            self._undo(late)
+            raise
+
+    def _undo(self, error: BaseException) -> None:
+        told = disk_error(self._store.path, error)
+        self._store._rolled_back(self._txn, told or error)
+        if told is not None:
+            raise told from error
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """SQLite's complaints about the disk as OSError: see _DISK_ERRORS, else EIO. Others are bugs, and stay."""
+    """SQLite's complaints about the disk, raised inside, as OSErrors."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        number = _DISK_ERRORS.get(error.sqlite_errorcode & 0xFF, errno.EIO)
-        raise OSError(number, f"{path.name}: {error}") from error
     except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:
-            raise
-        raise OSError(errno.EIO, f"{path.name} is damaged: {error}") from error
+        if (told := disk_error(path, error)) is not None:
+            raise told from error
+        raise
+
+
+def disk_error(path: Path, error: BaseException) -> OSError | None:
+    """SQLite's complaint about the disk as OSError: see _DISK_ERRORS, else EIO. None for others, which are bugs."""
+    if isinstance(error, sqlite3.OperationalError):
+        return OSError(_DISK_ERRORS.get(error.sqlite_errorcode & 0xFF, errno.EIO), f"{path.name}: {error}")
+    if type(error) is sqlite3.DatabaseError:
+        return OSError(errno.EIO, f"{path.name} is damaged: {error}")
+    return None
 
 
 def fid_bytes(fid: Fid) -> bytes:
