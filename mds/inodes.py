@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -187,11 +188,26 @@ def obj(inode: Inode, role: str, modules: Mapping[str, str], name: bytes = b"") 
 
 
 def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
-    """What a client needs for checks of its own; a label in `xattrs` that is not stored is said to be absent."""
+    """What a client needs for checks of its own; a label in `xattrs` that is not stored is said to be absent.
+
+    The same message is given again: it is copied into others, and never changed.
+    """
+    labels = tuple([(name, inode.labels.get(name)) for name in xattrs])
+    return _entry(
+        inode.fid, inode.mode, inode.uid, inode.gid, inode.label_version, labels, inode.acl, inode.flags,
+        inode.attr_version,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _entry(
+    fid: Fid, mode: int, uid: int, gid: int, label_version: int, labels: tuple[tuple[str, bytes | None], ...],
+    listed: bytes, flags: int, attr_version: int,
+) -> context_pb2.Entry:  # fmt: skip
     return context_pb2.Entry(
-        fid=fid_message(inode.fid), mode=inode.mode, uid=inode.uid, gid=inode.gid, label_version=inode.label_version,
-        labels=[context_pb2.Label(name=name, value=inode.labels.get(name)) for name in xattrs], acl=inode.acl,
-        flags=inode.flags & (FS_IMMUTABLE_FL | FS_APPEND_FL), attr_version=inode.attr_version,
+        fid=fid_message(fid), mode=mode, uid=uid, gid=gid, label_version=label_version,
+        labels=[context_pb2.Label(name=name, value=value) for name, value in labels], acl=listed,
+        flags=flags & (FS_IMMUTABLE_FL | FS_APPEND_FL), attr_version=attr_version,
     )  # fmt: skip
 
 
