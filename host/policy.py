@@ -42,6 +42,8 @@ class PolicyState:
         # Which rules are in force, in 64 bits, 0 for none. `seqno` counts the changes in one life of one node, so that
         # it may stand for other rules on another node or after a restart.
         self.stamp = 0
+        # The fingerprint; empty where no policy is in force.
+        self.sepol = ""
         self._framework = None if "selinux" in self._modules else framework(self._modules, None)
         self._listeners: list[Listener] = []
 
@@ -72,13 +74,6 @@ class PolicyState:
     @property
     def booleans(self) -> Mapping[str, bool]:
         return self.server.booleans if self.server else {}
-
-    @property
-    def sepol(self) -> str:
-        """The fingerprint; empty where no policy is in force."""
-        if self.server is None:
-            return ""
-        return f"{int(self.enforcing)}:{self.name}:{self.version}:{self.digest}"
 
     def on_change(self, listener: Listener) -> None:
         """`listener(why, by)` is called after each change: boot, load, enforce or booleans; `by` who asked for it."""
@@ -119,6 +114,7 @@ class PolicyState:
     def _changed(self, why: str, by: Subject) -> None:
         rules = repr((self.seqno, self.digest, sorted(self.booleans.items())))
         self.stamp = int.from_bytes(hashlib.sha256(rules.encode()).digest()[:8], "big")
+        self.sepol = f"{int(self.enforcing)}:{self.name}:{self.version}:{self.digest}"
         module = self.framework.module("selinux")
         if isinstance(module, Selinux):
             module.avc.flush(self.seqno)

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from host.stripes import BLOCK_BYTES, block_end
@@ -18,6 +19,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 _PUNCH = 1 | 2
 _ZEROS = bytes(1 << 16)
+# About 500 bytes each.
+PATHS_KEPT = 4096
 
 
 class Files:
@@ -26,6 +29,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._unsynced: set[Path] = set()
+        self._path = lru_cache(PATHS_KEPT)(self._path_of)
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, fid: Fid, stripe: int, offset: int, length: int, size: int) -> bytes:
@@ -130,7 +134,7 @@ class Files:
         finally:
             os.close(fd)
 
-    def _path(self, fid: Fid, stripe: int) -> Path:
+    def _path_of(self, fid: Fid, stripe: int) -> Path:
         return self._folder / f"{fid.seq:016x}-{fid.oid:08x}-{fid.ver:08x}.{stripe}"
 
 

@@ -20,6 +20,8 @@ from rpc.context import fid_message, fid_of, task_digest
 MAC_BYTES = 16
 # About 200 bytes each.
 TICKETS_KEPT = 4096
+# With its labels about a kilobyte each.
+TOKENS_KEPT = 1024
 # include/uapi/linux/capability.h
 CAP_DAC_READ_SEARCH = 2
 
@@ -35,6 +37,8 @@ class Seal:
         self._key = key
         # A ticket says the same whenever it is made, so that one can be compared with one that is made anew.
         self.ticket = lru_cache(TICKETS_KEPT)(self._ticket)
+        # A task shows the same token with each read and write: opened once, it is not to be changed.
+        self._token = lru_cache(TOKENS_KEPT)(self._opened_token)
 
     def seal(self, kind: str, message: Message) -> bytes:
         """The serialized Sealed of `message`."""
@@ -94,13 +98,16 @@ class Seal:
 
         It is good for the subject that it was given to, and for the same task under another context.
         """
-        token = self.open("token", data, context_pb2.Token)
+        token = self._token(data)
         if token.expires_ns <= now_ns:
             raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} has expired; open the file again")
         own = hmac.compare_digest(token.subject, call.subject.digest)
         if not own and not hmac.compare_digest(token.task, task_digest(call.subject)):
             raise OSError(errno.EACCES, f"the token for {fid_of(token.fid)} is another subject's")
         return token
+
+    def _opened_token(self, data: bytes) -> context_pb2.Token:
+        return self.open("token", data, context_pb2.Token)
 
     @staticmethod
     def opener(call: Call, token: context_pb2.Token) -> dict[str, str] | None:
