@@ -19,7 +19,8 @@ from labelproof.v1 import context_pb2
 from lsm.objects import Subject
 from rpc import context, status
 from rpc.call import Peer
-from rpc.methods import Method, method, methods
+from rpc.methods import Method, methods
+from rpc.methods import method as _method
 from rpc.record import Batch, Recorder
 
 TIMEOUT_S = 10.0
@@ -110,25 +111,20 @@ class WireChannel:
         self._last_xid = max(self._last_xid, number)
         self._open[number] = None
         try:
-            return await self._resending(method, request, caller, timeout_s or self._timeout_s, number, retry)
+            body = request.SerializeToString()
+            while True:
+                try:
+                    return await self._once(_method(method), body, caller, timeout_s or self._timeout_s, number)
+                except OSError as error:
+                    if status.definite(error) or retry == 0:
+                        error.xid = number  # type: ignore[attr-defined]
+                        raise
+                    retry -= 1
         finally:
             del self._open[number]
 
     async def close(self) -> None:
         await self._wire.close()
-
-    async def _resending(
-        self, name: str, request: Message, caller: Caller, timeout_s: float, xid: int, retry: int
-    ) -> Message:
-        body = request.SerializeToString()
-        while True:
-            try:
-                return await self._once(method(name), body, caller, timeout_s, xid)
-            except OSError as error:
-                if status.definite(error) or retry == 0:
-                    error.xid = xid  # type: ignore[attr-defined]
-                    raise
-                retry -= 1
 
     async def _once(self, m: Method, body: bytes, caller: Caller, timeout_s: float, xid: int) -> Message:
         recorder = self._recorder

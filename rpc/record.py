@@ -41,6 +41,7 @@ class Recorder:
         self.clock = clock
         self.lamport = lamport
         self._sink = sink
+        self.on = sink is not None
         self._name = orjson.dumps(node)
         self._index = index
         self._interned: set[str] = set()
@@ -77,16 +78,12 @@ class Recorder:
         finally:
             if self._file is not None:
                 self._file.close()
-            self._sink = None
+            self._sink, self.on = None, False
 
     @property
     def fresh(self) -> bool:
         """Whether nothing was written to the file yet."""
         return self._index == 0
-
-    @property
-    def on(self) -> bool:
-        return self._sink is not None
 
     def tick(self, seen: int = 0) -> int:
         """Moves the Lamport clock past what was `seen`, and returns it."""

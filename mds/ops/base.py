@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from functools import cached_property
 from typing import Protocol
 
 from labelproof.v1 import context_pb2, mds_pb2
@@ -42,7 +43,7 @@ class Base:
     def __init__(self, owner: HasMdt) -> None:
         self._owner = owner
 
-    @property
+    @cached_property
     def _mdt(self) -> Mdt:
         return self._owner.mdt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 from host.store import Txn
@@ -24,7 +25,7 @@ class Base:
     def __init__(self, owner: HasOst) -> None:
         self._owner = owner
 
-    @property
+    @cached_property
     def _ost(self) -> Ost:
         return self._owner.ost
 
