@@ -162,7 +162,7 @@ class Recorder:
         self._interned.update(fresh)
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Where nothing is decided."""
 
 
@@ -173,7 +173,7 @@ class Batch:
 
     def __init__(self, recorder: Recorder) -> None:
         # Gathers what was decided by now: called before a `label` event, so that this stands before what was done.
-        self.tell: Callable[[], None] = _nothing
+        self.tell: Callable[[], None] = nothing
         self._recorder = recorder
         self._events: list[Event] = []
         self._subjects: dict[str, Subject] = {}

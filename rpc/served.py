@@ -20,7 +20,7 @@ from rpc.admission import Admission
 from rpc.call import BehalfMediator, Call, Peer
 from rpc.mediation import Mediation, MediationError
 from rpc.methods import Method
-from rpc.record import Batch, Recorder, members
+from rpc.record import Batch, Recorder, members, nothing
 from rpc.replies import ReplyCache, Row
 from rpc.seal import Seal
 
@@ -204,6 +204,8 @@ class Served:
         except OSError as unwritten:
             log.exception("the history of %s cannot be written", self.site.recorder.node)
             error = status.failure(errno.EIO, f"history: {unwritten}", sure=False)
+        # Else call and batch would hold one another until the collector comes by: every call in memory that is cold.
+        self.batch.tell = nothing
         trailing = [(context.CLOCK_KEY, clock.to_bytes(8, "big"))]
         if error is not None:
             trailing += status.trailing(error)
