@@ -53,7 +53,7 @@ class FromMds(Base):
                 o, stored = self._ost.object_or(txn, wanted)
                 check(call, "inode_setattr", o.obj(self._ost.modules), _MODE)
                 if req.closed:
-                    o = replace(o, closed=max(o.closed, wanted.attr_version))
+                    o = o._replace(closed=max(o.closed, wanted.attr_version))
                 self._note(txn, call, o, stored)
                 call.fid = o.fid
                 reply = txn.keep(oss_pb2.OssReply())
