@@ -79,14 +79,23 @@ class Txn:
         try:
             found: T = self._kept[key]
         except KeyError:
-            if len(self._kept) >= KEPT_MAX:
-                self._kept.clear()
-            found = self._kept[key] = load()
+            found = load()
+            self.remember(key, found)
         return found
 
+    def remember(self, key: Hashable, value: object) -> None:
+        """To be called, or `forget`, with each write to what is remembered as `key`: what `load` would read now."""
+        if len(self._kept) >= KEPT_MAX:
+            self._kept.clear()
+        self._kept[key] = value
+
     def forget(self, key: Hashable) -> None:
-        """To be called with each write to what is remembered as `key`."""
+        """As `remember`, where the writer does not know it whole."""
         self._kept.pop(key, None)
+
+    def kept(self, key: Hashable) -> Any:
+        """What is remembered as `key`; None if nothing is, or nothing is there."""
+        return self._kept.get(key)
 
     def write(self, sql: str, *params: Param) -> int:
         """Runs a statement that changes rows; how many it changed. The first one begins the step's savepoint."""

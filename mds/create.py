@@ -77,7 +77,7 @@ def record_created(mdt: Mdt, call: Call, named: Named, inode: Inode) -> None:
 def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
     """Mode and owner (fs/inode.c, inode_init_owner and mode_strip_sgid); a default list stands in for the umask."""
     kind, bits = stat.S_IFMT(wish.mode), wish.mode & PERMISSIONS
-    default = b"" if stat.S_ISLNK(kind) else inodes.xattr(txn, parent.fid, acl.DEFAULT) or b""
+    default = b"" if stat.S_ISLNK(kind) else parent.default_acl
     listed, bits = acl.inherited(acl.parse(default), bits) if default else ((), bits & ~(wish.umask & 0o777))
     gid = call.subject.gid
     if parent.mode & stat.S_ISGID:
@@ -89,11 +89,12 @@ def _shaped(mdt: Mdt, txn: Txn, call: Call, parent: Inode, wish: Wish) -> Inode:
     if stat.S_ISLNK(kind):
         bits = 0o777
     inode = mdt.blank(mdt.allocate(txn), kind | bits, call.subject.uid, gid)
-    if default and inode.is_dir:
-        inodes.set_xattr(txn, inode.fid, acl.DEFAULT, default)
     kept = acl.encode(listed) if listed and not acl.is_mode(listed) else b""
     flags = parent.flags & (inodes.FLAGS_INHERITED if inode.is_file or inode.is_dir else inodes.FLAGS_OF_ALL)
-    return inode._replace(flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept)
+    return inode._replace(
+        flags=flags, rdev=wish.rdev, target=wish.target, size=len(wish.target), acl=kept,
+        default_acl=default if inode.is_dir else b"",
+    )  # fmt: skip
 
 
 def _store(mdt: Mdt, txn: Txn, call: Call, named: Named, inode: Inode) -> None:

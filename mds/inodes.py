@@ -6,7 +6,7 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from host.store import Param, Txn, fid_bytes, fid_from
 from labelproof.v1 import context_pb2
@@ -39,8 +39,8 @@ class Inode(NamedTuple):
     the OSTs may hold something of this file. `osts`: the layout, one name a stripe. `flags`: FS_*_FL.
     `mtime_at_ns`, `mode_at_ns`, `caps_at_ns` (file capabilities): when this server last set them, which a later write
     on an OST overrules. `attr_version` counts the changes of mode and owner, and the ends of tokens (mds/ops/base.py);
-    `untold`: an OST may not know of the last one though somebody may be able to write. `acl`: the access control list,
-    as stored.
+    `untold`: an OST may not know of the last one though somebody may be able to write. `acl`, `default_acl`:
+    the access control lists, as stored.
     """
 
     fid: Fid
@@ -66,6 +66,7 @@ class Inode(NamedTuple):
     attr_version: int = 1
     untold: bool = False
     acl: bytes = b""
+    default_acl: bytes = b""
     labels: Mapping[str, bytes] = MappingProxyType({})
 
     @property
@@ -89,7 +90,9 @@ _COLUMNS = (
 
 _INODE = f"SELECT {', '.join(_COLUMNS)} FROM inodes WHERE fid = ?"
 # From "security." up to, not including, the first name behind that prefix ("/" follows ".").
-_LABELS = "SELECT name, value FROM xattrs WHERE fid = ? AND (name > 'security.' AND name < 'security/' OR name = ?)"
+_LABELS = """
+SELECT name, value FROM xattrs WHERE fid = ? AND (name > 'security.' AND name < 'security/' OR name IN (?, ?))
+"""
 
 
 def get(txn: Txn, fid: Fid) -> Inode | None:
@@ -100,19 +103,20 @@ def get(txn: Txn, fid: Fid) -> Inode | None:
 def _read(txn: Txn, fid: Fid) -> Inode | None:
     key = fid_bytes(fid)
     row = txn.read(_INODE, key).fetchone()
-    return None if row is None else _inode(fid, row, dict(txn.read(_LABELS, key, acl.ACCESS)))
+    return None if row is None else _inode(fid, row, dict(txn.read(_LABELS, key, acl.ACCESS, acl.DEFAULT)))
 
 
 def insert(txn: Txn, inode: Inode) -> None:
     """Stores a new inode and its labels."""
-    txn.forget(inode.fid)
     marks = ", ".join("?" * (1 + len(_COLUMNS)))
     values = (_stored(name, getattr(inode, name)) for name in _COLUMNS)
     txn.write(f"INSERT INTO inodes VALUES ({marks})", fid_bytes(inode.fid), *values)
     for name, value in inode.labels.items():
         set_xattr(txn, inode.fid, name, value)
-    if inode.acl:
-        set_xattr(txn, inode.fid, acl.ACCESS, inode.acl)
+    for name, listed in ((acl.ACCESS, inode.acl), (acl.DEFAULT, inode.default_acl)):
+        if listed:
+            set_xattr(txn, inode.fid, name, listed)
+    txn.remember(inode.fid, inode)
 
 
 def update(txn: Txn, fid: Fid, **columns: object) -> None:
@@ -122,12 +126,16 @@ def update(txn: Txn, fid: Fid, **columns: object) -> None:
         for name in ("mtime", "mode"):
             if {name, f"{name}_ns"} & columns.keys():
                 columns.setdefault(f"{name}_at_ns", columns["ctime_ns"])
-    txn.forget(fid)
     changes = ", ".join(f"{name} = ?" for name in columns)
-    if not columns.keys().isdisjoint(("mode", "uid", "gid")):
+    counted = not columns.keys().isdisjoint(("mode", "uid", "gid"))
+    if counted:
         changes += ", attr_version = attr_version + 1"
     values = (_stored(name, value) for name, value in columns.items())
     txn.write(f"UPDATE inodes SET {changes} WHERE fid = ?", *values, fid_bytes(fid))
+    known: Inode | None = txn.kept(fid)
+    if known is not None:
+        new: dict[str, Any] = {**columns, "attr_version": known.attr_version + 1} if counted else columns
+        txn.remember(fid, known._replace(**new))
 
 
 def delete(txn: Txn, fid: Fid) -> None:
@@ -246,11 +254,11 @@ def _stored(name: str, value: object) -> Param:
 
 
 def _inode(fid: Fid, row: tuple[object, ...], labels: dict[str, bytes]) -> Inode:
-    """`labels` may hold the access list, which is none of them."""
+    """`labels` may hold the access control lists, which are none of them."""
     columns: dict[str, object] = dict(zip(_COLUMNS, row, strict=True))
     columns["osts"] = tuple(str(columns["osts"]).split())
     columns["size_valid"] = bool(columns["size_valid"])
     columns["objects"] = bool(columns["objects"])
     columns["untold"] = bool(columns["untold"])
-    listed = labels.pop(acl.ACCESS, b"")
-    return Inode(fid, labels=labels, acl=listed, **columns)  # type: ignore[arg-type]  # the columns are the fields
+    listed, default = labels.pop(acl.ACCESS, b""), labels.pop(acl.DEFAULT, b"")
+    return Inode(fid, labels=labels, acl=listed, default_acl=default, **columns)  # type: ignore[arg-type]  # the columns are the fields

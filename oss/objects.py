@@ -91,7 +91,6 @@ def _read(txn: Txn, fid: Fid, stripe: int) -> Object | None:
 
 def put(txn: Txn, o: Object) -> None:
     """Stores an object, over what is there of it, with exactly its labels."""
-    txn.forget((o.fid, o.stripe))
     key = fid_bytes(o.fid)
     txn.write(
         "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -101,22 +100,18 @@ def put(txn: Txn, o: Object) -> None:
     txn.write("DELETE FROM labels WHERE fid = ? AND stripe = ?", key, o.stripe)
     for name, value in o.labels.items():
         txn.write("INSERT INTO labels VALUES (?, ?, ?, ?)", key, o.stripe, name, value)
-
-
-def resize(txn: Txn, o: Object, size: int) -> None:
-    txn.forget((o.fid, o.stripe))
-    txn.write("UPDATE objects SET size = ? WHERE fid = ? AND stripe = ?", size, fid_bytes(o.fid), o.stripe)
+    txn.remember((o.fid, o.stripe), o)
 
 
 def written(txn: Txn, o: Object) -> None:
     """Notes the object's size, times, mode and owner after a write, and whose writes count no more."""
-    txn.forget((o.fid, o.stripe))
     txn.write(
         "UPDATE objects SET size = ?, changed_ns = ?, unprivileged_ns = ?, outsider_ns = ?, mode = ?, uid = ?, gid = ?,"
         " attr_version = ?, closed = ? WHERE fid = ? AND stripe = ?",
         o.size, o.changed_ns, o.unprivileged_ns, o.outsider_ns, o.mode, o.uid, o.gid, o.attr_version, o.closed,
         fid_bytes(o.fid), o.stripe,
     )  # fmt: skip
+    txn.remember((o.fid, o.stripe), o)
 
 
 def delete(txn: Txn, fid: Fid, stripe: int) -> None:

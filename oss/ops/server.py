@@ -80,8 +80,7 @@ class FromMds(Base):
     def _resize(self, txn: Txn, call: Call, o: Object, stored: bool, size: int) -> None:
         if stored:
             self._ost.files.cut(o.fid, o.stripe, o.size)
-            objects.resize(txn, o, size)
-        elif size:
+        if stored or size:
             self._note(txn, call, o._replace(size=size), stored)
 
     async def glimpse(self, call: Call, req: oss_pb2.GlimpseRequest) -> oss_pb2.GlimpseReply:

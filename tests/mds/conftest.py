@@ -21,7 +21,10 @@ from harness import policies
 from host.config import NodeConfig
 from host.node import Node, PeerAddress
 from host.serve import Server
+from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2, oss_pb2
+from mds import entries, inodes
+from oss import objects
 from rpc import memory
 from sepol import compile_cil, flatten
 
@@ -138,6 +141,13 @@ class World:
         for each in self.servers:
             await self.join(each)
         await self.load(name)
+
+    def check_memory(self) -> None:
+        """What the targets remember is what their tables say."""
+        for name in self.servers:
+            store = (self.mdt if name == "mds0" else self.ost(name)).store
+            raw = store.view(raw=True)
+            assert store._kept == {key: _read(raw, key) for key in store._kept}
 
     async def stop(self) -> None:
         for name, listener in self.listeners.items():
@@ -324,6 +334,12 @@ class User:
         return b"".join(found)
 
 
+def _read(txn: Txn, key: Any) -> Any:
+    if isinstance(key, lsm.Fid):
+        return inodes.get(txn, key)
+    return entries.find(txn, *key) if isinstance(key[1], bytes) else objects.get(txn, *key)
+
+
 def _pieces(layout: Any, offset: int, data: bytes) -> list[tuple[int, int, bytes]]:
     """(stripe, offset in the object, bytes) of a range of the file."""
     pieces = []
@@ -349,6 +365,7 @@ def run(tmp_path: Path, policy: tuple[str, bytes]) -> Callable[..., None]:
             await world.boot(**options)
             try:
                 await scenario(world)
+                world.check_memory()
             finally:
                 await world.stop()
 

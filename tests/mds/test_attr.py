@@ -5,8 +5,10 @@ import os
 
 import pytest
 
+import rpc
 from labelproof.v1 import mds_pb2
 from lsm import Caps
+from mds import inodes
 
 XATTR = "security.selinux"
 CHOWN, FSETID = 1 << 0, 1 << 4
@@ -190,9 +192,8 @@ def test_without_a_stored_label_the_initial_sid_is_shown_but_not_listed(run):
     async def scenario(world):
         user = world.user()
         await user.create("/f")
-        world.mdt.store.db.execute(
-            "DELETE FROM xattrs WHERE fid IN (SELECT child FROM entries WHERE name = ?)", (b"f",)
-        )
+        with world.mdt.store.op(None) as txn:
+            inodes.remove_xattr(txn, rpc.fid_of(await user.at("/f")), XATTR)
         admin = world.admin()
 
         assert b":file_t:" in await admin.getxattr("/f", XATTR)
