@@ -3,7 +3,7 @@
 A Batch gathers the events of one rpc and writes them at once, so that a killed node leaves no half rpc. Indexes and
 interned subjects are settled as a batch is written, hence by the order of the lines in the file. A line is put together
 from pieces of JSON: what the events of an rpc that is served share is encoded once, and what repeats from rpc to rpc is
-kept. What a caller tells of its rpcs is encoded and written while it waits.
+kept. What a caller tells of its rpcs is encoded and written with what comes next, while it waits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ import orjson
 
 from lsm.objects import Decision, Fid, Subject
 from rpc.clock import Clock
+
+# How long a caller's `send` and `done` may wait for others to be written with: a write costs as much as an event.
+BEHIND_S = 0.005
 
 Sink = Callable[[bytes], None]
 
@@ -111,7 +114,7 @@ class Recorder:
             self._waiting.append((e, self.lamport, self.clock.wall_ns(), b"", fields))
 
     def soon(self, events: list[Event], subjects: dict[str, Subject]) -> None:
-        """Writes events in the loop's next turn, if nothing else is written before: for what no other node acts upon.
+        """Writes events within BEHIND_S, or with whatever is written before: for what no other node acts upon.
 
         What keeps them from being written is raised by the next write.
         """
@@ -121,8 +124,7 @@ class Recorder:
         self._named |= subjects
         if not self._due:
             self._due = True
-            # A timer comes behind what is ready: the next rpc leaves first.
-            asyncio.get_running_loop().call_later(0, self._catch_up)
+            asyncio.get_running_loop().call_later(BEHIND_S, self._catch_up)
 
     def _catch_up(self) -> None:
         self._due = False
