@@ -32,7 +32,8 @@ class Outcome:
     """What came of the clusters of one process: of a test run, or of one worker of it.
 
     `folders` are those of its clusters in `run_dir`, which is the whole run's. `failure` says why a cluster could not
-    be had, and `unavailable` that this is the machine's fault. `ready_s`: how long the first cluster took to boot.
+    be had, and `unavailable` that this is the machine's fault. `ready_s`: how long the first cluster took to boot; of
+    several processes the least, since the tests of those that have booted take the processor from the others.
     """
 
     judgement: Judgement = Judgement()
@@ -79,7 +80,7 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
         merged([outcome.judgement for outcome in outcomes]),
         next((outcome.run_dir for outcome in outcomes), ""),
         tuple(folder for outcome in outcomes for folder in outcome.folders),
-        max(ready, default=None),
+        min(ready, default=None),
         failed.failure,
         failed.unavailable,
     )

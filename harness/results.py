@@ -84,7 +84,8 @@ class Checker:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A run. `ready_s` is how long the (first) cluster took to boot, None where none was started.
+    """A run. `ready_s` is how long the first cluster took to boot, the least of several workers'; None where none was
+    started.
 
     `replay` is the command that does the run again.
     """

@@ -38,12 +38,12 @@ def test_an_outcome_travels_as_json() -> None:
 
 
 def test_outcomes_of_all_processes_are_one() -> None:
-    """The first failure is the run's; all folders are; the slowest boot is told."""
+    """The first failure is the run's; all folders are; the quickest boot is told."""
     first = Outcome(GOOD, "/run", ("cluster-gw0-1",), 1.0)
     second = Outcome(GOOD, "/run", ("cluster-gw1-1",), 2.0, "no power", unavailable=True)
 
     found = judgement.together([first, second])
 
     assert (found.run_dir, found.folders) == ("/run", ("cluster-gw0-1", "cluster-gw1-1"))
-    assert (found.ready_s, found.failure, found.unavailable) == (2.0, "no power", True)
+    assert (found.ready_s, found.failure, found.unavailable) == (1.0, "no power", True)
     assert judgement.together([]) == Outcome(Judgement((), {"distinct_decisions": 0}))

@@ -8,13 +8,16 @@ from typing import TypeAlias
 Sexpr: TypeAlias = "str | list[Sexpr]"
 
 _TOKEN = re.compile(r'"[^"]*"|[()]|;[^\n]*|[^\s()";]+|"')
+# What most of a policy is, as one word: by its parts it takes three times as long.
+_RULE = r'\((?:allow|dontaudit|auditallow) [^\s()";]+ [^\s()";]+ \([^\s()";]+ \([^()";]*\)\)\)'
+_WORD = re.compile(f"{_RULE}|{_TOKEN.pattern}")
 
 
 def read(text: str) -> list[Sexpr]:
     """Read every statement in `text`. Quotes are dropped; ValueError when quotes or parentheses do not pair."""
     current: list[Sexpr] = []
     outer: list[list[Sexpr]] = []
-    for word in _TOKEN.findall(text):
+    for word in _WORD.findall(text):
         if word == "(":
             outer.append(current)
             current = []
@@ -23,6 +26,8 @@ def read(text: str) -> list[Sexpr]:
                 raise ValueError("a parenthesis too many")
             done, current = current, outer.pop()
             current.append(done)
+        elif word[0] == "(":
+            current.append(_rule(word))
         elif word[0] == '"':
             current.append(_unquote(word))
         elif word[0] != ";":
@@ -30,6 +35,12 @@ def read(text: str) -> list[Sexpr]:
     if outer:
         raise ValueError("a parenthesis is not closed")
     return current
+
+
+def _rule(word: str) -> list[Sexpr]:
+    keyword, source, target, rest = word[1:-3].split(" ", 3)
+    tclass, _, permissions = rest[1:].partition(" (")
+    return [keyword, source, target, [tclass, list[Sexpr](permissions.split())]]
 
 
 def _unquote(word: str) -> str:
