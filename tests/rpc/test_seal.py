@@ -1,6 +1,8 @@
 """Tickets, tokens and receipts are this cluster's, this subject's, and of this policy, or nothing."""
 
 import errno
+import os
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from lsm.objects import Fid
 from rpc.context import task_digest
 
 FID = Fid(2, 5)
-SEQNO = 3
+POLICY = 3
 
 
 @pytest.fixture
@@ -31,23 +33,23 @@ def call(run_memory, caller, lookup) -> rpc.Call:
 
 
 def test_the_own_ticket_is_enough(seal, call) -> None:
-    """A ticket for the FID, of the subject and the policy seqno, asks nothing else."""
+    """A ticket for the FID, of the subject and the policy, asks nothing else."""
     before = len(call.lsm.decisions)
-    call.ticket = seal.ticket(FID, call.subject.digest, SEQNO)
+    call.ticket = seal.ticket(FID, call.subject.digest, POLICY)
 
-    seal.check_ticket(call, FID, SEQNO)
+    seal.check_ticket(call, FID, POLICY)
 
     assert len(call.lsm.decisions) == before
 
 
 BAD = {
     "none": (lambda seal, digest: b"", errno.EACCES, "no ticket"),
-    "another subject's": (lambda seal, digest: seal.ticket(FID, b"x" * 32, SEQNO), errno.EACCES, "another subject's"),
-    "another file's": (lambda seal, digest: seal.ticket(Fid(2, 6), digest, SEQNO), errno.EACCES, "another file"),
-    "another policy's": (lambda seal, digest: seal.ticket(FID, digest, SEQNO - 1), errno.ESTALE, "another policy"),
-    "another key's": (lambda seal, digest: rpc.Seal(b"x" * 32).ticket(FID, digest, SEQNO), errno.EACCES, "cluster's"),
+    "another subject's": (lambda seal, digest: seal.ticket(FID, b"x" * 32, POLICY), errno.EACCES, "another subject's"),
+    "another file's": (lambda seal, digest: seal.ticket(Fid(2, 6), digest, POLICY), errno.EACCES, "another file"),
+    "another policy's": (lambda seal, digest: seal.ticket(FID, digest, POLICY - 1), errno.ESTALE, "another policy"),
+    "another key's": (lambda seal, digest: rpc.Seal(b"x" * 32).ticket(FID, digest, POLICY), errno.EACCES, "cluster's"),
     "garbage": (lambda seal, digest: b"\xff\xff", errno.EACCES, "cluster's"),
-    "cut": (lambda seal, digest: seal.ticket(FID, digest, SEQNO)[:-1], errno.EACCES, "cluster's"),
+    "cut": (lambda seal, digest: seal.ticket(FID, digest, POLICY)[:-1], errno.EACCES, "cluster's"),
     "without a MAC": (
         lambda seal, digest: context_pb2.Sealed(body=b"x").SerializeToString(),
         errno.EACCES, "cluster's",
@@ -66,31 +68,31 @@ def test_a_bad_ticket_is_refused(seal, call, case) -> None:
     call.ticket = make(seal, call.subject.digest)
 
     with pytest.raises(OSError, match=words) as raised:
-        seal.check_ticket(call, FID, SEQNO)
+        seal.check_ticket(call, FID, POLICY)
 
     assert raised.value.errno == number
 
 
 def test_a_ticket_in_the_request_counts_alone(seal, call) -> None:
     """A ticket that rides in the request is looked at instead of the call's."""
-    call.ticket = seal.ticket(FID, call.subject.digest, SEQNO)
+    call.ticket = seal.ticket(FID, call.subject.digest, POLICY)
 
     with pytest.raises(PermissionError, match="no ticket"):
-        seal.check_ticket(call, FID, SEQNO, b"")
+        seal.check_ticket(call, FID, POLICY, b"")
 
 
 def test_dac_read_search_needs_no_ticket(seal, call) -> None:
     """The capability stands in for a missing ticket, and is asked and recorded."""
     call.framework.modules[0].capable_uid = call.subject.uid
 
-    seal.check_ticket(call, FID, SEQNO)
+    seal.check_ticket(call, FID, POLICY)
 
     assert call.lsm.decisions[-1].hook == "capable"
 
 
 def test_every_flipped_bit_is_seen(seal) -> None:
     """No single bit of a sealed body or MAC can be changed."""
-    good = seal.ticket(FID, b"d" * 32, SEQNO)
+    good = seal.ticket(FID, b"d" * 32, POLICY)
 
     for bit in range(len(good) * 8):
         forged = bytearray(good)
@@ -109,6 +111,21 @@ def test_a_token_comes_back_whole(seal, call) -> None:
     given = token(call)
 
     assert seal.check_token(call, seal.token(given), 999) == given
+
+
+def test_a_token_that_is_blown_up_is_good_and_not_kept(seal, call) -> None:
+    """A client that adds unknown fields to the token that it was given fills no server's memory."""
+    given = token(call)
+    padding = b"\xfa\x01\x80\x80\x40" + bytes(1 << 20)
+    tracemalloc.start()
+
+    for _ in range(16):
+        padding = padding[:-1] + os.urandom(1)
+        assert seal.check_token(call, seal.token(given) + padding, 0) == given
+
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 4 << 20
 
 
 @pytest.mark.parametrize(
@@ -147,10 +164,10 @@ def test_a_squashed_subject_loses_its_tickets(run_memory, caller, seal, lookup) 
         return cluster.ops.seen
 
     before, after = run_memory(test)
-    after.ticket = seal.ticket(FID, before.subject.digest, SEQNO)
+    after.ticket = seal.ticket(FID, before.subject.digest, POLICY)
 
     with pytest.raises(PermissionError, match="another subject's"):
-        seal.check_ticket(after, FID, SEQNO)
+        seal.check_ticket(after, FID, POLICY)
 
 
 def test_a_short_key_is_no_key() -> None:
