@@ -21,6 +21,10 @@ FLAGS_INHERITED, FLAGS_OF_ALL = FS_SYNC_FL | FS_NODUMP_FL | FS_NOATIME_FL, FS_NO
 # fs/ext4/ext4.h, EXT4_LINK_MAX
 LINKS_MAX = 65000
 
+# About a kilobyte each. An access control list may have 64, which a new file inherits and a chmod makes anew: of an
+# inode with one that large nothing is kept in memory.
+ENTRIES_KEPT, ACL_BYTES_KEPT = 4096, 1024
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS inodes (
     fid BLOB PRIMARY KEY, mode INTEGER, uid INTEGER, gid INTEGER, nlink INTEGER, size INTEGER, size_valid INTEGER,
@@ -97,7 +101,10 @@ SELECT name, value FROM xattrs WHERE fid = ? AND (name > 'security.' AND name < 
 
 def get(txn: Txn, fid: Fid) -> Inode | None:
     """The inode of a FID, with its labels, if there is one."""
-    return txn.remembered(fid, lambda: _read(txn, fid))
+    inode = txn.remembered(fid, lambda: _read(txn, fid))
+    if inode is not None and not _small(inode):
+        txn.forget(fid)
+    return inode
 
 
 def _read(txn: Txn, fid: Fid) -> Inode | None:
@@ -116,7 +123,8 @@ def insert(txn: Txn, inode: Inode) -> None:
     for name, listed in ((acl.ACCESS, inode.acl), (acl.DEFAULT, inode.default_acl)):
         if listed:
             set_xattr(txn, inode.fid, name, listed)
-    txn.remember(inode.fid, inode)
+    if _small(inode):
+        txn.remember(inode.fid, inode)
 
 
 def update(txn: Txn, fid: Fid, **columns: object) -> None:
@@ -198,16 +206,17 @@ def obj(inode: Inode, role: str, modules: Mapping[str, str], name: bytes = b"") 
 def entry(inode: Inode, xattrs: Iterable[str]) -> context_pb2.Entry:
     """What a client needs for checks of its own; a label in `xattrs` that is not stored is said to be absent.
 
-    The same message is given again: it is copied into others, and never changed.
+    The same message may be given again: it is copied into others, and never changed.
     """
     labels = tuple([(name, inode.labels.get(name)) for name in xattrs])
-    return _entry(
+    made = _entry if _small(inode) else _entry.__wrapped__
+    return made(
         inode.fid, inode.mode, inode.uid, inode.gid, inode.label_version, labels, inode.acl, inode.flags,
         inode.attr_version,
     )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(ENTRIES_KEPT)
 def _entry(
     fid: Fid, mode: int, uid: int, gid: int, label_version: int, labels: tuple[tuple[str, bytes | None], ...],
     listed: bytes, flags: int, attr_version: int,
@@ -243,6 +252,11 @@ def links(nlink: int, subdirectories: int) -> int:
 
 def layout(inode: Inode) -> context_pb2.Layout:
     return context_pb2.Layout(stripe_size=inode.stripe_size, osts=inode.osts)
+
+
+def _small(inode: Inode) -> bool:
+    """Whether memory has room for many like it."""
+    return len(inode.acl) + len(inode.default_acl) <= ACL_BYTES_KEPT
 
 
 def _stored(name: str, value: object) -> Param:

@@ -3,6 +3,7 @@
 import errno
 import os
 import struct
+import tracemalloc
 
 import pytest
 
@@ -25,6 +26,31 @@ async def refused(awaitable, number: int) -> OSError:
         await awaitable
     assert errno.errorcode[caught.value.errno] == errno.errorcode[number], caught.value
     return caught.value
+
+
+@pytest.mark.parametrize("what", ["modes", "directories"])
+def test_memory_is_not_filled_with_large_lists(run, what):
+    """A list of 64 KB that a chmod makes anew, or each new directory inherits, is kept in the tables only."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.mkdir("/d", 0o700)
+        named = [(2, 4, 2000 + number) for number in range(8000)]
+        rest = ((4, 4, NOBODY), (16, 6, NOBODY), (32, 0, NOBODY))
+        await user.setxattr("/d", ACCESS if what == "modes" else DEFAULT, listed((1, 6, NOBODY), *named, *rest))
+        tracemalloc.start()
+        for number in range(32):
+            if what == "modes":
+                await user.setattr("/d", mode=0o600 + number)
+            else:
+                await user.mkdir(f"/d/{number}")
+                await user.stat(f"/d/{number}")
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert kept < 1 << 20
+
+    run(scenario)
 
 
 def test_a_list_lets_in_whom_it_names(run):
