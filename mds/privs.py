@@ -35,11 +35,11 @@ class Cut:
             mode = self.inode.mode & ~self.lost
             self.columns = {"mode": dac.copied_mode(self.call.lsm, self.obj, mode, self.inode.gid)}
 
-    def settled(self, writers: int) -> bool:
+    def settled(self, writers: int, *, known: bool) -> bool:
         """Whether the size is this server's to know from here on: nobody writes, nor could by a token that he kept, and
-        take what has been left. Of a file whose size was known, such tokens have ended."""
+        take what has been left. Of a file whose size was `known` before the cut, such tokens have ended."""
         left = written(self.columns.get("mode", self.inode.mode), outsider=True)
-        return not writers and (self.inode.size_valid or not left)
+        return not writers and (known or not left)
 
 
 def written(mode: int, *, outsider: bool) -> int:

@@ -130,13 +130,14 @@ class Attr(Base):
             await self._catch_up(call, req.place)
             with self._mdt.store.op(call) as txn:
                 inode, _ = self._may_truncate(txn, call, req)
+                known = inode.size_valid
                 inodes.update(txn, inode.fid, size_valid=False, objects=True)
             await self._mdt.store.committed(call.transno)
             await self._mdt.osts.punch(inode, self.entry(inode), req.size, call, call.subject)
             call.rechecks()
             with self._mdt.store.op(call) as txn:
                 inode, cut = self._may_truncate(txn, call, req)
-                reply = txn.keep(self._truncated(txn, call, inode, req.size, cut))
+                reply = txn.keep(self._truncated(txn, call, req.size, cut, known=known))
                 moved = privs.moved(txn, inode)
             await self._mdt.store.committed(call.transno)
             await self._tell(call, moved)
@@ -159,8 +160,9 @@ class Attr(Base):
         cut.settle()
         return inode, cut
 
-    def _truncated(self, txn: Txn, call: Call, inode: Inode, size: int, cut: privs.Cut) -> mds_pb2.AttrReply:
-        settled = cut.settled(self._mdt.handles.writers(inode.fid))
+    def _truncated(self, txn: Txn, call: Call, size: int, cut: privs.Cut, *, known: bool) -> mds_pb2.AttrReply:
+        inode = cut.inode
+        settled = cut.settled(self._mdt.handles.writers(inode.fid), known=known)
         privs.drop_capabilities(txn, inode)
         self._mdt.touch(txn, inode, size=size, size_valid=settled, **cut.columns)
         call.fid = inode.fid

@@ -151,7 +151,7 @@ class Open(Base):
             inodes.update(txn, inode.fid, size_valid=False, objects=True)
             return Outcome(inode)
         if cut:
-            inode = self._cut(txn, cut)
+            inode = self._cut(txn, cut, known=inode.size_valid)
         inode, handle = self._opened(txn, call, inode, dac.file_mask(req.flags))
         return Outcome(inode, handle)
 
@@ -176,11 +176,11 @@ class Open(Base):
             cut.settle()
         return cut
 
-    def _cut(self, txn: Txn, cut: privs.Cut) -> Inode:
+    def _cut(self, txn: Txn, cut: privs.Cut, *, known: bool) -> Inode:
         """O_TRUNC: empty, and without what a change of content takes (fs/open.c, do_truncate)."""
         inode = cut.inode
         privs.drop_capabilities(txn, inode)
-        settled = cut.settled(self._mdt.handles.writers(inode.fid))
+        settled = cut.settled(self._mdt.handles.writers(inode.fid), known=known)
         self._mdt.touch(txn, inode, size=0, size_valid=settled, **cut.columns)
         return self._mdt.inode(txn, inode.fid)
 
@@ -193,7 +193,7 @@ class Open(Base):
             if found is None or found.fid != inode.fid:
                 raise OSError(errno.ESTALE, f"{inode.fid} is gone")
             cut = self._may_open(call, req, named, found)
-            before, found = found, self._cut(txn, cut) if cut else found
+            before, found = found, self._cut(txn, cut, known=inode.size_valid) if cut else found
             moved = privs.moved(txn, before)
             found, handle = self._opened(txn, call, found, dac.file_mask(req.flags))
             reply = self._reply(txn, call, Outcome(found, handle))

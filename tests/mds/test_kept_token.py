@@ -200,6 +200,29 @@ def test_a_cut_that_leaves_the_bits_settles_nothing(run, where):
     run(scenario)
 
 
+@pytest.mark.parametrize("where", ["path", "open"])
+def test_a_cut_of_a_closed_file_that_leaves_the_bits_leaves_it_closed(run, where):
+    """The tokens from before have ended, so no OST is asked for what is known."""
+
+    async def scenario(world):
+        user, admin = world.user(), world.admin()
+        await user.create("/f", 0o777)
+        opened = await user.open("/f", os.O_RDWR)
+        await user.write(opened, 0, b"abcd")
+        await user.close(opened)
+        await user.setattr("/f", mode=0o4755)
+        if where == "path":
+            await admin.setattr("/f", size=0)
+        else:
+            await admin.open("/f", os.O_RDONLY | os.O_TRUNC)
+        await refused(user.write(opened, 0, b"evil"), errno.ESTALE)
+        await world.kill("oss0")
+
+        assert ((await user.stat("/f")).size, await has(world, "/f", "4755")) == (0, True)
+
+    run(scenario)
+
+
 def test_a_writer_that_cuts_a_set_id_file_may_write_to_it(run):
     """Its own token is not one from before."""
 
