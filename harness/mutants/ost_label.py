@@ -55,7 +55,8 @@ class Relabelling(Seal):
         self._label = label
 
     def check_token(self, call: Call, data: bytes, now_ns: int) -> context_pb2.Token:
-        token = super().check_token(call, data, now_ns)
+        token = context_pb2.Token()
+        token.CopyFrom(super().check_token(call, data, now_ns))
         if self._label is None:
             del token.entry.labels[:]
         else:
