@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS replies (
 class Txn:
     """One op's step on the store; only of use inside its `with`. A step that wrote gets a transno as it ends.
 
-    `kept`: what was read before and still stands. `numbers`: of each kind the next one to give.
+    `kept`: what was read or written before and still stands. `numbers`: of each kind the next one to give.
     """
 
     __slots__ = ("_db", "_kept", "_numbers", "changed", "reply", "undos")
@@ -75,7 +75,7 @@ class Txn:
         return self._db.execute(sql, params)
 
     def remembered(self, key: Hashable, load: Callable[[], T]) -> T:
-        """What `load` reads, or what it gave before, until `forget(key)` or a rollback. Not to be changed in place."""
+        """What `load` reads, or what is known of it, until `forget(key)` or a rollback. Not to be changed in place."""
         try:
             found: T = self._kept[key]
         except KeyError:
