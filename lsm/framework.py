@@ -107,7 +107,7 @@ def _overriders(modules: Sequence[Hooks], hook: str) -> tuple[tuple[str, Callabl
 
 def _placed(decision: Decision, hook: str, module: str, about: Obj | None) -> Decision:
     """The decision with what only the framework knows; a module may have named another object itself."""
-    if about is not None and not decision.role:
-        name = decision.name or about.name
-        decision = decision._replace(role=about.role, fid=about.fid, name=name, version=about.version)
-    return Decision(hook, module, *decision[2:])
+    d = decision
+    if about is None or d.role:
+        return Decision(hook, module, *d[2:])
+    return Decision(hook, module, *d[2:11], about.role, about.fid, d.name or about.name, about.version, *d[15:])
