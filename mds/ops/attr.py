@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from host.store import Txn
 from host.stripes import OBJECT_BYTES_MAX
@@ -83,15 +84,10 @@ class Attr(Base):
                 # Where an OST cannot say what is gone, what is known goes: no bit more stays for that.
                 with suppress(OSError):
                     await self._catch_up(call, req.place)
-            ended = not privs.written(req.mode, outsider=True) or await self._ended(call, req.place)
+            gives, may = privs.written(req.mode, outsider=True), partial(self._may_setattr, call, req, attrs)
+            ended = not gives or await self._ended(call, req.place, may)
             with self._mdt.store.op(call) as txn:
-                inode = self._mdt.find(txn, call, req.place)
-                obj, wanted = self._mdt.obj(inode), {"uid": req.uid, "gid": req.gid}
-                lost = dac.lost_with_owner(call.lsm, obj) if _chowns(req) else 0
-                if lost:
-                    attrs |= {"mode"}
-                vfs.run("setattr", call.lsm, object=obj, attrs=attrs, new_attrs=wanted)
-                changes = self._changes(call, inode, obj, req, lost)
+                inode, changes = may(txn)
                 inodes.update(txn, inode.fid, **changes)
                 if _chowns(req):
                     privs.drop_capabilities(txn, inode)
@@ -104,6 +100,17 @@ class Attr(Base):
             await self._mdt.store.committed(call.transno)
             await self._tell(call, moved)
         return reply
+
+    def _may_setattr(
+        self, call: Call, req: mds_pb2.SetattrRequest, attrs: frozenset[str], txn: Txn
+    ) -> tuple[Inode, Mapping[str, int]]:  # fmt: skip
+        """The checks: the inode, and the columns to change."""
+        inode = self._mdt.find(txn, call, req.place)
+        obj = self._mdt.obj(inode)
+        lost = dac.lost_with_owner(call.lsm, obj) if _chowns(req) else 0
+        asked = attrs | {"mode"} if lost else attrs
+        vfs.run("setattr", call.lsm, object=obj, attrs=asked, new_attrs={"uid": req.uid, "gid": req.gid})
+        return inode, self._changes(call, inode, obj, req, lost)
 
     def _changes(
         self, call: Call, inode: Inode, obj: Obj, req: mds_pb2.SetattrRequest, lost: int

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Callable
 from functools import cached_property
 from typing import Protocol
 
+from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
 from lsm import Fid
 from mds import inodes, privs
@@ -63,10 +65,10 @@ class Base:
                 if inode is not None and (mode := found.merged(inode).mode) != inode.mode:
                     inodes.update(txn, fid, mode=mode)
 
-    async def _ended(self, call: Call, place: mds_pb2.Place) -> bool:
+    async def _ended(self, call: Call, place: mds_pb2.Place, may: Callable[[Txn], object]) -> bool:
         """Sees to it, before a closed file is given what a write takes, that nobody can write to it by a token that he
-        kept; whether that is so. Under the file's lock. Whether the caller may is not asked yet, but this ends the
-        tokens of nobody who has it open.
+        kept; whether that is so. Under the file's lock. `may` asks whether the caller may give it that, and is asked
+        again when it is given.
 
         If it has such already, that was seen to as it was closed; if nobody ever opened it for writing, nobody has one.
         """
@@ -75,6 +77,9 @@ class Base:
             inode = inodes.get(txn, fid)
             if inode is None or not (inode.is_file and inode.size_valid and inode.objects) or privs.loses(txn, inode):
                 continue
+            with self._mdt.store.op(call) as txn:
+                may(txn)
+            call.rechecks()
             try:
                 await self._end_tokens(call, fid)
             except OSError as error:

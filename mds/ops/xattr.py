@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import partial
 
 from host.store import Txn
 from labelproof.v1 import context_pb2, mds_pb2
@@ -68,12 +69,10 @@ class Xattr(Label):
         async with self._mdt.locked(call, req.place):
             if req.name in (*acl.NAMES, filecaps.XATTR):
                 await self._catch_up(call, req.place)
-            ended = req.name != filecaps.XATTR or await self._ended(call, req.place)
+            may = partial(self._may_setxattr, call, req)
+            ended = req.name != filecaps.XATTR or await self._ended(call, req.place, may)
             with self._mdt.store.op(call) as txn:
-                inode = self.found(txn, call, req)
-                obj = self._mdt.obj(inode)
-                value = filecaps.converted(req.value) if req.name == filecaps.XATTR else req.value
-                vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
+                inode, value = may(txn)
                 # fs/posix_acl.c, posix_acl_xattr_set: what a list says is looked at after the checks, also where none
                 # is kept.
                 wanted = acl.read(req.value) if req.name in acl.NAMES else ()
@@ -94,6 +93,14 @@ class Xattr(Label):
             await self._mdt.store.committed(call.transno)
             await self._tell(call, other)
         return reply
+
+    def _may_setxattr(self, call: Call, req: mds_pb2.SetxattrRequest, txn: Txn) -> tuple[Inode, bytes]:
+        """The checks: the inode, and the value as it is stored."""
+        inode = self.found(txn, call, req)
+        obj = self._mdt.obj(inode)
+        value = filecaps.converted(req.value) if req.name == filecaps.XATTR else req.value
+        vfs.run("setxattr", call.lsm, object=obj, name=req.name, value=req.value, fs=self._mdt.fs)
+        return inode, value
 
     async def removexattr(self, call: Call, req: mds_pb2.RemovexattrRequest) -> mds_pb2.SetxattrReply:
         """Removes one; ENODATA if there is none. A label never goes: its module refuses."""

@@ -261,6 +261,43 @@ def test_only_who_gives_a_closed_file_such_bits_pays(run, modes, told):
     run(scenario)
 
 
+@pytest.mark.parametrize("what", ["mode", "capability", "denied"])
+def test_who_may_not_give_it_such_changes_nothing(run, what):
+    """By ownership, capability or policy: no OST hears of it, and the inode is as it was."""
+
+    async def scenario(world):
+        user, stranger = world.user(), world.user(uid=1001)
+        await user.create("/f")
+        before = (await user.stat("/f")).entry
+
+        if what == "mode":
+            await refused(stranger.setattr("/f", mode=0o4755), errno.EPERM)
+        elif what == "capability":
+            await refused(user.setxattr("/f", CAPABILITY, _NET_RAW), errno.EPERM)
+        else:
+            await refused(world.user(type_="guest_t").setattr("/f", mode=0o4755), errno.EACCES)
+
+        assert (await user.stat("/f")).entry == before
+        calls = [e["method"] for e in world.events("oss0", "rpc")]
+        assert "Oss/Setattr" not in calls
+
+    run(scenario)
+
+
+def test_who_may_is_asked_before_and_with_the_change(run):
+    """The second time is told as such."""
+
+    async def scenario(world):
+        user = world.user()
+        await user.create("/f")
+        await user.setattr("/f", mode=0o4755)
+
+        asked = [e for e in world.events("mds0", "avc") if e["requested"] == ["setattr"]]
+        assert [e["vantage"] for e in asked] == ["server", "recheck"]
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("restarted", ["", "oss0", "mds0"])
 def test_a_token_kept_over_a_relabel_is_judged_by_the_label_of_now(run, restarted):
     """Reads and writes, also of a stripe without an object: the OSTs know the label before the relabel is answered."""
