@@ -64,15 +64,20 @@ class Member:
 
     def judge(self) -> list[Finding]:
         """The new findings of every checker, from the events since the last time."""
-        with no_collector(freeze=False):
-            events = self.cluster.events(self._mark)
-            self._mark = _after(self._mark, events)
-            self.judged += sum(event["e"] in JUDGED for event in events)
-            self.decisions += sum(event["e"] == "avc" for event in events)
-            self._decided |= set(decisions(events))
-            self._judge.feed(events)
+        try:
+            with no_collector(freeze=False):
+                events = self.cluster.events(self._mark)
+                self._mark = _after(self._mark, events)
+                self.judged += sum(event["e"] in JUDGED for event in events)
+                self.decisions += sum(event["e"] == "avc" for event in events)
+                self._decided |= set(decisions(events))
+                self._judge.feed(events)
+        except BaseException:
+            # Ctrl-C in the midst of an event, it may be: no checker can go on from there. Next time all is judged anew.
+            self._judge, self._mark = checkers.Judge(self._policies), {}
+            raise
         early, self._early = self._early, []
-        found = early + self._judge.drain()
+        found = early + [finding for finding in self._judge.drain() if finding not in self._found]
         self._found += found
         return found
 
