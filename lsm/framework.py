@@ -56,7 +56,7 @@ class Mediator:
         about = self._fire(hook, args)
         for module, method in self.framework.overriders(hook):
             for decision in method(self.subject, *args):
-                self.settle(_placed(decision, hook, module, about))
+                self.settle(decision.placed(hook, module, about))
 
     def labels(self, hook: str, *args: object) -> dict[str, str]:
         """Calls a labelling hook: every module fills its own slot (security_inode_init_security)."""
@@ -103,11 +103,3 @@ class Mediator:
 def _overriders(modules: Sequence[Hooks], hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
     default = getattr(Hooks, hook)
     return tuple((m.name, getattr(m, hook)) for m in modules if getattr(type(m), hook) is not default)
-
-
-def _placed(decision: Decision, hook: str, module: str, about: Obj | None) -> Decision:
-    """The decision with what only the framework knows; a module may have named another object itself."""
-    d = decision
-    if about is None or d.role:
-        return Decision(hook, module, *d[2:])
-    return Decision(hook, module, *d[2:11], about.role, about.fid, d.name or about.name, about.version, *d[15:])

@@ -80,7 +80,7 @@ class Queries:
                 if len(self._answers) >= ANSWERS_MAX:
                     self._answers.clear()
                 self._answers[query] = av, answer
-        return Decision(*answer[:11], obj.role, obj.fid, name or obj.name, obj.version, *answer[15:])
+        return answer.of(obj, name)
 
     def _answer(self, av: AvDecision, query: Query, silencer: str) -> Decision:
         """The decision, but for the object that it is about."""
