@@ -1,11 +1,11 @@
 """The main job as it is given to people: every suite against clusters of processes, under our policy and Debian's."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import debian
 import pytest
 
 
@@ -37,10 +37,7 @@ def test_every_suite_passes_under_our_policy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flavour", ["default", "mls"])
 def test_every_suite_passes_under_debians_policies(flavour: str, tmp_path: Path) -> None:
     """With the profile that is proposed for it, as it is proposed."""
-    folder = os.environ.get("LABELPROOF_DEBIAN_POLICIES")
-    if not folder:
-        pytest.skip("LABELPROOF_DEBIAN_POLICIES is not set; tools/debian-policy DIR builds Debian's policies")
-    policy, profile = str(Path(folder) / f"{flavour}.33"), tmp_path / "site.toml"
+    policy, profile = str(debian.policy(flavour)), tmp_path / "site.toml"
     store = ("--store", str(tmp_path / "store"))
     profile.write_text(labelproof(*store, "policy", "profile", policy)[1])
 

@@ -33,6 +33,8 @@ KEY = bytes(range(32))
 XATTR = "security.selinux"
 ROOT = lsm.Fid(0x200000007, 1)
 ALL = (1 << 41) - 1
+# Who loads policies.
+BOOT = rpc.context.named(lsm.Subject(0, 0, comm="harness"))
 APPS = {"mds": mds.app.App, "oss": oss.app.App}
 
 
@@ -117,9 +119,8 @@ class World:
 
     async def load(self, name: str) -> None:
         server = self.servers[name]
-        boot = rpc.context.named(lsm.Subject(0, 0, comm="harness"))
         digest, packed = self.policy
-        server.node.policy.load("targeted", digest, 33, packed, enforcing=True, by=boot)
+        server.node.policy.load("targeted", digest, 33, packed, enforcing=True, by=BOOT)
         await server.app.policy_loaded()
 
     async def kill(self, name: str) -> None:
@@ -137,6 +138,10 @@ class World:
 
     async def restart(self, name: str) -> None:
         await self.kill(name)
+        await self.back(name)
+
+    async def back(self, name: str) -> None:
+        """A node that was killed is there again."""
         await self.start(name)
         for each in self.servers:
             await self.join(each)
@@ -174,6 +179,10 @@ class World:
     def admin(self, node: str = "client0") -> "User":
         """Root with every capability, in the domain that may relabel."""
         return self.user(node, type_="admin_t", role="staff", uid=0, gid=0, caps=lsm.Caps(ALL, ALL, 0, ALL, 0))
+
+    def bounded(self) -> "User":
+        """Root, whom the policy gives no CAP_FSETID, in the users' group."""
+        return self.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0))
 
 
 @dataclass

@@ -7,12 +7,10 @@ import zlib
 
 import pytest
 
-import lsm
 from harness import policies
 from labelproof.v1 import mds_pb2
-from rpc import context
 from sepol import compile_cil, flatten
-from tests.mds.conftest import ALL
+from tests.mds.conftest import BOOT
 
 CAPABILITY = "security.capability"
 # VFS_CAP_REVISION_2 with the effective flag, and CAP_NET_RAW permitted (include/uapi/linux/capability.h)
@@ -26,24 +24,11 @@ async def refused(awaitable, number: int) -> OSError:
     return caught.value
 
 
-def bounded(world):
-    """Root, whom the policy gives no CAP_FSETID."""
-    return world.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0))
-
-
 async def kept(user, path: str, flags: int = os.O_RDWR):
     """What was opened, after its close."""
     opened = await user.open(path, flags)
     await user.close(opened)
     return opened
-
-
-async def back(world, name: str) -> None:
-    """A node that was killed is there again."""
-    await world.start(name)
-    for each in world.servers:
-        await world.join(each)
-    await world.load(name)
 
 
 async def gain(world, path: str, what: str) -> None:
@@ -59,6 +44,14 @@ async def has(world, path: str, what: str) -> bool:
     if what == "capability":
         return await world.admin().getxattr(path, CAPABILITY) is not None
     return (await world.user().stat(path)).entry.mode & 0o6000 == int(what, 8) & 0o6000
+
+
+async def cut(user, path: str, where: str) -> None:
+    """To nothing, by its path or as it is opened."""
+    if where == "path":
+        await user.setattr(path, size=0)
+    else:
+        await user.open(path, os.O_RDONLY | os.O_TRUNC)
 
 
 GAINS = ["4755", "2755", "capability"]
@@ -115,7 +108,7 @@ def test_while_somebody_else_writes_it_is_as_good_as_his(run):
     """The file is open for writing, so the write is judged by the mode of now, and the MDS learns of it."""
 
     async def scenario(world):
-        root, user = bounded(world), world.user()
+        root, user = world.bounded(), world.user()
         await user.create("/f", 0o777)
         opened = await kept(root, "/f")
         other = await user.open("/f", os.O_WRONLY)
@@ -134,7 +127,7 @@ def test_where_an_ost_could_not_be_told_a_write_takes_what_it_takes(run, what, a
     """An OST that is down keeps nobody from a chmod or a close, and the size stays the OSTs' to know."""
 
     async def scenario(world):
-        root, user = bounded(world), world.user()
+        root, user = world.bounded(), world.user()
         await user.create("/f", 0o777)
         opened = await root.open("/f", os.O_RDWR)
         if at == "change":
@@ -145,7 +138,7 @@ def test_where_an_ost_could_not_be_told_a_write_takes_what_it_takes(run, what, a
             await gain(world, "/f", what)
             await world.kill("oss0")
             await root.close(opened)
-        await back(world, "oss0")
+        await world.back("oss0")
         assert await has(world, "/f", what)
         await root.write(opened, 0, b"evil")
 
@@ -165,7 +158,7 @@ def test_the_file_of_an_evicted_writer_is_one_that_somebody_may_write_to(run):
     """The eviction asks no OST anything, so whoever asks for the mode asks them."""
 
     async def scenario(world):
-        root, user = bounded(world), world.user("client1")
+        root, user = world.bounded(), world.user("client1")
         await user.create("/f", 0o777)
         await root.mds("connect", mds_pb2.ConnectRequest(client=root.node, started_ns=1))
         opened = await root.open("/f", os.O_WRONLY)
@@ -188,10 +181,7 @@ def test_a_cut_that_leaves_the_bits_settles_nothing(run, where):
         await user.setattr("/f", mode=0o4755)
         opened = await user.open("/f", os.O_RDWR)
         await world.restart("mds0")
-        if where == "path":
-            await admin.setattr("/f", size=0)
-        else:
-            await admin.open("/f", os.O_RDONLY | os.O_TRUNC)
+        await cut(admin, "/f", where)
         assert await has(world, "/f", "4755")
         await user.write(opened, 0, b"evil")
 
@@ -211,10 +201,7 @@ def test_a_cut_of_a_closed_file_that_leaves_the_bits_leaves_it_closed(run, where
         await user.write(opened, 0, b"abcd")
         await user.close(opened)
         await user.setattr("/f", mode=0o4755)
-        if where == "path":
-            await admin.setattr("/f", size=0)
-        else:
-            await admin.open("/f", os.O_RDONLY | os.O_TRUNC)
+        await cut(admin, "/f", where)
         await refused(user.write(opened, 0, b"evil"), errno.ESTALE)
         await world.kill("oss0")
 
@@ -318,14 +305,10 @@ def test_a_token_kept_over_a_relabel_is_judged_by_the_label_of_now(run, restarte
     run(scenario)
 
 
-def boot():
-    return context.named(lsm.Subject(0, 0, comm="harness"))
-
-
 async def shared(world):
     """A token for a file that users may write to as long as a boolean is on."""
     for server in world.servers.values():
-        server.node.policy.set_booleans({"user_write_shared": True}, by=boot())
+        server.node.policy.set_booleans({"user_write_shared": True}, by=BOOT)
     user, admin = world.user(), world.admin()
     await user.create("/f")
     await admin.relabel("/f", "shared_t")
@@ -393,7 +376,7 @@ def test_a_token_kept_over_a_boolean_is_judged_by_the_policy_of_now(run, restart
         opened, user = await shared(world), world.user()
         await user.write(opened, 0, b"abcd")
         for server in world.servers.values():
-            server.node.policy.set_booleans({"user_write_shared": False}, by=boot())
+            server.node.policy.set_booleans({"user_write_shared": False}, by=BOOT)
         if restarted:
             await world.restart(restarted)
 

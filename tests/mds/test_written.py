@@ -5,10 +5,8 @@ import struct
 
 import pytest
 
-import lsm
 from labelproof.v1 import mds_pb2, oss_pb2
 from lsm import acl
-from tests.mds.conftest import ALL
 
 NO_ID = (1 << 32) - 1
 NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR
@@ -135,7 +133,7 @@ def test_bits_that_came_after_the_open_go_by_a_write_that_the_policy_gives_no_fs
     """Root without the permission in its domain: the OST asks, also after a restart of either server."""
 
     async def scenario(world):
-        root, owner = world.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0)), world.user()
+        root, owner = world.bounded(), world.user()
         await owner.create("/f", 0o777)
         opened = await root.open("/f", os.O_WRONLY)
         await owner.setattr("/f", mode=0o4755)
@@ -176,7 +174,7 @@ def test_where_an_ost_could_not_be_told_any_write_takes_the_bits(run, restarted)
     """It cannot ask about bits that it does not know of, so nobody is taken to have CAP_FSETID; until it is told."""
 
     async def scenario(world):
-        root, owner = world.user(type_="bounded_t", uid=0, gid=1000, caps=lsm.Caps(ALL, ALL, 0, ALL, 0)), world.user()
+        root, owner = world.bounded(), world.user()
         await owner.create("/f", 0o777)
         opened = await root.open("/f", os.O_WRONLY)
         await world.kill("oss0")

@@ -1,6 +1,5 @@
 """Policies to ask about: our own, variations of them, and Debian's where they were built."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,16 +40,3 @@ def varied(cache: Path) -> Iterator[Callable[..., Loaded]]:
     yield vary
     for loaded in made:
         loaded.close()
-
-
-@pytest.fixture(scope="session")
-def debian(cache: Path) -> Callable[[str], Path]:
-    """The file of Debian's policy `default` or `mls`; skips where they were not built."""
-
-    def find(flavour: str) -> Path:
-        folder = os.environ.get("LABELPROOF_DEBIAN_POLICIES")
-        if not folder:
-            pytest.skip("LABELPROOF_DEBIAN_POLICIES is not set; tools/debian-policy DIR builds Debian's policies")
-        return Path(folder) / f"{flavour}.33"
-
-    return find

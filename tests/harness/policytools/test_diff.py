@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import debian
 import pytest
 
 import sepol
@@ -139,9 +140,9 @@ def test_the_vectors_are_what_libsepol_decides(targeted: Loaded, varied: Vary) -
     assert told == expected
 
 
-def test_debians_two_policies_in_reasonable_time(debian: Callable[[str], Path], cache: Path) -> None:
+def test_debians_two_policies_in_reasonable_time(cache: Path) -> None:
     """A hundred thousand rules are compared; what libsepol says of a sample of the changes agrees."""
-    with Loaded.of(str(debian("default")), cache) as old, Loaded.of(str(debian("mls")), cache) as new:
+    with Loaded.of(str(debian.policy("default")), cache) as old, Loaded.of(str(debian.policy("mls")), cache) as new:
         changes = vectors(diff.compare(old, new))
         sample = [change for change in changes if change.tclass in ("file", "dir", "process")][:40]
         for policy, has in ((old, False), (new, True)):
@@ -178,11 +179,9 @@ def _object(kind: str) -> str:
     ],
     ids=["nothing", "rule", "transition", "conditional"],
 )
-def test_one_statement_more_in_debians_policy(
-    more: str, changes: int, entries: list[str], debian: Callable[[str], Path], cache: Path
-) -> None:
+def test_one_statement_more_in_debians_policy(more: str, changes: int, entries: list[str], cache: Path) -> None:
     """Of a hundred thousand rules exactly what is new is told."""
-    with Loaded.of(str(debian("default")), cache) as given:
+    with Loaded.of(str(debian.policy("default")), cache) as given:
         # Compiled again on both sides: the compiler drops attributes that no rule needs.
         same, other = (
             Loaded(Policy.compile({"debian.cil": f"{given.policy.cil}{each}"}, "more", cache=cache))

@@ -1,10 +1,10 @@
 """Profiles proposed from a policy: valid, the same each time, and good enough to run the suites with."""
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import debian
 import pytest
 
 from harness import profile, runner
@@ -78,9 +78,9 @@ def test_grants_are_in_force(targeted: Loaded, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["default", "mls"])
-def test_debians_policies(flavour: str, debian: Callable[[str], Path], cache: Path, tmp_path: Path) -> None:
+def test_debians_policies(flavour: str, cache: Path, tmp_path: Path) -> None:
     """A policy of a hundred thousand rules has users, directories and an administrator too."""
-    with Loaded.of(str(debian(flavour)), cache) as loaded:
+    with Loaded.of(str(debian.policy(flavour)), cache) as loaded:
         found = written(loaded, tmp_path)
 
         assert_sound(found, loaded)
@@ -125,11 +125,9 @@ def test_the_suites_pass_with_every_default(targeted: Loaded, cache: Path, tmp_p
 
 @pytest.mark.timeout(300)  # a whole policy on each of five nodes, twice
 @pytest.mark.parametrize("flavour", ["default", "mls"])
-def test_the_suites_pass_under_debians_policies(
-    flavour: str, debian: Callable[[str], Path], cache: Path, tmp_path: Path
-) -> None:
+def test_the_suites_pass_under_debians_policies(flavour: str, cache: Path, tmp_path: Path) -> None:
     """Booted from the compiled file, with the proposal's grants; a part of both suites."""
-    file = debian(flavour)
+    file = debian.policy(flavour)
     with Loaded.of(str(file), cache) as loaded:
         written(loaded, tmp_path)
     given = str(tmp_path / "site.toml")

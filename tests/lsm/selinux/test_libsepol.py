@@ -1,10 +1,9 @@
 """Decisions, contexts and validatetrans against libsepol itself, under whole policies."""
 
-import os
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
+import debian
 import pytest
 
 import sepol
@@ -49,7 +48,6 @@ Query = tuple[str, str, str]
 DECISIONS, ROUNDS = 20_000, 4
 CONTEXTS = TRANSITIONS = 4_000
 FROM_RULES = 0.85
-DEBIAN = "LABELPROOF_DEBIAN_POLICIES"
 
 
 def binary(name: str) -> bytes:
@@ -58,10 +56,7 @@ def binary(name: str) -> bytes:
         return sepol.compile_cil({name: FEATURES.replace("MLS", "true" if name == "features" else "false")})
     if name in policies.NAMES:
         return sepol.compile_cil(policies.source(name), name=name)
-    path = Path(os.environ.get(DEBIAN, "nowhere"), f"{name.removeprefix('debian-')}.33")
-    if not path.is_file():
-        pytest.skip(f"no {path}: run tools/debian-policy DIR and set {DEBIAN}=DIR")
-    return path.read_bytes()
+    return debian.policy(name.removeprefix("debian-")).read_bytes()
 
 
 class Pair:
